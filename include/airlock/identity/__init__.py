@@ -1,0 +1,1 @@
+"""Keys, pseudonyms, and the store of who became whom."""

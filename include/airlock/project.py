@@ -1,0 +1,189 @@
+"""ProjectPolicy: what a research project may receive and how it is de-identified.
+
+One YAML file per project in `AIRLOCK_PROJECTS`. A file is validated as a whole when it is loaded; an unknown word
+stops the load with file, line and reason.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from airlock.errors import PolicyError, UnknownProject
+
+Method = Literal["raw", "c-move", "c-get"]
+
+Option = Literal[
+    "retain_uids",
+    "retain_device_identity",
+    "retain_institution_identity",
+    "retain_patient_characteristics",
+    "retain_longitudinal_full_dates",
+    "retain_longitudinal_modified_dates",
+    "clean_descriptors",
+]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class SourcePolicy(_Part):
+    """Where a study comes from when the request doesn't say."""
+
+    method: Method = "raw"
+    connection: str | None = Field(default=None, description="Airflow connection of the staging PACS")
+
+
+class DestinationPolicy(_Part):
+    """Where de-identified studies go."""
+
+    connection: str = "research_pacs"
+
+
+class RedcapPolicy(_Part):
+    """Where the outcome is told. `fields` renames S1's status fields (see `airlock.redcap`)."""
+
+    connection: str = "redcap"
+    fields: dict[str, str] = Field(default_factory=dict)
+
+
+class ScreenPolicy(_Part):
+    """Which instances go on. The first two are FIONA's `project_features___0` and `___2`."""
+
+    remove_presentation_states: bool = False
+    remove_secondary_captures: bool = False
+
+
+class PixelsPolicy(_Part):
+    """Burned-in text. `rewrite: false` is FIONA's `project_features___1`."""
+
+    rewrite: bool = True
+    confidence: int = Field(default=20, ge=0, le=100, description="percent; text below it is left, unless it is known")
+
+
+class DeidentifyPolicy(_Part):
+    """How headers are de-identified (PS3.15 Annex E).
+
+    `edition` names the shipped profile table, `options` are the options of PS3.15 E.3, `max_shift_days` bounds the
+    keyed date offset of `retain_longitudinal_modified_dates`.
+    """
+
+    edition: Literal["2026d"] = "2026d"
+    options: tuple[Option, ...] = ()
+    max_shift_days: int = Field(default=3650, ge=1, le=36500)
+
+
+class ProjectPolicy(_Part):
+    """Everything that is decided per project."""
+
+    name: str = Field(min_length=1, max_length=64, description="as requests spell it; may contain spaces")
+    title: str = ""
+    source: SourcePolicy = SourcePolicy()
+    destination: DestinationPolicy = DestinationPolicy()
+    redcap: RedcapPolicy | None = None
+    screen: ScreenPolicy = ScreenPolicy()
+    pixels: PixelsPolicy = PixelsPolicy()
+    deidentify: DeidentifyPolicy = DeidentifyPolicy()
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the policy's content, for the audit."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class _Lines:
+    """Line numbers of every key of a YAML document, by path."""
+
+    by_path: dict[tuple[str | int, ...], int]
+
+    @classmethod
+    def of(cls, node: yaml.Node | None) -> _Lines:
+        lines: dict[tuple[str | int, ...], int] = {}
+
+        def walk(current: yaml.Node | None, path: tuple[str | int, ...]) -> None:
+            if isinstance(current, yaml.MappingNode):
+                for key, value in current.value:
+                    lines[(*path, key.value)] = key.start_mark.line + 1
+                    walk(value, (*path, key.value))
+            elif isinstance(current, yaml.SequenceNode):
+                for index, item in enumerate(current.value):
+                    lines[(*path, index)] = item.start_mark.line + 1
+                    walk(item, (*path, index))
+
+        walk(node, ())
+        return cls(lines)
+
+    def near(self, path: tuple[str | int, ...]) -> int:
+        """Line of the path, or of the nearest parent that has one."""
+        while path and path not in self.by_path:
+            path = path[:-1]
+        return self.by_path.get(path, 1)
+
+
+def load_policy(path: Path) -> ProjectPolicy:
+    """Read one project policy.
+
+    :raises PolicyError: with file, line and reason for every problem.
+    """
+    try:
+        text = path.read_text("utf-8")
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        content: Any = yaml.safe_load(text)
+    except OSError as error:
+        raise PolicyError(f"{path}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise PolicyError(f"{path}: not UTF-8 text") from None
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise PolicyError(f"{path}:{line}: {error.problem}") from None
+    if not isinstance(content, dict):
+        raise PolicyError(f"{path}:1: a project policy is a mapping, for example `name: {path.stem}`")
+    content.setdefault("name", path.stem)
+    try:
+        return ProjectPolicy.model_validate(content)
+    except ValidationError as error:
+        lines = _Lines.of(node)
+        problems = [
+            f"{path}:{lines.near(e['loc'])}: {'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()
+        ]
+        raise PolicyError("\n".join(problems)) from None
+
+
+def load_policies(folder: Path) -> dict[str, ProjectPolicy]:
+    """Read every policy of a folder, by project name.
+
+    :raises PolicyError: when a file is not valid or two files name the same project.
+    """
+    if not folder.is_dir():
+        raise PolicyError(f"{folder}: no such folder. Set AIRLOCK_PROJECTS to the folder of your project policies.")
+    policies: dict[str, ProjectPolicy] = {}
+    for path in sorted(folder.glob("*.yaml")):
+        policy = load_policy(path)
+        if policy.name in policies:
+            raise PolicyError(f"{path}:1: another file already describes the project {policy.name!r}")
+        policies[policy.name] = policy
+    return policies
+
+
+def find_policy(folder: Path, name: str) -> ProjectPolicy:
+    """Return the policy of one project.
+
+    :raises UnknownProject: when no file describes it. The message doesn't repeat the name: it came from outside.
+    :raises PolicyError: when a policy in the folder is not valid.
+    """
+    policies = load_policies(folder)
+    try:
+        return policies[name]
+    except KeyError:
+        known = ", ".join(sorted(policies)) or "none"
+        raise UnknownProject(
+            f"The request names a project that has no policy in {folder} (known: {known}). "
+            "Correct the request, or add the project's YAML file, and request the transfer again."
+        ) from None

@@ -1,0 +1,138 @@
+"""TransferRequest: the one document that starts a transfer.
+
+The format is FIONA's transfer request (a flat REDCap record, UTF-8, one JSON object; see `docs/request.md`) with two
+additions of Airlock's, `source` and `options`. Unknown keys are kept and ignored, as resent requests carry many.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
+
+from airlock.errors import InvalidRequest
+from airlock.identity.keys import KeyRing
+from airlock.project import Method
+
+# PS3.5 section 9.1: components without leading zeros, 64 characters at most.
+UID_PATTERN = r"^(0|[1-9][0-9]*)(\.(0|[1-9][0-9]*))+$"
+# LO as PS3.5 section 6.2 has it (64 characters, no backslash, no control characters), not only blanks.
+TEXT_PATTERN = r"^[^\\\x00-\x1f\x7f]*[^\\\x00-\x1f\x7f\s][^\\\x00-\x1f\x7f]*$"
+CONNECTION_PATTERN = r"^[A-Za-z0-9_.-]+$"
+MAX_REQUEST_BYTES = 1 << 20
+
+
+def _number(value: Any) -> Any:
+    return int(value) if isinstance(value, str) and re.fullmatch(r"[0-9]{1,6}", value) else value
+
+
+Uid = Annotated[str, StringConstraints(pattern=UID_PATTERN, max_length=64)]
+Text = Annotated[str, StringConstraints(pattern=TEXT_PATTERN, max_length=64, strip_whitespace=True)]
+
+
+class Source(BaseModel):
+    """Where this study comes from, when not from where the project's policy says."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    method: Method
+    connection: Annotated[str, StringConstraints(pattern=CONNECTION_PATTERN, max_length=250)] | None = None
+
+
+class Options(BaseModel):
+    """How this transfer is run."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    dry_run: bool = False
+    stop_before_send: bool = False
+    priority: Literal["low", "normal", "high"] = "normal"
+
+
+class TransferRequest(BaseModel):
+    """One study for one research subject of one project.
+
+    Names of fields are FIONA's, so that its request files are read unchanged.
+    """
+
+    model_config = ConfigDict(extra="allow", frozen=True, hide_input_in_errors=True)
+
+    schema_version: Literal[1] = 1
+    study_instance_uid: Uid
+    transfer_project_name: Text
+    transfer_name: Text = Field(description="research subject id; becomes PatientID and PatientName")
+    transfer_event_name: Annotated[str, StringConstraints(pattern=r"^[^\\\x00-\x1f\x7f]*$", max_length=64)] = ""
+    redcap_repeat_instrument: str = "transfers"
+    redcap_repeat_instance: Annotated[int, BeforeValidator(_number), Field(ge=1)] = 1
+    source: Source | None = None
+    options: Options = Options()
+
+    @property
+    def file_name(self) -> str:
+        """FIONA's name of the request file. It holds the StudyInstanceUID: never log it."""
+        parts = (
+            self.study_instance_uid,
+            self.transfer_project_name,
+            self.transfer_name,
+            str(self.redcap_repeat_instance),
+        )
+        return re.sub(r"[/\x00]", "-", "_".join(parts)) + ".json"
+
+    def transfer_id(self, keys: KeyRing) -> str:
+        """Return the opaque id of the transfer: the same request always has the same, on every door.
+
+        It names the DAG run, the workspace and the ledger row. It is keyed, so nobody without the deployment key can
+        confirm a guess of the study behind it.
+        """
+        identity = [
+            self.study_instance_uid,
+            self.transfer_project_name,
+            self.transfer_name,
+            self.transfer_event_name,
+            self.redcap_repeat_instance,
+            self.options.dry_run,
+            self.options.stop_before_send,
+        ]
+        return "transfer-" + keys.token("transfer-id", json.dumps(identity))
+
+
+def parse_request(content: bytes | str) -> TransferRequest:
+    """Read a request document.
+
+    :param content: UTF-8 JSON, one object, 1 MiB at most.
+    :raises InvalidRequest: naming the fields and what is wrong with them, never their values.
+    """
+    if len(content) > MAX_REQUEST_BYTES:
+        raise InvalidRequest("The request is larger than 1 MiB. A request file holds one JSON object with one request.")
+    try:
+        document = json.loads(content)
+    except UnicodeDecodeError:
+        raise InvalidRequest("The request is not UTF-8 text.") from None
+    except (json.JSONDecodeError, RecursionError) as error:
+        where = (
+            f" (line {error.lineno}, column {error.colno}: {error.msg})"
+            if isinstance(error, json.JSONDecodeError)
+            else ""
+        )
+        raise InvalidRequest(f"The request is not valid JSON{where}. Write the file again as a whole.") from None
+    if not isinstance(document, dict):
+        raise InvalidRequest("The request is not a JSON object. A request file holds one object with one request.")
+    return validate_request(document)
+
+
+def validate_request(document: dict[str, Any]) -> TransferRequest:
+    """Check a request that is already an object. Raises and returns as :func:`parse_request`."""
+    try:
+        return TransferRequest.model_validate(document)
+    except ValidationError as error:
+        problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {_say(e['type'], e['msg'])}" for e in error.errors())
+        raise InvalidRequest(f"The request is not valid. {problems}") from None
+
+
+def _say(kind: str, message: str) -> str:
+    """Pydantic's message, in the words of the person who wrote the request."""
+    return {"missing": "is missing", "string_pattern_mismatch": "has characters that are not allowed here"}.get(
+        kind, message
+    )

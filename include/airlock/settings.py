@@ -1,0 +1,93 @@
+"""Every setting of Airlock, typed, with the environment variable it is read from.
+
+Each field `name` is read from `AIRLOCK_NAME`. Folders that are not given lie below `AIRLOCK_HOME`.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from airlock.errors import PolicyError
+
+
+class Settings(BaseSettings):
+    """Where things are and how the machine may be used. Units are in the field names."""
+
+    model_config = SettingsConfigDict(env_prefix="AIRLOCK_", frozen=True, extra="forbid")
+
+    home: Path = Field(default=Path("var"), description="root of everything Airlock writes")
+    proc: Path | None = Field(default=None, description="holds transfer_requests, transfers_done, transfers_fail")
+    raw: Path | None = Field(default=None, description="received studies, <StudyInstanceUID>/<any depth>")
+    projects: Path = Field(default=Path("config/projects"), description="project policies, <name>.yaml")
+    ledger_url: str | None = Field(default=None, description="SQLAlchemy URL of the ledger")
+    identity_url: str | None = Field(default=None, description="SQLAlchemy URL of the identity store")
+    key_file: Path | None = Field(default=None, description="deployment key, mode 0600, made on first start")
+
+    rewriter: Literal["docker", "auto", "process"] = Field(
+        default="docker", description="auto: the same program as a local process when no Docker engine answers"
+    )
+    rewriter_image: str = "airlock/pixel-rewriter:latest"
+    rewriter_memory: str = "2g"
+    rewriter_timeout_minutes: int = Field(default=60, ge=1)
+
+    settle_seconds: float = Field(
+        default=2.0, ge=0, description="a request file younger than this is still being written"
+    )
+    study_idle_seconds: float = Field(default=16.0, ge=0, description="a raw study younger than this is still arriving")
+    study_wait_minutes: float = Field(default=10.0, ge=0, description="how long to wait for a study to arrive")
+    keep_failed_days: float = Field(default=14.0, ge=0, description="workspaces of failed transfers are kept this long")
+    workers: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1, description="processes of one step")
+
+    @property
+    def proc_folder(self) -> Path:
+        """Folder of request files and their archives."""
+        return self.proc or self.home / "proc"
+
+    @property
+    def drop_folder(self) -> Path:
+        """Where request files are dropped."""
+        return self.proc_folder / "transfer_requests"
+
+    @property
+    def raw_folder(self) -> Path:
+        """Folder of received studies, one sub-folder per StudyInstanceUID."""
+        return self.raw or self.home / "data" / "site" / "raw"
+
+    @property
+    def transfers_folder(self) -> Path:
+        """Parent of the workspaces, one per transfer id."""
+        return self.home / "transfers"
+
+    @property
+    def ledger(self) -> str:
+        """SQLAlchemy URL of the ledger."""
+        return self.ledger_url or f"sqlite:///{self.home.absolute() / 'ledger.db'}"
+
+    @property
+    def identity(self) -> str:
+        """SQLAlchemy URL of the identity store."""
+        return self.identity_url or f"sqlite:///{self.home.absolute() / 'identity.db'}"
+
+    @property
+    def key_path(self) -> Path:
+        """File that holds the deployment key."""
+        return self.key_file or self.home / "secret" / "airlock.key"
+
+
+@lru_cache(maxsize=1)
+def load_settings() -> Settings:
+    """Read the settings from the environment, once per process.
+
+    :raises PolicyError: when a variable has a value that cannot be used.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        problems = "; ".join(f"AIRLOCK_{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors())
+        raise PolicyError(f"The environment has settings that cannot be used. {problems}") from None

@@ -1,0 +1,90 @@
+"""The folders of one transfer, each written by exactly one step.
+
+A step writes into `<folder>.partial` and renames it when it is complete, so that a folder without the suffix is
+always whole. What a killed step left in the partial folder may be reused by its next try.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+Folder = Literal["incoming", "findings", "flagged", "rewritten", "deidentified", "report"]
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """The folder of one transfer.
+
+    :param root: `<AIRLOCK_HOME>/transfers/<transfer id>`.
+
+    `incoming` and `rewritten` hold `<instance id>.dcm`, `deidentified` holds
+    `<StudyInstanceUID>/<SeriesInstanceUID>/<SOPInstanceUID>.dcm` with the new UIDs.
+    """
+
+    root: Path
+
+    def folder(self, name: Folder) -> Path:
+        """Path of a step's folder; it exists only when the step is complete."""
+        return self.root / name
+
+    def partial(self, name: Folder) -> Path:
+        """Path of a step's unfinished folder."""
+        return self.root / f"{name}.partial"
+
+    def complete(self, name: Folder) -> bool:
+        """Whether the step that writes this folder has finished."""
+        return self.folder(name).is_dir()
+
+    @contextmanager
+    def writing(self, name: Folder) -> Iterator[Path]:
+        """Yield the unfinished folder; rename it to its final name when the block ends without an error."""
+        target, partial = self.folder(name), self.partial(name)
+        partial.mkdir(parents=True, exist_ok=True, mode=0o700)
+        yield partial
+        if target.exists():
+            shutil.rmtree(target)
+        partial.rename(target)
+
+    def remove(self, *names: Folder) -> None:
+        """Remove folders, finished or not."""
+        for name in names:
+            for path in (self.folder(name), self.partial(name)):
+                shutil.rmtree(path, ignore_errors=True)
+
+    def purge(self) -> None:
+        """Remove the whole workspace."""
+        shutil.rmtree(self.root, ignore_errors=True)
+
+
+def link_or_copy(source: Path, target: Path) -> None:
+    """Make `target` the same file as `source`: a hard link where the file system allows it, else a copy.
+
+    The target appears complete or not at all. Nothing may ever be written to either name afterwards.
+    """
+    part = target.with_name(f".{target.name}.part")
+    with suppress(FileNotFoundError):
+        part.unlink()
+    resolved = source.resolve(strict=True)
+    try:
+        os.link(resolved, part)
+    except OSError:
+        shutil.copyfile(resolved, part)
+    part.replace(target)
+
+
+def write_atomically(target: Path, content: bytes | str) -> None:
+    """Write a small file so that it appears complete or not at all, readable by the owner only."""
+    data = content.encode() if isinstance(content, str) else content
+    part = target.with_name(f".{target.name}.{os.getpid()}.part")
+    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as stream:
+        stream.write(data)
+        stream.flush()
+        os.fsync(stream.fileno())
+    part.replace(target)

@@ -1,0 +1,1 @@
+"""Airflow provider of Airlock: hooks, operators, sensors and triggers."""
