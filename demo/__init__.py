@@ -1,0 +1,1 @@
+"""The demonstration: everything Airlock needs, started on this machine's loopback with embedded defaults."""

@@ -30,6 +30,10 @@ class TransferIncomplete(RetryableError):
     """Fewer instances than expected arrived, or are found at the destination."""
 
 
+class UnexpectedFailure(RetryableError):
+    """Something that Airlock did not foresee; only the kind and the place are told, never the library's message."""
+
+
 class RefusedError(AirlockError):
     """Trying again cannot help until somebody changes the request, the policy or the configuration."""
 

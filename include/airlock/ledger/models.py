@@ -58,7 +58,7 @@ class UtcDateTime(TypeDecorator[datetime]):
 class Base(DeclarativeBase):
     """Declarative base of the ledger."""
 
-    type_annotation_map = {datetime: UtcDateTime, dict[str, Any]: JSON}  # noqa: RUF012 - SQLAlchemy's own protocol
+    type_annotation_map = {datetime: UtcDateTime, dict[str, Any]: JSON}
 
 
 def _enum(kind: type[enum.StrEnum]) -> Enum:

@@ -1,1 +1,1 @@
-"""To be described by its room."""
+"""What is told about a transfer: how it ended, in one line and in full."""

@@ -1,0 +1,40 @@
+"""Keeps patient data out of logs and error texts: libraries quote dataset values in theirs."""
+
+from __future__ import annotations
+
+import logging
+import traceback
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from airlock.errors import AirlockError, UnexpectedFailure
+
+
+def silence_libraries() -> None:
+    """Switch off the log records and warnings of the DICOM libraries in this process."""
+    for name in ("pydicom", "pynetdicom", "PIL", "fontTools"):
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+    warnings.simplefilter("ignore")
+
+
+@contextmanager
+def guarded() -> Iterator[None]:
+    """Let Airlock's own errors pass; replace every other one by its kind and place.
+
+    :raises UnexpectedFailure: in place of an error that was not raised on purpose. Its text is dropped, because a
+        library's message may quote a patient's data.
+    """
+    silence_libraries()
+    try:
+        yield
+    except AirlockError:
+        raise
+    except Exception as error:  # noqa: BLE001 - this is the place that all others end in
+        frames = traceback.extract_tb(error.__traceback__)
+        own = [f for f in frames if "airlock" in Path(f.filename).parts] or frames
+        place = f"{Path(own[-1].filename).name}:{own[-1].lineno} in {own[-1].name}"
+        raise UnexpectedFailure(
+            f"An unexpected {type(error).__name__} at {place}. It is tried again by itself; if it stays, report it."
+        ) from None

@@ -1,0 +1,74 @@
+"""What a task finds out from its Airflow context: which transfer it works for, and which peers that one talks to."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+from airlock.identity.keys import KeyRing
+from airlock.request.model import TransferRequest, validate_request
+from airlock.settings import Settings, load_settings
+from airlock.transfer import Transfer
+from airlock_provider.hooks.dicom import DicomHook
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+    from airlock.dicomio.peer import Peer
+
+Role = Literal["source", "destination"]
+
+REQUEST_FIELDS = (
+    "study_instance_uid",
+    "transfer_project_name",
+    "transfer_name",
+    "transfer_event_name",
+    "redcap_repeat_instance",
+)
+OPTION_FIELDS = ("dry_run", "stop_before_send", "priority")
+SOURCE_FIELDS = ("method", "connection")
+
+
+def request_from_form(conf: dict[str, Any]) -> TransferRequest:
+    """Build the request that the trigger form, REST or the command line describes.
+
+    :param conf: the run's configuration; the form is flat, so `method` and `connection` make the request's `source`.
+    :raises InvalidRequest: when it is not a whole, valid request.
+    """
+    given = {name: value for name, value in conf.items() if value not in (None, "")}
+    document: dict[str, Any] = {name: given[name] for name in REQUEST_FIELDS if name in given}
+    for part, names in (("source", SOURCE_FIELDS), ("options", OPTION_FIELDS)):
+        values = {name: given[name] for name in names if name in given}
+        if values:
+            document[part] = values
+    return validate_request(document)
+
+
+def transfer_id_of(conf: dict[str, Any], settings: Settings) -> str:
+    """Return the transfer a run configuration is about; it is the same on every door.
+
+    :raises InvalidRequest: when the configuration is neither a transfer id nor a valid request.
+    """
+    if conf.get("transfer_id"):
+        return str(conf["transfer_id"])
+    return request_from_form(conf).transfer_id(KeyRing.load(settings.key_path))
+
+
+def configuration(context: Context) -> dict[str, Any]:
+    """Return the run's configuration, with the form's defaults where it says nothing."""
+    dag_run = context["dag_run"]
+    return {**dict(context["params"]), **(dag_run.conf or {})}
+
+
+def open_transfer(context: Context) -> Transfer:
+    """Open the transfer that the task's run is about."""
+    settings = load_settings()
+    return Transfer.open(transfer_id_of(configuration(context), settings), settings)
+
+
+def peer_of(transfer: Transfer, role: Role) -> Peer | None:
+    """Return the PACS a transfer reads from or sends to; None when it reads from the raw folder."""
+    if role == "destination":
+        return DicomHook(transfer.policy.destination.connection).peer
+    source = transfer.request.source or transfer.policy.source
+    if source.method == "raw":
+        return None
+    return DicomHook(source.connection or transfer.policy.source.connection or DicomHook.default_conn_name).peer

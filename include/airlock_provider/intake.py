@@ -1,0 +1,108 @@
+"""What the intake, redrive and housekeeping DAGs do, apart from starting runs."""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from airlock.request.archive import archive_duplicate, reject
+from airlock.request.drop import Accepted, settled_files, take
+
+from airlock.ledger import TransferState, TransferSummary
+from airlock.quiet import guarded
+from airlock.settings import load_settings
+from airlock.transfer import open_ledger, workspace_of
+
+log = logging.getLogger(__name__)
+
+PRIORITIES = {"high": 0, "normal": 1, "low": 2}
+MAX_RUNS = 500
+
+
+def read_requests() -> list[dict[str, Any]]:
+    """Take every settled file of the drop folder.
+
+    Files that are not valid requests are moved to the failed archive with the reason beside them. The files of valid
+    ones stay until their run exists.
+
+    :returns: arguments of TriggerDagRunOperator, by priority, then oldest first.
+    """
+    settings = load_settings()
+    with guarded():
+        runs: dict[str, tuple[int, dict[str, Any]]] = {}
+        for file in settled_files(settings.drop_folder, settings.settle_seconds)[:MAX_RUNS]:
+            taken = take(file, settings)
+            if isinstance(taken, Accepted):
+                run = {"trigger_run_id": taken.transfer_id, "conf": {"transfer_id": taken.transfer_id}}
+                runs.setdefault(taken.transfer_id, (PRIORITIES[taken.priority], run))
+            else:
+                reject(settings.proc_folder, file, taken.reason)
+                log.error(
+                    "Rejected a request file: %s It was moved to transfers_fail, the reason beside it.", taken.reason
+                )
+        log.info("%d requests", len(runs))
+        return [run for _, run in sorted(runs.values(), key=lambda item: item[0])]
+
+
+def archive_requests(started: list[str]) -> None:
+    """Remove from the drop folder the files whose runs exist. Their requests are kept by transfer id.
+
+    :param started: transfer ids whose runs were started or existed before.
+    """
+    settings = load_settings()
+    with guarded():
+        known = set(started)
+        ledger = open_ledger(settings)
+        for file in settled_files(settings.drop_folder, settings.settle_seconds):
+            taken = take(file, settings)
+            if not isinstance(taken, Accepted) or taken.transfer_id not in known:
+                continue
+            summary = ledger.find(taken.transfer_id)
+            if summary is not None and _came_before(summary, file):
+                archive_duplicate(settings.proc_folder, file)
+            else:
+                file.unlink(missing_ok=True)
+
+
+def _came_before(summary: TransferSummary, file: Path) -> bool:
+    """Whether the request was known before this file was written: then the file is a second one."""
+    return summary.arrived_at < datetime.fromtimestamp(file.stat().st_mtime, UTC) - timedelta(milliseconds=1)
+
+
+def requests_to_redrive(start: datetime, end: datetime, mode: str) -> list[dict[str, Any]]:
+    """Return the runs of the requests that arrived in `[start, end)`.
+
+    :param mode: `missing` starts those that have no run, `redo` starts every one again.
+    :returns: arguments of TriggerDagRunOperator, oldest first.
+    """
+    with guarded():
+        found = open_ledger(load_settings()).transfers(since=start, until=end)
+        log.info("%d requests arrived between %s and %s", len(found), start.isoformat(), end.isoformat())
+        redo = mode == "redo"
+        return [
+            {
+                "trigger_run_id": summary.run_id or summary.id,
+                "conf": {"transfer_id": summary.id},
+                "reset_dag_run": redo,
+                "skip_when_already_exists": not redo,
+            }
+            for summary in found
+        ]
+
+
+def remove_expired_workspaces(now: datetime | None = None) -> int:
+    """Remove the workspaces of transfers that failed longer ago than `AIRLOCK_KEEP_FAILED_DAYS`; return how many."""
+    settings = load_settings()
+    limit = (now or datetime.now(UTC)) - timedelta(days=settings.keep_failed_days)
+    removed = 0
+    with guarded():
+        for summary in open_ledger(settings).transfers(until=limit):
+            workspace = workspace_of(summary.id, settings)
+            ended = summary.finished_at is not None and summary.finished_at < limit
+            if ended and summary.state is not TransferState.HELD and workspace.root.exists():
+                workspace.purge()
+                removed += 1
+    log.info("Removed %d workspaces", removed)
+    return removed

@@ -1,0 +1,174 @@
+"""Operators at both ends of the chain: a request is accepted, and its outcome is told and archived."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseOperator
+from airlock.request.archive import archive_done, archive_failed
+
+from airlock.errors import AirlockError, InvalidRequest
+from airlock.identity.keys import KeyRing
+from airlock.ledger import Ledger, TransferState, TransferSummary
+from airlock.project import find_policy
+from airlock.quiet import guarded
+from airlock.report.ending import Failure, good_ending, last_failure, outcome_line
+from airlock.request.store import RequestStore, StoredRequest
+from airlock.settings import Settings, load_settings
+from airlock.transfer import Transfer, open_ledger, workspace_of
+from airlock_provider.context import configuration, open_transfer, request_from_form, transfer_id_of
+from airlock_provider.operators.step import as_counts, run_step
+from airlock_provider.status import tell_redcap
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+FINISHED = (TransferState.SENT, TransferState.EMPTY, TransferState.PREPARED)
+
+
+class AcceptRequestOperator(BaseOperator):
+    """Check the request, make this run the only owner of its transfer, and note the policy it runs under."""
+
+    ui_color = "#e8f2ec"
+
+    def execute(self, context: Context) -> dict[str, str]:
+        """Accept the request of this run; return the transfer's id and its project's policy digest."""
+        settings = load_settings()
+        with guarded():
+            ledger = open_ledger(settings)
+            transfer_id = self._keep_request(configuration(context), ledger, settings)
+            self._claim(ledger, transfer_id, context["dag_run"].run_id, settings)
+            ledger.event(transfer_id, self.task_id, "started", attempt=context["ti"].try_number)
+            try:
+                digest = self._find_policy(ledger, transfer_id, settings)
+            except AirlockError as error:
+                ledger.event(transfer_id, self.task_id, "failed", error=type(error).__name__, message=str(error))
+                raise
+            ledger.event(transfer_id, self.task_id, "finished", policy=digest)
+        self.log.info("Accepted %s under the policy %s", transfer_id, digest[:12])
+        return {"transfer_id": transfer_id, "policy": digest}
+
+    @staticmethod
+    def _keep_request(conf: dict[str, Any], ledger: Ledger, settings: Settings) -> str:
+        store = RequestStore(settings.proc_folder)
+        if conf.get("transfer_id"):
+            transfer_id = str(conf["transfer_id"])
+            ledger.register(transfer_id, store.get(transfer_id).arrived_at)
+            return transfer_id
+        request = request_from_form(conf)
+        transfer_id = request.transfer_id(KeyRing.load(settings.key_path))
+        arrived = datetime.now(UTC)
+        content = request.model_dump_json(indent=2, exclude_none=True)
+        store.put(transfer_id, StoredRequest(request.file_name, content, arrived))
+        ledger.register(transfer_id, arrived)
+        return transfer_id
+
+    def _claim(self, ledger: Ledger, transfer_id: str, run_id: str, settings: Settings) -> None:
+        before = ledger.claim(transfer_id, run_id)
+        if before in FINISHED:
+            self.log.info("This transfer was finished before (%s): it is done again from the start.", before)
+            workspace_of(transfer_id, settings).purge()
+            ledger.restart(transfer_id)
+        else:
+            ledger.resume(transfer_id)
+
+    @staticmethod
+    def _find_policy(ledger: Ledger, transfer_id: str, settings: Settings) -> str:
+        request = RequestStore(settings.proc_folder).get(transfer_id).request
+        policy = find_policy(settings.projects, request.transfer_project_name)
+        ledger.describe(transfer_id, project=policy.name, policy_digest=policy.digest)
+        return policy.digest
+
+
+class UpdateRedcapOperator(BaseOperator):
+    """Tell REDCap the outcome. Projects without REDCap, and dry runs, have nobody to tell."""
+
+    ui_color = "#e8f2ec"
+    not_when = ("dry_run",)
+
+    def execute(self, context: Context) -> dict[str, int]:
+        """Write the status row of a transfer that went well; return the number of rows."""
+        with guarded():
+            transfer = open_transfer(context)
+        return run_step(self, transfer, context, lambda: self._tell(transfer))
+
+    @staticmethod
+    def _tell(transfer: Transfer) -> dict[str, int]:
+        summary = _find(transfer.ledger, transfer.id)
+        state = good_ending(summary.counts, transfer.request.options)
+        return {"rows": tell_redcap(transfer.request, transfer.settings, transfer.ledger, summary, state)}
+
+
+class ArchiveRequestOperator(BaseOperator):
+    """Archive the request as done, end the transfer in the ledger, and remove its workspace."""
+
+    ui_color = "#e8f2ec"
+
+    def execute(self, context: Context) -> dict[str, int]:
+        """End a transfer that went well; return its counts."""
+        with guarded():
+            transfer = open_transfer(context)
+        return run_step(self, transfer, context, lambda: self._archive(transfer))
+
+    def _archive(self, transfer: Transfer) -> Any:
+        ledger = transfer.ledger
+        state = good_ending(ledger.counts(transfer.id), transfer.request.options)
+        archive_done(transfer.settings.proc_folder, RequestStore(transfer.settings.proc_folder).get(transfer.id))
+        if state is TransferState.PREPARED:
+            ledger.hold_open(transfer.id, "prepared, not sent: the request says so")
+        else:
+            transfer.workspace.purge()
+        ledger.move(transfer.id, state)
+        self.log.info("%s", outcome_line(_find(ledger, transfer.id)))
+        return ledger.counts(transfer.id)
+
+
+class ReportFailureOperator(BaseOperator):
+    """After any failure: end the transfer in the ledger, archive the request as failed, tell REDCap.
+
+    The task succeeds; the run turns red all the same, because `archive_request` could not run.
+    """
+
+    ui_color = "#f6e3e0"
+
+    def execute(self, context: Context) -> dict[str, int]:
+        """Report a failed transfer; return its counts."""
+        settings = load_settings()
+        with guarded():
+            try:
+                transfer_id = transfer_id_of(configuration(context), settings)
+                stored = RequestStore(settings.proc_folder).get(transfer_id)
+            except InvalidRequest as error:
+                self.log.warning("There is no request to archive: %s", error)
+                return {}
+            ledger = open_ledger(settings)
+            summary = _find(ledger, transfer_id)
+            if summary.run_id != context["dag_run"].run_id:
+                self.log.warning("The transfer belongs to the run %s; its state is left alone.", summary.run_id)
+                return {}
+            failure = last_failure(ledger, transfer_id)
+            summary = self._end(ledger, stored, failure, transfer_id, settings)
+            self.log.error("%s at %s: %s", summary.state, failure.step, failure.message)
+            if not stored.request.options.dry_run:
+                tell_redcap(stored.request, settings, ledger, summary, summary.state, failure)
+            return as_counts(summary.counts)
+
+    def _end(
+        self, ledger: Ledger, stored: StoredRequest, failure: Failure, transfer_id: str, settings: Settings
+    ) -> TransferSummary:
+        ledger.hold_open(transfer_id, f"the transfer ended at {failure.step}")
+        ledger.move(transfer_id, failure.state, failure.message)
+        archived = [d for _, _, kind, d in ledger.events(transfer_id) if kind == "archived"]
+        if not any(detail["failure"] == failure.number for detail in archived):
+            messages = {"error": failure.message, "step": failure.step, "transfer": transfer_id}
+            archive_failed(settings.proc_folder, stored, messages)
+            ledger.event(transfer_id, self.task_id, "archived", failure=failure.number)
+        return _find(ledger, transfer_id)
+
+
+def _find(ledger: Ledger, transfer_id: str) -> TransferSummary:
+    summary = ledger.find(transfer_id)
+    if summary is None:
+        raise InvalidRequest(f"The ledger does not know {transfer_id}. Clear the run from accept_request.")
+    return summary

@@ -1,0 +1,89 @@
+"""TransferStepOperator: one step of the chain, done by a function of the `airlock` package."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, is_dataclass
+from importlib import import_module
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseOperator
+from airflow.sdk.exceptions import AirflowSkipException
+
+from airlock.errors import AirlockError
+from airlock.quiet import guarded
+from airlock.transfer import Transfer
+from airlock_provider.context import Role, open_transfer, peer_of
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+
+class TransferStepOperator(BaseOperator):
+    """Run one step for the transfer that the DAG run is about.
+
+    The step reads the workspace and the ledger; only counts are returned, so that XCom holds nothing else.
+
+    :param step: the step's function as `package.module:function`; it takes the transfer, and the peer if `peer` is
+        given, and returns counts. Imported when the task runs, to keep DAG parsing fast.
+    :param peer: the PACS the step talks to.
+    :param not_when: request options that skip this step (`dry_run`, `stop_before_send`).
+    """
+
+    ui_color = "#e8f2ec"
+
+    def __init__(self, *, step: str, peer: Role | None = None, not_when: tuple[str, ...] = (), **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.step = step
+        self.peer = peer
+        self.not_when = not_when
+
+    def execute(self, context: Context) -> dict[str, int]:
+        """Run the step; tell the ledger when it starts, ends or fails."""
+        with guarded():
+            transfer = open_transfer(context)
+        return run_step(self, transfer, context, lambda: self._call(transfer))
+
+    def _call(self, transfer: Transfer) -> Any:
+        module, _, name = self.step.partition(":")
+        function: Callable[..., Any] = getattr(import_module(module), name)
+        return function(transfer, peer_of(transfer, self.peer)) if self.peer else function(transfer)
+
+
+def run_step(
+    operator: BaseOperator, transfer: Transfer, context: Context, work: Callable[[], Any], **detail: Any
+) -> dict[str, int]:
+    """Do a step's work with the ledger told of its start, its end or its failure.
+
+    :param work: does it, and returns counts: a dataclass, a mapping, or one number.
+    :raises AirflowSkipException: when the request's options leave this step out.
+    """
+    chosen = [name for name in getattr(operator, "not_when", ()) if getattr(transfer.request.options, name)]
+    if chosen:
+        raise AirflowSkipException(f"The request says {chosen[0]}: this step is left out.")
+    ledger, step = transfer.ledger, operator.task_id
+    ledger.resume(transfer.id)
+    ledger.event(transfer.id, step, "started", attempt=context["ti"].try_number, **detail)
+    begun = monotonic()
+    try:
+        with guarded():
+            counts = as_counts(work())
+    except AirlockError as error:
+        ledger.event(transfer.id, step, "failed", error=type(error).__name__, message=str(error))
+        raise
+    seconds = round(monotonic() - begun, 3)
+    ledger.event(transfer.id, step, "finished", seconds=seconds, **counts)
+    operator.log.info("%s: %s in %.1f s", step, ", ".join(f"{k} {v}" for k, v in counts.items()) or "done", seconds)
+    return counts
+
+
+def as_counts(result: Any) -> dict[str, int]:
+    """Return a step's result as named numbers."""
+    if result is None:
+        return {}
+    if isinstance(result, int):
+        return {"count": result}
+    if is_dataclass(result) and not isinstance(result, type):
+        return asdict(result)
+    return dict(result)

@@ -1,0 +1,1 @@
+"""What Airlock adds to Airflow's API server and scheduler."""

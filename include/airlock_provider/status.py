@@ -1,0 +1,48 @@
+"""REDCap is told of an ending with the connection of the project, or the deployment's when the project is unknown."""
+
+from __future__ import annotations
+
+import logging
+
+from airlock.redcap.step import Outcome, update_redcap
+
+from airlock.errors import RefusedError
+from airlock.ledger import Ledger, TransferState, TransferSummary
+from airlock.project import ProjectPolicy, RedcapPolicy, find_policy
+from airlock.report.ending import Failure
+from airlock.request import TransferRequest
+from airlock.settings import Settings
+from airlock_provider.hooks.redcap import RedcapHook
+
+log = logging.getLogger(__name__)
+
+
+def policy_for_status(request: TransferRequest, settings: Settings) -> ProjectPolicy:
+    """Return the project's policy, or a bare one for a project that has none or a broken one."""
+    try:
+        return find_policy(settings.projects, request.transfer_project_name)
+    except RefusedError:
+        fallback = RedcapPolicy(connection=settings.redcap_connection) if settings.redcap_connection else None
+        return ProjectPolicy(name="unknown", redcap=fallback)
+
+
+def tell_redcap(
+    request: TransferRequest,
+    settings: Settings,
+    ledger: Ledger,
+    summary: TransferSummary,
+    state: TransferState,
+    failure: Failure | None = None,
+) -> int:
+    """Write the status row of a transfer; return the number of rows written.
+
+    :param state: how the transfer ends; the ledger may not say so yet.
+    """
+    policy = policy_for_status(request, settings)
+    if policy.redcap is None:
+        log.info("No REDCap is configured for this project: nobody to tell.")
+        return 0
+    step, message = (failure.step, failure.message) if failure else (None, "")
+    outcome = Outcome.of(ledger, summary, state, failed_step=step, message=message)
+    update_redcap(request, policy, RedcapHook(policy.redcap.connection).client, outcome)
+    return 1

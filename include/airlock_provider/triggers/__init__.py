@@ -1,0 +1,90 @@
+"""Triggers: what is waited for in the triggerer. Their events carry no patient data."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+from airflow.triggers.base import BaseTrigger, TriggerEvent
+from airlock.dicomio.peer import Peer
+from airlock.request.drop import settled_files
+from airlock.retrieve.step import study_is_ready
+
+from airlock.errors import PeerUnavailable
+from airlock.quiet import guarded
+from airlock.transfer import Transfer
+
+
+class RequestTrigger(BaseTrigger):
+    """Fires when a request file lies in the drop folder and has settled.
+
+    :param folder: the drop folder.
+    :param settle_seconds: a file that changed within this time is still being written.
+    :param poke_interval: seconds between two looks.
+    """
+
+    def __init__(self, folder: str, settle_seconds: float, poke_interval: float) -> None:
+        super().__init__()
+        self.folder = folder
+        self.settle_seconds = settle_seconds
+        self.poke_interval = poke_interval
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Name the trigger and its arguments."""
+        arguments = {
+            "folder": self.folder,
+            "settle_seconds": self.settle_seconds,
+            "poke_interval": self.poke_interval,
+        }
+        return f"{__name__}.RequestTrigger", arguments
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Look until there is a request."""
+        while not await asyncio.to_thread(settled_files, Path(self.folder), self.settle_seconds):
+            await asyncio.sleep(self.poke_interval)
+        yield TriggerEvent({"found": True})
+
+
+class StudyTrigger(BaseTrigger):
+    """Fires when the study of a transfer is complete at its source, or the time is over.
+
+    :param peer: fields of the :class:`airlock.dicomio.peer.Peer` to ask, None for the raw folder.
+    :param poke_interval: seconds between two looks.
+    :param timeout_seconds: then it fires with `found` false.
+    """
+
+    def __init__(
+        self, transfer_id: str, peer: dict[str, Any] | None, poke_interval: float, timeout_seconds: float = 600.0
+    ) -> None:
+        super().__init__()
+        self.transfer_id = transfer_id
+        self.peer = peer
+        self.poke_interval = poke_interval
+        self.timeout_seconds = timeout_seconds
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Name the trigger and its arguments."""
+        arguments = {
+            "transfer_id": self.transfer_id,
+            "peer": self.peer,
+            "poke_interval": self.poke_interval,
+            "timeout_seconds": self.timeout_seconds,
+        }
+        return f"{__name__}.StudyTrigger", arguments
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Look until the study is there or the time is over."""
+        end = monotonic() + self.timeout_seconds
+        while not (found := await asyncio.to_thread(self._look)) and monotonic() < end:
+            await asyncio.sleep(self.poke_interval)
+        yield TriggerEvent({"found": found})
+
+    def _look(self) -> bool:
+        with guarded():
+            try:
+                return study_is_ready(Transfer.open(self.transfer_id), Peer(**self.peer) if self.peer else None)
+            except PeerUnavailable:
+                return False  # a PACS that is down is waited for like a study that has not come

@@ -1,0 +1,14 @@
+"""Registers what Airlock adds to Airflow. Nothing else belongs here."""
+
+from airflow.plugins_manager import AirflowPlugin
+
+from airlock_provider.plugin import run_note
+from airlock_provider.plugin.run_id import DerivedRunId
+
+
+class AirlockPlugin(AirflowPlugin):
+    """Run ids derived from requests, and outcomes as run notes."""
+
+    name = "airlock"
+    fastapi_root_middlewares = [{"middleware": DerivedRunId, "name": "Airlock: run ids derived from requests"}]
+    listeners = [run_note]
