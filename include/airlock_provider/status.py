@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from datetime import UTC, datetime
 
 from airlock.redcap.step import Outcome, update_redcap
 
@@ -42,7 +43,20 @@ def tell_redcap(
     if policy.redcap is None:
         log.info("No REDCap is configured for this project: nobody to tell.")
         return 0
-    step, message = (failure.step, failure.message) if failure else (None, "")
-    outcome = Outcome.of(ledger, summary, state, failed_step=step, message=message)
+    outcome = Outcome(
+        state=state,
+        message=failure.message if failure else "",
+        mapped_uids=mapped_studies(ledger, summary.id),
+        pixel_rewrite_started=any(
+            step == "rewrite_pixels" and kind == "started" for _, step, kind, _ in ledger.events(summary.id)
+        ),
+        failed_step=failure.step if failure else None,
+        seconds=(datetime.now(UTC) - (summary.started_at or summary.arrived_at)).total_seconds(),
+    )
     update_redcap(request, policy, RedcapHook(policy.redcap.connection).client, outcome)
     return 1
+
+
+def mapped_studies(ledger: Ledger, transfer_id: str) -> tuple[str, ...]:
+    """Return the new StudyInstanceUIDs of a transfer: the first folder of its outputs' paths."""
+    return tuple(sorted({i.path.split("/")[0] for i in ledger.instances(transfer_id) if i.path}))

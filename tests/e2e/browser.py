@@ -1,0 +1,42 @@
+"""Debian's Chromium, driven by Playwright, logged in to Airflow."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from playwright.sync_api import Page, sync_playwright
+from tests.peers import require
+
+from demo.airflow import USER, Airflow
+
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@contextmanager
+def logged_in_page(airflow: Airflow) -> Iterator[Page]:
+    """Open a browser page with Airflow's session."""
+    require("chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS, env=dict(os.environ))
+        try:
+            page = browser.new_page(viewport={"width": 1500, "height": 1000})
+            page.set_default_timeout(30_000)
+            page.goto(f"{airflow.url}/auth/login")
+            page.get_by_label("Username").fill(USER)
+            page.get_by_label("Password", exact=False).first.fill(airflow.state["password"])
+            page.get_by_role("button", name="Sign in", exact=False).click()
+            page.wait_for_url(f"{airflow.url}/**")
+            page.wait_for_load_state("networkidle")
+            yield page
+        finally:
+            browser.close()

@@ -1,0 +1,125 @@
+"""A whole installation for the end-to-end tests: real Airflow, real PACS, the REDCap sandbox."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import monotonic, sleep
+from typing import Any
+
+import pytest
+from demo.phantoms import Patient
+from pydicom import dcmread
+from tests.peers import require
+
+from airlock.identity.keys import KeyRing
+from airlock.ledger import TransferSummary
+from airlock.request import TransferRequest
+from airlock.settings import Settings
+from airlock.transfer import open_ledger
+from airlock.workspace import write_atomically
+from demo.stack import Stack
+from demo.watch import Watch
+
+
+@dataclass
+class Installation:
+    """The running stack, and what tests do with it."""
+
+    stack: Stack
+    patients: list[Patient] = field(default_factory=list)
+    requests: int = 0
+
+    @property
+    def airflow(self):
+        return self.stack.airflow
+
+    @property
+    def settings(self) -> Settings:
+        return Settings(home=self.stack.home, projects=self.stack.home / "projects")
+
+    @property
+    def ledger(self):
+        return open_ledger(self.settings)
+
+    @property
+    def drop_folder(self) -> Path:
+        return self.settings.drop_folder
+
+    def patient(self) -> Patient:
+        """A new invented patient, whose identifiers must appear nowhere they don't belong."""
+        patient = Patient.invent(1000 + len(self.patients))
+        self.patients.append(patient)
+        return patient
+
+    def put_into_raw(self, files: list[Path]) -> str:
+        """Put a study into the raw folder; return its StudyInstanceUID."""
+        for file in files:
+            header = dcmread(file, stop_before_pixels=True)
+            folder = self.settings.raw_folder / header.StudyInstanceUID / header.SeriesInstanceUID
+            folder.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, folder / header.SOPInstanceUID)
+        return str(header.StudyInstanceUID)
+
+    def request(self, study: str, project: str = "demo", **more: Any) -> TransferRequest:
+        self.requests += 1
+        document = {
+            "study_instance_uid": study,
+            "transfer_project_name": project,
+            "transfer_name": f"SUBJ-{self.requests:03}",
+            "redcap_repeat_instance": self.requests,
+        }
+        return TransferRequest.model_validate(document | more)
+
+    def id(self, request: TransferRequest) -> str:
+        return request.transfer_id(KeyRing.load(self.settings.key_path))
+
+    def drop(self, request: TransferRequest) -> str:
+        """Drop a request file; return the id its run will have."""
+        content = json.loads(request.model_dump_json(exclude_none=True))
+        write_atomically(self.drop_folder / request.file_name, json.dumps(content))
+        return self.id(request)
+
+    def wait(self, *run_ids: str, seconds: float = 240) -> dict[str, str]:
+        """Wait until runs ended; return their states."""
+        return Watch(self.airflow, {}, print).until(run_ids, seconds=seconds)
+
+    def wait_for_task(self, run_id: str, task_id: str, *states: str, seconds: float = 120) -> None:
+        end = monotonic() + seconds
+        while monotonic() < end:
+            if self.airflow.run_of(run_id) and self.airflow.tasks_of(run_id)[task_id]["state"] in states:
+                return
+            sleep(0.1)
+        raise AssertionError(f"{task_id} did not become {states}")
+
+    def find(self, transfer_id: str) -> TransferSummary:
+        summary = self.ledger.find(transfer_id)
+        assert summary is not None
+        counts = summary.counts
+        assert counts.received == counts.sent + counts.skipped + counts.held, counts
+        return summary
+
+
+@pytest.fixture(scope="session")
+def installation(tmp_path_factory) -> Iterator[Installation]:
+    require("Orthanc")
+    settings = {
+        "AIRLOCK_REWRITER": os.environ.get("AIRLOCK_TEST_REWRITER", "auto"),
+        "AIRLOCK_STUDY_IDLE_SECONDS": "1",
+        "AIRLOCK_STUDY_WAIT_MINUTES": "0.1",
+        "AIRLOCK_RETRY_SECONDS": "1",
+        "AIRLOCK_SETTLE_SECONDS": "1",
+        # A killed task is noticed by its missing heartbeat.
+        "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "15",
+        "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "5",
+    }
+    stack = Stack(tmp_path_factory.mktemp("airlock"), settings, airflow_port=0)
+    try:
+        stack.start(print)
+        yield Installation(stack)
+    finally:
+        stack.stop()
