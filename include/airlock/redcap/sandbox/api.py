@@ -12,6 +12,9 @@ from airlock.redcap.sandbox.records import BadRequest, Records
 
 VERSION = "14.5.10"
 UNSUPPORTED = ("filterLogic", "dateRangeBegin", "dateRangeEnd", "events")
+PLAIN = ("version", "generateNextRecordName")
+"""Contents that REDCap answers with plain text, whatever the format."""
+
 Form = Mapping[str, str]
 
 
@@ -51,7 +54,8 @@ class Api:
             name = {"import": "Import/Update", "export": "Export"}[needed]
             return Reply(403, {"error": f"You do not have API {name} privileges"})
         try:
-            if form.get("format", "json") != "json" or form.get("returnFormat", "json") != "json":
+            formats = {form.get("format", "json"), form.get("returnFormat", "json")}
+            if formats != {"json"} and form["content"] not in PLAIN:
                 raise BadRequest("This sandbox speaks JSON only")
             return answer(self, form)
         except BadRequest as error:
