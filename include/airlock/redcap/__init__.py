@@ -1,1 +1,6 @@
-"""To be described by its room."""
+"""REDCap: the status of every transfer, in the fields that FIONA's users know."""
+
+from airlock.redcap.client import RedcapClient
+from airlock.redcap.step import Outcome, outcome_of, tell_running, update_redcap
+
+__all__ = ["Outcome", "RedcapClient", "outcome_of", "tell_running", "update_redcap"]
