@@ -110,7 +110,8 @@ def parse_request(content: bytes | str) -> TransferRequest:
         document = json.loads(content)
     except UnicodeDecodeError:
         raise InvalidRequest("The request is not UTF-8 text.") from None
-    except (json.JSONDecodeError, RecursionError) as error:
+    # Python refuses numbers of more than 4,300 digits with a plain ValueError.
+    except (ValueError, RecursionError) as error:
         where = (
             f" (line {error.lineno}, column {error.colno}: {error.msg})"
             if isinstance(error, json.JSONDecodeError)
@@ -127,12 +128,13 @@ def validate_request(document: dict[str, Any]) -> TransferRequest:
     try:
         return TransferRequest.model_validate(document)
     except ValidationError as error:
-        problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {_say(e['type'], e['msg'])}" for e in error.errors())
+        problems = "; ".join(dict.fromkeys(_say(e["type"], e["loc"], e["msg"]) for e in error.errors()))
         raise InvalidRequest(f"The request is not valid. {problems}") from None
 
 
-def _say(kind: str, message: str) -> str:
-    """Pydantic's message, in the words of the person who wrote the request."""
-    return {"missing": "is missing", "string_pattern_mismatch": "has characters that are not allowed here"}.get(
-        kind, message
-    )
+def _say(kind: str, path: tuple[int | str, ...], message: str) -> str:
+    """Pydantic's problem, in the words of the person who wrote the request. An unknown key is not repeated."""
+    if kind == "extra_forbidden":
+        return f"{'.'.join(map(str, path[:-1]))}: has a key that is not known here"
+    words = {"missing": "is missing", "string_pattern_mismatch": "has characters that are not allowed here"}
+    return f"{'.'.join(map(str, path))}: {words.get(kind, message)}"
