@@ -7,11 +7,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from airlock.request.archive import archive_duplicate, reject
-from airlock.request.drop import Accepted, settled_files, take
-
-from airlock.ledger import TransferState, TransferSummary
+from airlock.ledger import TransferState
 from airlock.quiet import guarded
+from airlock.request.archive import archive_duplicate, reject
+from airlock.request.drop import Accepted, Rejected, clear, settled_files, take
 from airlock.settings import load_settings
 from airlock.transfer import open_ledger, workspace_of
 
@@ -37,7 +36,7 @@ def read_requests() -> list[dict[str, Any]]:
             if isinstance(taken, Accepted):
                 run = {"trigger_run_id": taken.transfer_id, "conf": {"transfer_id": taken.transfer_id}}
                 runs.setdefault(taken.transfer_id, (PRIORITIES[taken.priority], run))
-            else:
+            elif isinstance(taken, Rejected):
                 reject(settings.proc_folder, file, taken.reason)
                 log.error(
                     "Rejected a request file: %s It was moved to transfers_fail, the reason beside it.", taken.reason
@@ -60,15 +59,15 @@ def archive_requests(started: list[str]) -> None:
             if not isinstance(taken, Accepted) or taken.transfer_id not in known:
                 continue
             summary = ledger.find(taken.transfer_id)
-            if summary is not None and _came_before(summary, file):
+            if summary is not None and summary.arrived_at < _written_at(file):
                 archive_duplicate(settings.proc_folder, file)
             else:
-                file.unlink(missing_ok=True)
+                clear(taken)
 
 
-def _came_before(summary: TransferSummary, file: Path) -> bool:
-    """Whether the request was known before this file was written: then the file is a second one."""
-    return summary.arrived_at < datetime.fromtimestamp(file.stat().st_mtime, UTC) - timedelta(milliseconds=1)
+def _written_at(file: Path) -> datetime:
+    """When a file was written, as the ledger dates the request of the first one; a later one is a duplicate."""
+    return datetime.fromtimestamp(file.stat().st_mtime, UTC)
 
 
 def requests_to_redrive(start: datetime, end: datetime, mode: str) -> list[dict[str, Any]]:

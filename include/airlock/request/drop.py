@@ -113,7 +113,7 @@ def accept(request: TransferRequest, stored: StoredRequest, settings: Settings) 
     transfer_id = request.transfer_id(KeyRing.load(settings.key_path))
     RequestStore(settings.proc_folder).put(transfer_id, stored)
     # Last, so that every transfer in the ledger has its request.
-    new = open_ledger(settings).register(transfer_id, stored.arrived_at, request.transfer_project_name)
+    new = open_ledger(settings).register(transfer_id, stored.arrived_at)
     return transfer_id, not new
 
 
