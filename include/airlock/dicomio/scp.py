@@ -45,16 +45,18 @@ def storage_server(
     for context in AllStoragePresentationContexts:
         entity.add_supported_context(str(context.abstract_syntax), RECEIVED)
     # Lets private storage SOP classes in (Siemens' non-image objects): screening decides about them, not the network.
-    network_config.UNRESTRICTED_STORAGE_SERVICE = True
+    before, network_config.UNRESTRICTED_STORAGE_SERVICE = network_config.UNRESTRICTED_STORAGE_SERVICE, True
     handlers: list[Any] = [(evt.EVT_C_STORE, inbox.handle), (evt.EVT_CONN_OPEN, hurry)]
     try:
         server = entity.start_server((host, port), block=False, evt_handlers=handlers)
     except OSError as error:
+        network_config.UNRESTRICTED_STORAGE_SERVICE = before
         raise PeerUnavailable(
             f"Airlock cannot listen on {host}:{port} ({error.strerror}). Free the port, or change move_port."
         ) from None
     try:
         yield
     finally:
+        network_config.UNRESTRICTED_STORAGE_SERVICE = before
         if server is not None:
             server.shutdown()

@@ -11,6 +11,7 @@ import os
 import re
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,20 +49,21 @@ class RawStudy:
 
         Links to folders are followed; a folder that was seen already is not entered again.
         """
-        return sorted(self._walk(), key=os.fsencode)
+        paths = (
+            os.path.relpath(Path(folder, name), self.folder) for folder, files in self.folders() for name in files
+        )
+        return sorted((path for path in paths if not _is_series_index(path)), key=os.fsencode)
 
-    def _walk(self) -> Iterator[str]:
+    def folders(self) -> Iterator[tuple[str, list[str]]]:
+        """Yield every folder of the study, itself included, with the names of what is no folder in it."""
         seen: set[tuple[int, int]] = set()
         for folder, subfolders, files in os.walk(self.folder, followlinks=True):
             status = Path(folder).stat()
             if (status.st_dev, status.st_ino) in seen:
                 subfolders.clear()
-                continue
-            seen.add((status.st_dev, status.st_ino))
-            for name in files:
-                path = os.path.relpath(Path(folder, name), self.folder)
-                if not _is_series_index(path):
-                    yield path
+            else:
+                seen.add((status.st_dev, status.st_ino))
+                yield folder, files
 
 
 def _is_series_index(path: str) -> bool:
@@ -70,19 +72,20 @@ def _is_series_index(path: str) -> bool:
 
 def is_settled(study: RawStudy, idle_seconds: float) -> bool:
     """Whether the study is there and nothing in it changed for that long."""
-    newest = 0.0
     now = time.time()
-    entries = study.entries()
-    folders = {str(Path(entry).parent) for entry in entries}
-    for entry in [*entries, *folders]:
-        for follow in (False, True):
-            try:
-                changed = (study.folder / entry).stat(follow_symlinks=follow).st_mtime
-            except OSError:
-                continue  # a dangling link: the pull tells
-            # A time in the future comes from a wrong clock; it would never get old.
-            newest = max(newest, changed if changed <= now + 1 else 0.0)
-    return bool(entries) and now - newest >= idle_seconds
+    # A time in the future comes from a wrong clock; it would never get old.
+    changes = [changed for changed in _changes(study) if changed <= now + 1]
+    return bool(study.entries()) and now - max(changes, default=0.0) >= idle_seconds
+
+
+def _changes(study: RawStudy) -> Iterator[float]:
+    """Yield when each folder, link and file of a study changed last, in seconds since 1970."""
+    for folder, files in study.folders():
+        for path in (Path(folder), *(Path(folder, name) for name in files)):
+            for follow in (False, True):
+                # A link may lead nowhere: the pull tells.
+                with suppress(OSError):
+                    yield path.stat(follow_symlinks=follow).st_mtime
 
 
 def bring_in(
