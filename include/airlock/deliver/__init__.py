@@ -1,1 +1,1 @@
-"""To be described by its room."""
+"""Sends de-identified instances to the research PACS, and proves that it stored them."""

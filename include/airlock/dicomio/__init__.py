@@ -1,1 +1,9 @@
-"""To be described by its room."""
+"""DICOM files and associations: what every step that reads headers or talks to a PACS shares.
+
+`header` reads file headers, `peer` describes a peer, `echo`, `find`, `move`, `get` and `store` are the services Airlock
+uses (SCU), `scp` receives (SCP). Importing the package silences the DICOM libraries (see `quiet`).
+"""
+
+from airlock.dicomio import quiet
+
+quiet.silence()

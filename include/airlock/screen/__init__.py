@@ -1,1 +1,1 @@
-"""To be described by its room."""
+"""Decides from the headers which instances go on."""

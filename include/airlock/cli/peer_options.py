@@ -1,0 +1,69 @@
+"""Options that name a DICOM peer, shared by the commands that talk to one."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any, NoReturn
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bar
+
+from airlock.dicomio.peer import Peer
+from airlock.dicomio.progress import Progress
+from airlock.errors import AirlockError
+
+FAILED, SOME_REFUSED = 1, 3
+
+_OPTIONS = (
+    click.option("--connection", metavar="ID", help="Take the peer from AIRFLOW_CONN_<ID>; other options override it."),
+    click.option("--host", help="Name or address of the peer."),
+    click.option("--port", type=click.IntRange(1, 65535), help="TCP port of the peer."),
+    click.option("--called-aet", help="AE title of the peer."),
+    click.option("--calling-aet", help="Our AE title."),
+    click.option("--timeout", type=click.FloatRange(min=0, min_open=True), help="Seconds to wait for an answer."),
+)
+
+
+def peer_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options to a command."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+def peer_from(options: dict[str, Any]) -> Peer:
+    """Make the peer of the options' values.
+
+    :raises click.UsageError: when neither a connection nor host and port are given.
+    :raises PolicyError: when a value is not valid.
+    """
+    values = {name: value for name, value in options.items() if value is not None}
+    connection = values.pop("connection", None)
+    timeout = values.pop("timeout", None)
+    if timeout is not None:
+        values |= {"acse_timeout": timeout, "dimse_timeout": timeout, "network_timeout": timeout}
+    if connection is not None:
+        return replace(Peer.from_environment(connection), **values)
+    if "host" not in values or "port" not in values:
+        raise click.UsageError("Name the peer with --connection, or with --host and --port.")
+    return Peer(**values)
+
+
+def fail(error: AirlockError) -> NoReturn:
+    """Say what happened, and end the command as failed."""
+    click.echo(f"Error: {error}", err=True)
+    sys.exit(FAILED)
+
+
+@contextmanager
+def progress_bar(what: str) -> Iterator[Progress]:
+    """Yield a function that shows how far the work is, on standard error."""
+    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Bar(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)

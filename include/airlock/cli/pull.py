@@ -1,0 +1,39 @@
+"""`airlock pull`: bring a study from a PACS into a folder."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from airlock.cli.peer_options import FAILED, fail, peer_from, peer_options, progress_bar
+from airlock.errors import AirlockError
+from airlock.retrieve.pacs import fetch_study
+
+
+@click.command("pull")
+@click.argument("study_uid")
+@click.argument("out", type=click.Path(file_okay=False, path_type=Path))
+@peer_options
+@click.option("--method", type=click.Choice(["c-move", "c-get"]), default="c-move", show_default=True)
+@click.option("--move-aet", help="C-MOVE destination: our AE title as the peer knows it.")
+@click.option("--move-port", type=click.IntRange(1, 65535), help="Port of the C-MOVE destination.")
+@click.option("--move-host", help="Address that this port is bound to.")
+def command(study_uid: str, out: Path, method: str, **options: Any) -> None:
+    """Bring the study STUDY_UID into the folder OUT, one <SOPInstanceUID>.dcm per instance.
+
+    Instances that are there already are not asked for again. Exit status: 0 all there, 1 failed or incomplete.
+    """
+    try:
+        peer = peer_from(options)
+        out.mkdir(parents=True, exist_ok=True)
+        with progress_bar("receiving") as show:
+            fetched = fetch_study(peer, study_uid, out, by_get=method == "c-get", progress=show)
+    except AirlockError as error:
+        fail(error)
+    # The names of what is missing would be original UIDs here.
+    click.echo(f"received {fetched.expected - len(fetched.missing)} of {fetched.expected}")
+    if fetched.missing:
+        sys.exit(FAILED)

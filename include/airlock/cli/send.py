@@ -1,0 +1,59 @@
+"""`airlock send`: send files to a PACS by C-STORE."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import click
+
+from airlock.cli.peer_options import SOME_REFUSED, fail, peer_from, peer_options, progress_bar
+from airlock.dicomio.header import UnreadableInstance
+from airlock.dicomio.store import Outcome, Outgoing, send_files
+from airlock.errors import AirlockError
+
+
+@click.command("send")
+@click.argument("source", metavar="IN", type=click.Path(exists=True, path_type=Path))
+@peer_options
+def command(source: Path, **options: Any) -> None:
+    """Send the DICOM file IN, or every file below the folder IN, as it is.
+
+    Files that the peer refuses are named by their position in order of path. Exit status: 0 all sent, 1 failed,
+    3 some were refused or are not DICOM.
+    """
+    try:
+        peer = peer_from(options)
+        paths = sorted(p for p in source.rglob("*") if p.is_file()) if source.is_dir() else [source]
+        counts: Counter[str] = Counter()
+        files = _readable(paths, counts)
+        with progress_bar("sending") as show:
+            for done, outcome in enumerate(send_files(peer, files), start=1):
+                counts[_word(outcome)] += 1
+                show(done, len(files))
+    except AirlockError as error:
+        fail(error)
+    click.echo(f"sent {counts['sent']}, refused {counts['refused']}, unreadable {counts['unreadable']}")
+    if counts["sent"] != len(paths):
+        sys.exit(SOME_REFUSED)
+
+
+def _readable(paths: list[Path], counts: Counter[str]) -> list[Outgoing]:
+    files = []
+    for position, path in enumerate(paths, start=1):
+        try:
+            files.append(Outgoing.of(str(position), path))
+        except UnreadableInstance as error:
+            counts["unreadable"] += 1
+            click.echo(f"file {position}: {error}", err=True)
+    return files
+
+
+def _word(outcome: Outcome) -> str:
+    if outcome.stored:
+        return "sent"
+    why = "no presentation context accepted" if outcome.status is None else f"status 0x{outcome.status:04X}"
+    click.echo(f"file {outcome.id}: {why}", err=True)
+    return "refused"

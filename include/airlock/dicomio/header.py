@@ -1,0 +1,182 @@
+"""What a DICOM file says of itself, read in bounded time and memory.
+
+The walk follows lengths only (PS3.5 section 7, PS3.10 section 7.1) and never reads more than the file holds, so that an
+element that declares 3 GB in a file of 1 KB costs nothing. Errors name a category, never a value.
+"""
+
+from __future__ import annotations
+
+import enum
+import io
+import os
+import re
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from airlock.dicomio.walker import Broken, Walker
+from airlock.errors import InstanceNotUnderstood
+
+IMPLICIT, EXPLICIT = "1.2.840.10008.1.2", "1.2.840.10008.1.2.1"
+DEFLATED, BIG_ENDIAN = "1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.2"
+DICOMDIR = "1.2.840.10008.1.3.10"
+
+_ENCODINGS = re.compile(r"1\.2\.840\.10008\.1\.2(\.1|\.1\.98|\.1\.99|\.2|\.4\.\d+|\.5|\.6\.\d+|\.7\.\d+|\.8\.\d+)?")
+_UID = re.compile(r"[0-9]+(\.[0-9]+)*")
+_WANTED = {
+    0x00080008: "image_type",
+    0x00080016: "sop_class_uid",
+    0x00080018: "sop_instance_uid",
+    0x00080060: "modality",
+    0x00080064: "conversion_type",
+    0x0020000D: "study_instance_uid",
+    0x0020000E: "series_instance_uid",
+}
+_LAST_WANTED = max(_WANTED)
+_MAX_INFLATED_BYTES = 64 << 20
+
+
+class Category(enum.StrEnum):
+    """Why an instance is held before anything is done to it; the words of the RSNA DICOM Anonymizer."""
+
+    INVALID_DICOM = "Invalid_DICOM"
+    DICOM_READ_ERROR = "DICOM_Read_Error"
+    MISSING_ATTRIBUTES = "Missing_Attributes"
+    INVALID_STORAGE_CLASS = "Invalid_Storage_Class"
+
+
+class UnreadableInstance(InstanceNotUnderstood):
+    """A file is not DICOM, or cannot be read.
+
+    :param category: one of the fixed words.
+    :param detail: what is wrong, free of values.
+    """
+
+    def __init__(self, category: Category, detail: str) -> None:
+        super().__init__(f"{category}: {detail}")
+        self.category = category
+
+
+@dataclass(frozen=True)
+class Header:
+    """The few attributes that decide where an instance goes; empty when absent. Its repr shows none of them."""
+
+    transfer_syntax_uid: str
+    media_sop_class_uid: str
+    media_sop_instance_uid: str
+    values: Mapping[str, str]
+
+    def __repr__(self) -> str:
+        return "<Header>"
+
+    def __getitem__(self, name: str) -> str:
+        """Return `sop_class_uid`, `sop_instance_uid`, `study_instance_uid`, `series_instance_uid`, `modality`, ...
+
+        Values of multi-valued attributes are joined with a backslash.
+        """
+        return self.values.get(name, "")
+
+
+def read_header(path: Path, *, whole: bool = False) -> Header:
+    """Read the header of a file (PS3.10).
+
+    :param whole: follow the file to its end, so that a truncated one is found out.
+    :raises UnreadableInstance: when it is not DICOM or broken.
+    :raises OSError: when the file cannot be opened or read.
+    """
+    with path.open("rb") as stream:
+        size = os.fstat(stream.fileno()).st_size
+        if size == 0:
+            raise UnreadableInstance(Category.INVALID_DICOM, "the file is empty")
+        if stream.read(132)[128:] != b"DICM":
+            raise UnreadableInstance(Category.INVALID_DICOM, "not a DICOM file (PS3.10 section 7.1)")
+        try:
+            meta = _read_meta(stream, size)
+        except Broken as error:
+            raise UnreadableInstance(Category.DICOM_READ_ERROR, f"file meta information: {error}") from None
+        syntax = meta.get(0x00020010, "")
+        if not syntax:
+            raise UnreadableInstance(Category.MISSING_ATTRIBUTES, "no transfer syntax")
+        values = read_values(stream, size, syntax, whole=whole)
+        return Header(syntax, meta.get(0x00020002, ""), meta.get(0x00020003, ""), values)
+
+
+def read_values(stream: BinaryIO, size: int, transfer_syntax_uid: str, *, whole: bool = False) -> dict[str, str]:
+    """Read the wanted attributes of a dataset that starts where the stream stands.
+
+    :param size: bytes from the start of the stream to its end.
+    :raises UnreadableInstance: when it is broken, or in an encoding that is not known.
+    """
+    if not _ENCODINGS.fullmatch(transfer_syntax_uid):
+        raise UnreadableInstance(Category.DICOM_READ_ERROR, "private or unknown transfer syntax")
+    try:
+        if transfer_syntax_uid == DEFLATED:
+            stream, size = _inflate(stream)
+        walker = Walker(
+            stream,
+            size,
+            implicit=transfer_syntax_uid == IMPLICIT,
+            little_endian=transfer_syntax_uid != BIG_ENDIAN,
+        )
+        return _walk(walker, whole)
+    except Broken as error:
+        raise UnreadableInstance(Category.DICOM_READ_ERROR, str(error)) from None
+
+
+def _read_meta(stream: BinaryIO, size: int) -> dict[int, str]:
+    walker = Walker(stream, size, implicit=False, little_endian=True)
+    meta: dict[int, str] = {}
+    while _next_is_meta(stream) and (element := walker.next()) is not None:
+        if element.tag in (0x00020002, 0x00020003, 0x00020010):
+            meta[element.tag] = _text(walker.value(element), uid=True)
+        else:
+            walker.skip(element)
+    return meta
+
+
+def _next_is_meta(stream: BinaryIO) -> bool:
+    # The dataset after the meta information may be in another encoding: look at the group only.
+    position = stream.tell()
+    group = stream.read(2)
+    stream.seek(position)
+    return group == b"\x02\x00"
+
+
+def _walk(walker: Walker, whole: bool) -> dict[str, str]:
+    values: dict[str, str] = {}
+    last = -1
+    while (element := walker.next()) is not None:
+        if element.tag <= last:
+            raise Broken("its elements are not in order")
+        last = element.tag
+        if not whole and last > _LAST_WANTED:
+            break
+        name = _WANTED.get(element.tag)
+        if name is None:
+            walker.skip(element)
+        else:
+            values[name] = _text(walker.value(element), uid=name.endswith("_uid"))
+    return values
+
+
+def _text(raw: bytes, *, uid: bool) -> str:
+    text = raw.decode("latin-1").strip(" \0")
+    if uid and text and (len(text) > 64 or not _UID.fullmatch(text)):
+        raise Broken("a UID has characters that no UID has, or more than 64")
+    return text
+
+
+def _inflate(stream: BinaryIO) -> tuple[BinaryIO, int]:
+    """Inflate a deflated dataset (PS3.5 annex A.5), as long as it is not larger than any honest one."""
+    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+    try:
+        data = inflater.decompress(stream.read(_MAX_INFLATED_BYTES), _MAX_INFLATED_BYTES)
+    except zlib.error:
+        raise Broken("its deflated dataset is damaged") from None
+    if inflater.unconsumed_tail:
+        raise Broken(f"its deflated dataset is larger than {_MAX_INFLATED_BYTES >> 20} MiB")
+    if not inflater.eof:
+        raise Broken("its deflated dataset ends too early")
+    return io.BytesIO(data), len(data)

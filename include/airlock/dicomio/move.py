@@ -1,0 +1,101 @@
+"""C-MOVE in the Study Root information model (PS3.4 section C.4.2) to our own Storage SCP."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import queue
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from pynetdicom import build_context
+
+from airlock.dicomio.answers import last_answer
+from airlock.dicomio.association import associate
+from airlock.dicomio.inbox import Inbox
+from airlock.dicomio.peer import Peer
+from airlock.dicomio.retrieval import Retrieval, RetrievalResult
+from airlock.dicomio.scp import storage_server
+from airlock.dicomio.syntaxes import STUDY_ROOT_MOVE
+from airlock.errors import AssociationRejected, PeerUnavailable
+
+_OUT_OF_RESOURCES, _DESTINATION_UNKNOWN = 0xA701, 0xA801  # PS3.4 table C.4-2
+_PATIENCE_SECONDS = 10.0
+
+
+def move(peer: Peer, retrievals: Sequence[Retrieval], inbox: Inbox) -> RetrievalResult:
+    """Have the peer send what is asked for to our port; return the answer to the last request.
+
+    A request that fails doesn't keep the others from being made: what came is in the inbox, and the caller counts.
+
+    :raises PeerUnavailable: no answer, the peer is out of resources, or our port is taken.
+    :raises AssociationRejected: the peer refuses us, or doesn't know our move destination.
+    :raises AssociationAborted: the association ended first.
+    """
+    callers = (peer.move_caller,) if peer.move_caller else ()
+    server = storage_server(
+        inbox,
+        ae_title=peer.move_aet,
+        port=peer.move_port,
+        host=peer.move_host,
+        callers=callers,
+        network_timeout=peer.network_timeout,
+    )
+    result = RetrievalResult(0)
+    with _our_turn(peer.move_port), server, associate(peer, [build_context(STUDY_ROOT_MOVE)]) as association:
+        for retrieval in retrievals:
+            before = inbox.acknowledged
+            association.dimse.msg_queue = _PatientQueue(lambda: inbox.last_arrival)
+            answers = association.send_c_move(retrieval.identifier(), peer.move_aet, STUDY_ROOT_MOVE)
+            result = last_answer(peer, answers, lambda: inbox.last_arrival)
+            _check(peer, result)
+            # The answer may overtake the last instances, which came over other connections.
+            inbox.wait(before + result.completed, min(_PATIENCE_SECONDS, peer.network_timeout))
+    return result
+
+
+class _PatientQueue(queue.Queue[Any]):
+    """Queue of answers whose patience starts again with every instance that arrives.
+
+    Intermediate answers are optional (PS3.4 section C.4.2.2.2): what arrives may be the only sign of life.
+    """
+
+    def __init__(self, arrived_at: Callable[[], float]) -> None:
+        super().__init__()
+        self._arrived_at = arrived_at
+
+    def get(self, block: bool = True, timeout: float | None = None) -> Any:
+        """Wait for an answer, `timeout` seconds from the last sign of life."""
+        if not block or timeout is None:
+            return super().get(block, timeout)
+        since = time.monotonic()
+        while (left := max(since, self._arrived_at()) + timeout - time.monotonic()) > 0:
+            with suppress(queue.Empty):
+                return super().get(True, left)
+        raise queue.Empty
+
+
+def _check(peer: Peer, result: RetrievalResult) -> None:
+    if result.status == _DESTINATION_UNKNOWN:
+        raise AssociationRejected(
+            f"{peer.name} doesn't know the move destination {peer.move_aet}. Register it there, with the address of "
+            f"this machine and port {peer.move_port}."
+        )
+    if result.status == _OUT_OF_RESOURCES:
+        raise PeerUnavailable(f"{peer.name} is out of resources (status 0x{result.status:04X}).")
+
+
+@contextmanager
+def _our_turn(port: int) -> Iterator[None]:
+    """Let the pulls of this user on this machine use the port one after the other."""
+    path = Path(tempfile.gettempdir()) / f"airlock-{os.getuid()}-move-{port}.lock"
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,133 @@
+"""Peer: a DICOM application entity that Airlock talks to, and where it is configured."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from airlock.errors import PolicyError
+
+ANY_AET = "ANY-SCP"
+# AE, PS3.5 section 6.2: 16 characters of the default repertoire, no backslash, no control characters, not only spaces.
+_AET = re.compile(r"(?=.*[!-~])[ -\[\]-~]{1,16}")
+
+
+@dataclass(frozen=True)
+class Peer:
+    """Address, AE titles and patience for one peer.
+
+    :param host: name or address of the peer.
+    :param port: its TCP port.
+    :param called_aet: its AE title.
+    :param calling_aet: ours.
+    :param move_aet: C-MOVE destination, which the peer must know to be ours (AE title, host, `move_port`).
+    :param move_port: port where Airlock listens while it pulls with C-MOVE.
+    :param move_host: address that this port is bound to; `0.0.0.0` when the peer is another machine.
+    :param move_caller: AE title that the peer's own C-STORE comes with. None: any, as the study that was asked for
+        is the only one that is accepted.
+    :param acse_timeout: seconds to connect, and to wait for an answer to an association request.
+    :param dimse_timeout: seconds to wait for an answer to a request, or for the next sign of life.
+    :param network_timeout: seconds an association may be idle.
+    """
+
+    host: str
+    port: int
+    called_aet: str = ANY_AET
+    calling_aet: str = "AIRLOCK"
+    move_aet: str = "AIRLOCK"
+    move_port: int = 11113
+    move_host: str = "127.0.0.1"
+    acse_timeout: float = 30
+    dimse_timeout: float = 60
+    network_timeout: float = 60
+    move_caller: str | None = None
+
+    def __post_init__(self) -> None:
+        if not self.host:
+            raise PolicyError("A DICOM peer needs a host.")
+        for name in ("port", "move_port"):
+            if not 0 < getattr(self, name) < 65536:
+                raise PolicyError(f"{name} of a DICOM peer is a number from 1 to 65535.")
+        for name in ("called_aet", "calling_aet", "move_aet", "move_caller"):
+            title = getattr(self, name)
+            if title is not None and not _AET.fullmatch(title):
+                raise PolicyError(
+                    f"{name} is not an AE title: 1 to 16 printable ASCII characters, no backslash, not only spaces."
+                )
+        for name in ("acse_timeout", "dimse_timeout", "network_timeout"):
+            if not getattr(self, name) > 0:
+                raise PolicyError(f"{name} of a DICOM peer is a number of seconds above 0.")
+
+    @property
+    def name(self) -> str:
+        """How errors name the peer: `AET@host:port`."""
+        return f"{self.called_aet}@{self.host}:{self.port}"
+
+    @classmethod
+    def from_parts(cls, host: str | None, port: int | None, extra: Mapping[str, Any]) -> Peer:
+        """Make a peer of what a connection form holds.
+
+        :param extra: any other field of the class by its name, as text or number; empty and unknown ones are ignored.
+        :raises PolicyError: when something is missing or not valid.
+        """
+        given: dict[str, Any] = {"host": host or "", "port": port or 0}
+        for field in fields(cls):
+            value = extra.get(field.name)
+            if field.name not in given and value not in (None, ""):
+                given[field.name] = _convert(field.name, value)
+        return cls(**given)
+
+    @classmethod
+    def from_uri(cls, text: str) -> Peer:
+        """Read a connection as Airflow's environment variables hold it: a URI, or a JSON object.
+
+        `dicom://host:11112?called_aet=PACS`, `{"conn_type": "dicom", "host": ..., "port": ..., "extra": {...}}`.
+        :raises PolicyError: when it cannot be read. The message doesn't repeat it.
+        """
+        try:
+            return cls._from_json(text) if text.lstrip().startswith("{") else cls._from_uri(text)
+        except (ValueError, TypeError, AttributeError):
+            raise PolicyError(
+                "A DICOM connection cannot be read. Write it as dicom://host:port?called_aet=TITLE, or as a JSON "
+                "object with host, port and extra."
+            ) from None
+
+    @classmethod
+    def _from_json(cls, text: str) -> Peer:
+        document = json.loads(text)
+        extra = document.get("extra") or {}
+        extra = json.loads(extra) if isinstance(extra, str) else extra
+        return cls.from_parts(document.get("host"), int(document.get("port") or 0), extra)
+
+    @classmethod
+    def _from_uri(cls, text: str) -> Peer:
+        parts = urlsplit(text)
+        extra: dict[str, Any] = dict(parse_qsl(parts.query))
+        extra.update(json.loads(extra.pop("__extra__", "{}")))
+        return cls.from_parts(unquote(parts.hostname or ""), parts.port, extra)
+
+    @classmethod
+    def from_environment(cls, connection_id: str) -> Peer:
+        """Read the connection that Airflow would find in `AIRFLOW_CONN_<ID>`.
+
+        :raises PolicyError: when the variable is missing or not valid.
+        """
+        variable = f"AIRFLOW_CONN_{connection_id.upper()}"
+        text = os.environ.get(variable)
+        if not text:
+            raise PolicyError(f"{variable} is not set. Set it to dicom://host:port?called_aet=TITLE.")
+        return cls.from_uri(text)
+
+
+def _convert(name: str, value: Any) -> Any:
+    try:
+        if name.endswith("_port"):
+            return int(value)
+        return float(value) if name.endswith("_timeout") else str(value)
+    except (TypeError, ValueError):
+        raise PolicyError(f"{name} of a DICOM peer is a number.") from None

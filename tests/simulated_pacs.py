@@ -1,0 +1,158 @@
+"""A PACS that misbehaves on demand, in this process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from pydicom import Dataset, dcmread
+from pynetdicom import AE, build_context, evt
+from pynetdicom.presentation import StoragePresentationContexts
+
+from airlock.dicomio.peer import Peer
+from airlock.dicomio.syntaxes import RECEIVED, STUDY_ROOT_FIND, STUDY_ROOT_GET, STUDY_ROOT_MOVE, VERIFICATION
+from demo.pacs import free_port
+
+FAR = Path("/nonexistent")
+
+
+class SimulatedPacs:
+    """Keeps what it is sent, by SOPInstanceUID, and answers queries about it.
+
+    :param store_statuses: status of the n-th C-STORE (from 1) that is not success.
+    :param abort_at: number of the C-STORE at which it aborts.
+    :param drop: numbers of the C-STOREs that it acknowledges and forgets.
+    :param on_store: called with the number of each C-STORE, after it was kept and before it is answered.
+    :param withhold: SOPInstanceUIDs that it shows but never sends.
+    :param extra: datasets that it sends besides what was asked for.
+    :param strangers: C-FIND answers that nobody asked for.
+    :param tells_class: whether it answers with SOPClassUID.
+    :param find_status: status of the last C-FIND answer.
+    """
+
+    def __init__(
+        self,
+        *,
+        store_statuses: dict[int, int] | None = None,
+        abort_at: int | None = None,
+        drop: set[int] = frozenset(),
+        on_store: Callable[[int], None] = lambda _: None,
+        withhold: set[str] = frozenset(),
+        extra: list[Dataset] | None = None,
+        strangers: list[Dataset] | None = None,
+        tells_class: bool = True,
+        find_status: int = 0x0000,
+        storage: list | None = None,
+        find: bool = True,
+    ) -> None:
+        self.store_statuses = store_statuses or {}
+        self.abort_at, self.drop, self.on_store = abort_at, drop, on_store
+        self.withhold, self.extra, self.strangers = withhold, extra or [], strangers or []
+        self.tells_class, self.find_status = tells_class, find_status
+        self.on_retrieve: Callable[[int], None] = lambda _: None
+        self.storage = storage
+        self.find = find
+        self.instances: dict[str, Dataset] = {}
+        self.stored: list[str] = []
+        self.retrieved: list[str] = []
+        self.retrievals: list[Dataset] = []
+        self.destinations: dict[str, tuple[str, int]] = {}
+
+    def hold(self, files: dict[str, Path]) -> None:
+        """Keep files as if they had been sent."""
+        self.instances |= {sop_uid: dcmread(path) for sop_uid, path in files.items()}
+
+    @contextmanager
+    def running(self, **peer_fields) -> Iterator[Peer]:
+        peer = Peer("127.0.0.1", free_port(), called_aet="SIMULATED", move_port=free_port(), **peer_fields)
+        self.destinations[peer.move_aet] = ("127.0.0.1", peer.move_port)
+        entity = AE(ae_title="SIMULATED")
+        entity.require_called_aet = True
+        entity.maximum_associations = 2
+        entity.supported_contexts = []
+        self.entity = entity
+        entity.add_supported_context(VERIFICATION)
+        for uid in ([STUDY_ROOT_FIND] if self.find else []) + [STUDY_ROOT_MOVE, STUDY_ROOT_GET]:
+            entity.add_supported_context(uid)
+        contexts = self.storage or [build_context(c.abstract_syntax, RECEIVED) for c in StoragePresentationContexts]
+        for context in contexts:
+            entity.add_supported_context(context.abstract_syntax, context.transfer_syntax, scu_role=True, scp_role=True)
+        handlers = [
+            (evt.EVT_C_STORE, self._store),
+            (evt.EVT_C_FIND, self._find),
+            (evt.EVT_C_MOVE, self._move),
+            (evt.EVT_C_GET, self._get),
+        ]
+        server = entity.start_server(("127.0.0.1", peer.port), block=False, evt_handlers=handlers)
+        try:
+            yield peer
+        finally:
+            server.shutdown()
+
+    def _store(self, event):
+        sop_uid = str(event.request.AffectedSOPInstanceUID)
+        self.stored.append(sop_uid)
+        number = len(self.stored)
+        if number == self.abort_at:
+            event.assoc.abort()
+            return 0xC000
+        status = self.store_statuses.get(number, 0x0000)
+        if number not in self.drop and (status == 0 or status >> 12 == 0xB):
+            dataset = event.dataset
+            dataset.file_meta = event.file_meta
+            self.instances[sop_uid] = dataset
+        self.on_store(number)
+        return status
+
+    def _matching(self, query: Dataset) -> list[Dataset]:
+        keys = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")
+        wanted = {}
+        for key in keys:
+            value = query.get(key)
+            if value:
+                wanted[key] = [value] if isinstance(value, str) else list(value)
+        return [d for d in self.instances.values() if all(d[key].value in values for key, values in wanted.items())]
+
+    def _find(self, event):
+        query = event.identifier
+        level = query.QueryRetrieveLevel
+        key = {"STUDY": "StudyInstanceUID", "SERIES": "SeriesInstanceUID", "IMAGE": "SOPInstanceUID"}[level]
+        for match in {d[key].value: d for d in self._matching(query)}.values():
+            answer = Dataset()
+            answer.QueryRetrieveLevel = level
+            answer.StudyInstanceUID = match.StudyInstanceUID
+            answer.SeriesInstanceUID = match.SeriesInstanceUID
+            answer.SOPInstanceUID = match.SOPInstanceUID
+            if self.tells_class:
+                answer.SOPClassUID = match.SOPClassUID
+            yield 0xFF00, answer
+        for answer in self.strangers:
+            yield 0xFF00, answer
+        if self.find_status:
+            yield self.find_status, None
+
+    def _selection(self, event) -> list[Dataset]:
+        self.retrievals.append(event.identifier)
+        chosen = [d for d in self._matching(event.identifier) if d.SOPInstanceUID not in self.withhold]
+        return chosen + self.extra
+
+    def _send(self, datasets):
+        yield len(datasets)
+        for dataset in datasets:
+            self.retrieved.append(str(dataset.SOPInstanceUID))
+            self.on_retrieve(len(self.retrieved))
+            yield 0xFF00, dataset
+
+    def _get(self, event):
+        yield from self._send(self._selection(event))
+
+    def _move(self, event):
+        if event.move_destination not in self.destinations:
+            yield None, None
+            return
+        datasets = self._selection(event)
+        contexts = {(d.SOPClassUID, d.file_meta.TransferSyntaxUID) for d in datasets}
+        host, port = self.destinations[event.move_destination]
+        yield host, port, {"contexts": [build_context(*pair) for pair in contexts]}
+        yield from self._send(datasets)
