@@ -1,0 +1,75 @@
+"""The command line. Each command lives in a module of its own, which is imported only when it is needed."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from importlib.util import find_spec
+
+import click
+from rich.console import Console
+from rich.text import Text
+
+from airlock.errors import AirlockError, HeldError, RefusedError
+
+COMMANDS = ("deidentify", "detect", "pull", "request", "rewrite", "send", "status")
+"""Each is a module of this package with a `command`."""
+
+FAILED, REFUSED, HELD = 1, 2, 3
+
+
+class _LazyGroup(click.Group):
+    """A group whose commands are modules; one that is not installed is not listed."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [name for name in COMMANDS if find_spec(f"{__name__}.{name}")]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in self.list_commands(ctx):
+            return None
+        command: click.Command = import_module(f"{__name__}.{cmd_name}").command
+        return command
+
+
+@click.group(
+    cls=_LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+    epilog="Exit status: 0 done; 1 failed, trying again may help; 2 refused, somebody must correct something first; "
+    "3 held, a person must look.",
+)
+@click.version_option(package_name="airlock")
+def airlock() -> None:
+    """Move DICOM studies from the clinical side to the research side.
+
+    Where things are is read from the environment (AIRLOCK_HOME, AIRLOCK_PROJECTS, ...).
+    """
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and exit.
+
+    :param arguments: those of the process when None.
+    """
+    try:
+        status = airlock.main(arguments, prog_name="airlock", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        status = error.exit_code
+    except click.Abort:
+        _complain("Aborted.")
+        status = FAILED
+    except AirlockError as error:
+        _complain(str(error))
+        status = exit_status(error)
+    sys.exit(status if isinstance(status, int) else 0)
+
+
+def exit_status(error: AirlockError) -> int:
+    """Exit status that tells a script what to do about an error."""
+    if isinstance(error, HeldError):
+        return HELD
+    return REFUSED if isinstance(error, RefusedError) else FAILED
+
+
+def _complain(message: str) -> None:
+    Console(stderr=True, soft_wrap=True).print(Text(" ".join(message.splitlines()), style="bold red"))

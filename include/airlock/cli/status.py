@@ -1,0 +1,113 @@
+"""`airlock status`: what became of the transfers, counted from the ledger."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from airlock.errors import InvalidRequest
+from airlock.ledger import Ledger, TransferState, TransferSummary
+from airlock.settings import load_settings
+from airlock.transfer import open_ledger
+
+STYLES = {
+    TransferState.RUNNING: "cyan",
+    TransferState.HELD: "yellow",
+    TransferState.FAILED: "red",
+    TransferState.REFUSED: "red",
+    TransferState.SENT: "green",
+}
+
+
+@click.command("status")
+@click.argument("transfer", required=False)
+@click.option("--days", default=7.0, show_default=True, help="Show the transfers requested in this many days.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def command(transfer: str | None, days: float, as_json: bool) -> None:
+    """Show the transfers of the last days, or TRANSFER with everything that happened to it."""
+    ledger = open_ledger(load_settings())
+    if transfer is None:
+        _list(ledger.transfers(since=datetime.now(UTC) - timedelta(days=days)), as_json)
+    else:
+        _detail(ledger, transfer, as_json)
+
+
+def _list(transfers: list[TransferSummary], as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps([facts(summary) for summary in transfers], indent=2))
+        return
+    table = Table("Transfer", "Project", "State", "Requested", box=None, pad_edge=False)
+    for name in ("In", "Sent", "Skipped", "Held", "Boxes"):
+        table.add_column(name, justify="right")
+    table.add_column("Message", overflow="fold")
+    for summary in transfers:
+        counts = summary.counts
+        numbers = (counts.received, counts.sent, counts.skipped, counts.held, counts.boxes)
+        table.add_row(
+            Text(summary.id, overflow="fold"),
+            Text(summary.project or ""),
+            Text(summary.state.value, STYLES.get(summary.state, "")),
+            f"{summary.arrived_at.astimezone():%Y-%m-%d %H:%M}",
+            *map(str, numbers),
+            Text(summary.message),
+        )
+    _console().print(table if transfers else "No transfer was requested in this time.")
+
+
+def _detail(ledger: Ledger, transfer_id: str, as_json: bool) -> None:
+    """Print one transfer.
+
+    :raises InvalidRequest: when the ledger does not know it.
+    """
+    summary = ledger.find(transfer_id)
+    if summary is None:
+        raise InvalidRequest("The ledger knows no such transfer. `airlock status` lists the latest ones.")
+    events = ledger.events(transfer_id)
+    if as_json:
+        listed = [{"at": at.isoformat(), "step": step, "kind": kind, **detail} for at, step, kind, detail in events]
+        click.echo(json.dumps(facts(summary) | {"events": listed}, indent=2))
+        return
+    console = _console()
+    for name, value in facts(summary).items():
+        console.print(Text(f"{name.replace('_', ' ').capitalize():<12} {'' if value is None else value}"))
+    table = Table("At", "Step", "Event", "Detail", box=None, pad_edge=False)
+    for at, step, kind, detail in events:
+        told = ", ".join(f"{name} {value}" for name, value in detail.items())
+        table.add_row(f"{at.astimezone():%Y-%m-%d %H:%M:%S}", Text(step), Text(kind), Text(told))
+    if events:
+        console.print()
+        console.print(table)
+
+
+def facts(summary: TransferSummary) -> dict[str, Any]:
+    """Return a transfer as plain values, times in ISO 8601 with their offset."""
+    counts = summary.counts
+    times = {name: getattr(summary, name) for name in ("arrived_at", "started_at", "finished_at")}
+    return {
+        "transfer": summary.id,
+        "run": summary.run_id,
+        "project": summary.project,
+        "state": summary.state.value,
+        "message": summary.message,
+        "attempt": summary.attempt,
+        "expected": summary.expected,
+        "in": counts.received,
+        "sent": counts.sent,
+        "skipped": counts.skipped,
+        "held": counts.held,
+        "open": counts.open,
+        "boxes": counts.boxes,
+        **{name: time.isoformat() if time else None for name, time in times.items()},
+    }
+
+
+def _console() -> Console:
+    """Return a console. Into a file or a pipe, it writes long lines instead of folding them at 80 characters."""
+    console = Console()
+    return console if console.is_terminal else Console(width=250)

@@ -1,0 +1,1 @@
+"""Hooks: from an Airflow connection to the clients that Airlock works with."""
