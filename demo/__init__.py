@@ -1,0 +1,1 @@
+"""What the demonstration needs: invented patients and their images."""

@@ -6,25 +6,23 @@ the header says, transfer syntaxes without a decoder (PS3.5 section 8 and annex 
 
 from __future__ import annotations
 
+import logging
 import warnings
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from pydicom import Dataset, config, dcmread
+from pydicom import Dataset, dcmread
 from pydicom.encaps import generate_fragmented_frames
-from pydicom.pixels import get_decoder
+from pydicom.pixels.decoders.base import get_decoder
+from pydicom.pixels.processing import apply_color_lut, convert_color_space
 from pydicom.uid import UID
 
 from airlock.errors import InstanceNotUnderstood
-
-# pydicom's warnings and log lines quote values of the file.
-warnings.filterwarnings("ignore", module=r"pydicom(\..*)?")
-config.settings.reading_validation_mode = config.IGNORE
-config.settings.writing_validation_mode = config.IGNORE
 
 Array = npt.NDArray[Any]
 
@@ -107,6 +105,7 @@ class StoredImage:
 
     def _check_length(self, frame_bits: int) -> None:
         """Refuse hidden frames: an image that holds more than its header says would be examined in part only."""
+        assert self.keyword
         stored = self.dataset[self.keyword].value or b""
         if self.syntax.is_encapsulated:
             found = sum(1 for _ in generate_fragmented_frames(stored, number_of_frames=self.frames))
@@ -125,10 +124,17 @@ class StoredImage:
         wanted = list(range(self.frames) if numbers is None else numbers)
         if not wanted:
             return
+        # pydicom 3.0 takes the second frame of native YBR_FULL_422 for one that isn't subsampled: one call per frame.
+        packed = not self.syntax.is_encapsulated and self.dataset.PhotometricInterpretation == "YBR_FULL_422"
+        groups = [[number] for number in wanted] if packed else [wanted]
         decoder = get_decoder(self.syntax)
         try:
-            arrays = decoder.iter_array(self.dataset, indices=wanted, raw=True, allow_excess_frames=False)
-            for number, (pixels, found) in zip(wanted, arrays, strict=True):
+            decoded = (
+                item
+                for group in groups
+                for item in decoder.iter_array(self.dataset, indices=group, raw=True, allow_excess_frames=False)
+            )
+            for number, (pixels, found) in zip(wanted, decoded, strict=True):
                 yield Frame(number, pixels, self._layout(pixels, found))
         except InstanceNotUnderstood:
             raise
@@ -157,8 +163,6 @@ def displayable(frame: Frame, dataset: Dataset) -> npt.NDArray[np.float32] | npt
 
     :raises InstanceNotUnderstood: when its photometric interpretation is not known.
     """
-    from pydicom.pixels import apply_color_lut, convert_color_space  # noqa: PLC0415 - only for colour
-
     photometric, pixels = frame.layout.photometric, frame.pixels
     if photometric in ("MONOCHROME1", "MONOCHROME2") and pixels.ndim == 2:
         return pixels.astype(np.float32)
@@ -181,9 +185,32 @@ def displayable(frame: Frame, dataset: Dataset) -> npt.NDArray[np.float32] | npt
 
 def palette_darkest(dataset: Dataset) -> int:
     """Return the pixel value whose palette colour is the darkest (PS3.3 section C.7.6.3.1.5)."""
-    from pydicom.pixels import apply_color_lut  # noqa: PLC0415 - only for colour
-
     entries, first, _ = dataset.RedPaletteColorLookupTableDescriptor
     values = np.arange(first, first + (entries or 65536))
     colours = apply_color_lut(values[None, :], dataset)[0, :, :3].astype(np.int64)
     return int(values[int(colours.sum(axis=1).argmin())])
+
+
+@contextmanager
+def silent() -> Iterator[None]:
+    """Keep pydicom from telling values of the file in warnings and log lines."""
+    logger = logging.getLogger("pydicom")
+    before, logger.disabled = logger.disabled, True
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.disabled = before
+
+
+def read_instance_uid(path: Path) -> str:
+    """Return the SOPInstanceUID of a file.
+
+    :raises InstanceNotUnderstood: when it is not a DICOM file, or has none.
+    """
+    try:
+        with silent():
+            return str(dcmread(path, stop_before_pixels=True, specific_tags=["SOPInstanceUID"]).SOPInstanceUID)
+    except Exception as error:  # noqa: BLE001 - a hostile file makes the parser raise almost anything
+        raise InstanceNotUnderstood(f"the file cannot be parsed ({type(error).__name__})") from None

@@ -60,7 +60,7 @@ def examine(
     judge = Judge(confidence, known_words(image.dataset))
     seen: dict[bytes, list[Box]] = {}
     for frame in image.read(numbers):
-        digest = hashlib.blake2b(np.ascontiguousarray(frame.pixels), digest_size=16).digest()
+        digest = hashlib.blake2b(np.ascontiguousarray(frame.pixels).data, digest_size=16).digest()
         if digest not in seen:
             seen[digest] = examine_frame(frame, image, engine, judge)
         yield frame.number, seen[digest]
@@ -74,7 +74,7 @@ def examine_frame(frame: Frame, image: StoredImage, engine: TextEngine, judge: J
         for patch in patches(view):
             boxes = engine.find(patch.picture)
             if boxes:
-                masked = judge.masked(boxes, engine.read(patch.picture, boxes))
+                masked = judge.masked(boxes, engine.read(patch.picture, boxes), min(patch.picture.shape[:2]))
                 found += [patch.place(box, columns, rows) for box in masked]
     return merge(found)
 
@@ -98,4 +98,5 @@ def _scaled(view: Picture, scale: float) -> Patch:
     if scale == 1.0:
         return Patch(view, 0, 0, 1.0)
     how = cv2.INTER_CUBIC if scale > 1 else cv2.INTER_AREA
-    return Patch(cv2.resize(view, None, fx=scale, fy=scale, interpolation=how), 0, 0, scale)
+    scaled = cv2.resize(view, None, fx=scale, fy=scale, interpolation=how).astype(np.uint8, copy=False)
+    return Patch(scaled, 0, 0, scale)

@@ -17,7 +17,7 @@ from pydicom import Dataset
 from airlock.findings import Box
 from airlock.pixels.engine import Reading
 
-SAFE_WORDS = frozenset("A P I L R H F S PATIENT NAME STUDY PROTOCOL DATE".split())
+SAFE_WORDS = frozenset({"A", "P", "I", "L", "R", "H", "F", "S", "PATIENT", "NAME", "STUDY", "PROTOCOL", "DATE"})
 """Orientation letters and bare labels, left when they stand alone and were read without doubt."""
 
 SURE = 90.0
@@ -26,14 +26,32 @@ SURE = 90.0
 SINGLE = 60.0
 """Confidence below which one single character is taken for anatomy."""
 
+GLYPH = 1 / 8
+"""Part of the picture's shorter side above which one single character is taken for anatomy: a cyst is read as O."""
+
 ALIKE = 0.75
 """Similarity from which a word counts as a known identifier (1 = equal)."""
 
 IDENTIFIERS = (
-    "PatientName PatientID OtherPatientNames OtherPatientIDs PatientBirthDate PatientBirthName PatientMotherBirthName "
-    "PatientAddress PatientTelephoneNumbers AccessionNumber ReferringPhysicianName PerformingPhysicianName "
-    "OperatorsName RequestingPhysician InstitutionName StudyID IssuerOfPatientID MilitaryRank"
-).split()
+    "PatientName",
+    "PatientID",
+    "OtherPatientNames",
+    "OtherPatientIDs",
+    "PatientBirthDate",
+    "PatientBirthName",
+    "PatientMotherBirthName",
+    "PatientAddress",
+    "PatientTelephoneNumbers",
+    "AccessionNumber",
+    "ReferringPhysicianName",
+    "PerformingPhysicianName",
+    "OperatorsName",
+    "RequestingPhysician",
+    "InstitutionName",
+    "StudyID",
+    "IssuerOfPatientID",
+    "MilitaryRank",
+)
 
 
 def _plain(text: str) -> str:
@@ -66,10 +84,13 @@ class Judge:
     confidence: float = 20.0
     known: frozenset[str] = field(default=frozenset(), repr=False)
 
-    def masked(self, boxes: list[Box], readings: list[Reading]) -> list[Box]:
-        """Return the boxes to mask, in their order."""
+    def masked(self, boxes: list[Box], readings: list[Reading], side: int) -> list[Box]:
+        """Return the boxes to mask, in their order.
+
+        :param side: shorter side of the picture that the boxes are in.
+        """
         safe = {b for b, r in zip(boxes, readings, strict=True) if self._is_safe(r)}
-        kept = [b for b, r in zip(boxes, readings, strict=True) if b not in safe and self._is_text(r)]
+        kept = [b for b, r in zip(boxes, readings, strict=True) if b not in safe and self._is_text(b, r, side)]
         # A label beside something that is masked may be a part of it: an initial, a day of a date.
         kept += [box for box in safe if any(_beside(box, other) for other in kept)]
         return [box for box in boxes if box in set(kept)]
@@ -78,10 +99,11 @@ class Judge:
         word = reading.text.strip().strip(":.").upper()
         return reading.confidence >= SURE and word in SAFE_WORDS and _plain(word) not in self.known
 
-    def _is_text(self, reading: Reading) -> bool:
+    def _is_text(self, box: Box, reading: Reading, side: int) -> bool:
         letters = [c for c in reading.text if c.isalnum()]
         if len(letters) <= 1:
-            return bool(letters) and reading.confidence >= max(SINGLE, self.confidence)
+            small = min(box[2] - box[0], box[3] - box[1]) <= GLYPH * side
+            return bool(letters) and small and reading.confidence >= max(SINGLE, self.confidence)
         return reading.confidence >= self.confidence or self._is_known(_plain(reading.text))
 
     def _is_known(self, text: str) -> bool:

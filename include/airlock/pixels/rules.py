@@ -5,6 +5,8 @@ They only add suspicion. No header switches the examination of pixels off: Burne
 
 from __future__ import annotations
 
+from typing import Any
+
 from pydicom import Dataset
 
 SECONDARY_CAPTURES = (
@@ -47,7 +49,7 @@ def suspicions(header: Dataset) -> list[str]:
     return reasons
 
 
-def _values(value: object) -> list[object]:
+def _values(value: Any) -> list[Any]:
     if value is None:
         return []
     return list(value) if isinstance(value, (list, tuple)) or hasattr(value, "append") else [value]

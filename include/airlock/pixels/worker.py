@@ -17,6 +17,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TextIO
 
+from pydicom import config
+
 from airlock.errors import DetectorUnavailable, InstanceNotUnderstood
 from airlock.findings import Box
 
@@ -34,6 +36,9 @@ def main() -> None:
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     warnings.simplefilter("ignore")
     logging.disable(logging.CRITICAL)
+    # Values that break rules of their VR are carried on as they are.
+    config.settings.reading_validation_mode = config.IGNORE
+    config.settings.writing_validation_mode = config.IGNORE
     # Codecs written in C print to stdout; only answers may go where the parent reads.
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     null = os.open(os.devnull, os.O_WRONLY)
@@ -77,14 +82,14 @@ def _examine(task: dict[str, Any], alive: Callable[[], None]) -> dict[str, Any]:
     return {"total": image.frames, "pixels": image.has_pixels, "reasons": reasons, "frames": frames}
 
 
-def _rewrite(task: dict[str, Any], alive: Callable[[], None]) -> dict[str, Any]:
+def _rewrite(task: dict[str, Any], _alive: Callable[[], None]) -> dict[str, Any]:
     from airlock.pixels.rewrite import rewrite_file  # noqa: PLC0415
 
     path, frames = rewrite_file(Path(task["source"]), Path(task["folder"]), boxes_by_frame(task["boxes"]))
     return {"path": str(path), "frames": frames}
 
 
-def _check(task: dict[str, Any], alive: Callable[[], None]) -> dict[str, Any]:
+def _check(task: dict[str, Any], _alive: Callable[[], None]) -> dict[str, Any]:
     from airlock.pixels.check import check_rewritten  # noqa: PLC0415
 
     return {"frames": check_rewritten(Path(task["before"]), Path(task["after"]), boxes_by_frame(task["boxes"]))}
