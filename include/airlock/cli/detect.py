@@ -1,0 +1,66 @@
+"""`airlock detect`: where text is burned into the pixels of files. It prints boxes, never text."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+from airlock.errors import DetectorUnavailable
+from airlock.pixels.survey import Examined, survey
+from airlock.settings import load_settings
+
+NOT_EXAMINED = 3
+
+
+@click.command()
+@click.argument("source", metavar="IN", type=click.Path(exists=True, path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="One JSON object per file, one per line.")
+@click.option(
+    "--confidence", type=click.IntRange(0, 100), default=20, show_default=True, help="Leave text read with less."
+)
+def command(source: Path, as_json: bool, confidence: int) -> None:
+    """Find burned-in text in a DICOM file, or in all files of a folder.
+
+    Boxes are x0, y0, x1, y1 in pixels, the second corner outside; frames count from 0. Ends with 3 when a file could
+    not be examined.
+    """
+    files = {str(p): p for p in sorted(source.rglob("*")) if p.is_file()} if source.is_dir() else {str(source): source}
+    results: dict[str, Examined] = {}
+    try:
+        with Progress(console=Console(stderr=True), transient=True) as progress:
+            task = progress.add_task("Examining", total=len(files))
+            for name, examined in survey(files, confidence, load_settings().workers) if files else ():
+                results[name] = examined
+                progress.advance(task)
+    except DetectorUnavailable as error:
+        raise click.ClickException(str(error)) from None
+    if as_json:
+        for name in files:
+            click.echo(json.dumps(document(name, results[name])))
+    else:
+        Console().print(table(results))
+    if any(examined.problem for examined in results.values()):
+        sys.exit(NOT_EXAMINED)
+
+
+def document(name: str, examined: Examined) -> dict[str, Any]:
+    """Return what is printed of one file: `error` only when it could not be examined."""
+    frames = [{"frame": n, "boxes": examined.frames.get(n, [])} for n in range(examined.total)]
+    return {"file": name, "frames": frames} | ({"error": examined.problem} if examined.problem else {})
+
+
+def table(results: dict[str, Examined]) -> Table:
+    """Return the table for people."""
+    result = Table("File", "Frames", "With text", "Boxes", "Header says", "Problem")
+    for name, examined in sorted(results.items()):
+        boxes = sum(map(len, examined.frames.values()))
+        counts = [str(n) for n in (examined.total, len(examined.frames), boxes)]
+        result.add_row(name, *counts, ", ".join(examined.reasons), examined.problem or "")
+    return result

@@ -1,0 +1,216 @@
+"""Read stored pixels frame by frame, as they are stored: no windowing, no change of the colour space.
+
+Whatever the decoders cannot vouch for is refused: frames that are missing or too many, bits that are elsewhere than
+the header says, transfer syntaxes without a decoder (PS3.5 section 8 and annex A, PS3.3 section C.7.6.3).
+"""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from pydicom import Dataset, dcmread
+from pydicom.encaps import generate_fragmented_frames
+from pydicom.pixels.decoders.base import get_decoder
+from pydicom.pixels.processing import apply_color_lut, convert_color_space
+from pydicom.uid import UID
+
+from airlock.errors import InstanceNotUnderstood
+
+Array = npt.NDArray[Any]
+
+PIXEL_KEYWORDS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
+MAX_FRAME_BYTES = 1 << 30
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What the values of a decoded frame mean.
+
+    :param photometric: Photometric Interpretation of the decoded values, which may differ from the header's.
+    """
+
+    photometric: str
+    samples: int
+    bits_allocated: int
+    bits_stored: int
+    signed: bool
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One decoded frame: `(rows, columns)` or `(rows, columns, samples)`."""
+
+    number: int
+    pixels: Array
+    layout: Layout
+
+
+class StoredImage:
+    """An image file, opened.
+
+    :param path: a DICOM file with or without preamble.
+    :raises InstanceNotUnderstood: when it is not a DICOM file, or its image cannot be decoded for certain.
+    """
+
+    def __init__(self, path: Path) -> None:
+        try:
+            self.dataset: Dataset = dcmread(path)
+        except Exception as error:  # noqa: BLE001 - a hostile file makes the parser raise almost anything
+            raise InstanceNotUnderstood(f"the file cannot be parsed ({type(error).__name__})") from None
+        self.keyword = next((k for k in PIXEL_KEYWORDS if k in self.dataset), None)
+        self.frames = 0
+        if self.keyword is None:
+            return
+        try:
+            self._check()
+        except InstanceNotUnderstood:
+            raise
+        except Exception as error:  # noqa: BLE001 - as above
+            raise InstanceNotUnderstood(f"the image header cannot be used ({type(error).__name__})") from None
+
+    @property
+    def has_pixels(self) -> bool:
+        """Whether there is anything to look at (presentation states, reports and plans have no pixels)."""
+        return self.keyword is not None
+
+    @property
+    def syntax(self) -> UID:
+        """Transfer syntax of the file."""
+        return UID(self.dataset.file_meta.TransferSyntaxUID)
+
+    def _check(self) -> None:
+        ds = self.dataset
+        self.frames = int(ds.get("NumberOfFrames") or 1)
+        rows, columns, samples = int(ds.Rows), int(ds.Columns), int(ds.get("SamplesPerPixel") or 1)
+        allocated = int(ds.BitsAllocated)
+        if min(self.frames, rows, columns, samples, allocated) < 1:
+            raise InstanceNotUnderstood("the image has no extent")
+        if rows * columns * samples * allocated // 8 > MAX_FRAME_BYTES:
+            raise InstanceNotUnderstood("one frame is larger than 1 GiB")
+        if self.keyword == "PixelData" and int(ds.get("HighBit", ds.BitsStored - 1)) != ds.BitsStored - 1:
+            raise InstanceNotUnderstood("the pixel values do not start at bit 0")
+        try:
+            get_decoder(self.syntax)
+        except NotImplementedError:
+            raise InstanceNotUnderstood("no decoder for its transfer syntax") from None
+        self._check_length(rows * columns * samples * allocated)
+
+    def _check_length(self, frame_bits: int) -> None:
+        """Refuse hidden frames: an image that holds more than its header says would be examined in part only."""
+        assert self.keyword
+        stored = self.dataset[self.keyword].value or b""
+        if self.syntax.is_encapsulated:
+            found = sum(1 for _ in generate_fragmented_frames(stored, number_of_frames=self.frames))
+        else:
+            if str(self.dataset.PhotometricInterpretation) == "YBR_FULL_422":
+                frame_bits = frame_bits // 3 * 2
+            found = len(stored) * 8 // frame_bits if frame_bits * self.frames > 64 else self.frames
+        if found != self.frames:
+            raise InstanceNotUnderstood(f"it holds {found} frames where its header says {self.frames}")
+
+    def read(self, numbers: Iterable[int] | None = None) -> Iterator[Frame]:
+        """Decode frames, all or those with the given numbers (from 0), one at a time.
+
+        :raises InstanceNotUnderstood: when one cannot be decoded.
+        """
+        wanted = list(range(self.frames) if numbers is None else numbers)
+        if not wanted:
+            return
+        # pydicom 3.0 takes the second frame of native YBR_FULL_422 for one that isn't subsampled: one call per frame.
+        packed = not self.syntax.is_encapsulated and self.dataset.PhotometricInterpretation == "YBR_FULL_422"
+        groups = [[number] for number in wanted] if packed else [wanted]
+        decoder = get_decoder(self.syntax)
+        try:
+            decoded = (
+                item
+                for group in groups
+                for item in decoder.iter_array(self.dataset, indices=group, raw=True, allow_excess_frames=False)
+            )
+            for number, (pixels, found) in zip(wanted, decoded, strict=True):
+                yield Frame(number, pixels, self._layout(pixels, found))
+        except InstanceNotUnderstood:
+            raise
+        except Exception as error:  # noqa: BLE001 - codecs raise almost anything
+            raise InstanceNotUnderstood(f"its pixels cannot be decoded ({type(error).__name__})") from None
+
+    def _layout(self, pixels: Array, found: dict[str, Any]) -> Layout:
+        expected = (self.dataset.Rows, self.dataset.Columns)
+        if pixels.shape[:2] != expected:
+            raise InstanceNotUnderstood("a decoded frame has another size than the header says")
+        photometric = str(found["photometric_interpretation"])
+        if photometric == "YBR_FULL_422":
+            photometric = "YBR_FULL"  # decoders return every pixel's chroma
+        floating = self.keyword != "PixelData"
+        return Layout(
+            photometric=photometric,
+            samples=int(found["samples_per_pixel"]),
+            bits_allocated=int(found["bits_allocated"]),
+            bits_stored=int(found["bits_allocated"] if floating else found["bits_stored"]),
+            signed=floating or bool(found["pixel_representation"]),
+        )
+
+
+def displayable(frame: Frame, dataset: Dataset) -> npt.NDArray[np.float32] | npt.NDArray[np.uint8]:
+    """Return a frame as a person would see it: grey as it is, `(rows, columns)`, or 8-bit RGB.
+
+    :raises InstanceNotUnderstood: when its photometric interpretation is not known.
+    """
+    photometric, pixels = frame.layout.photometric, frame.pixels
+    if photometric in ("MONOCHROME1", "MONOCHROME2") and pixels.ndim == 2:
+        return pixels.astype(np.float32)
+    try:
+        if photometric == "PALETTE COLOR" and pixels.ndim == 2:
+            pixels = apply_color_lut(pixels, dataset)[..., :3]
+        elif photometric == "YBR_FULL":
+            pixels = convert_color_space(pixels, "YBR_FULL", "RGB")
+        elif photometric != "RGB":
+            raise InstanceNotUnderstood("its photometric interpretation is not known")
+    except InstanceNotUnderstood:
+        raise
+    except Exception as error:  # noqa: BLE001 - a broken palette makes pydicom raise almost anything
+        raise InstanceNotUnderstood(f"its colours cannot be decoded ({type(error).__name__})") from None
+    if pixels.dtype.itemsize > 1:
+        bits = 16 if photometric == "PALETTE COLOR" else frame.layout.bits_stored
+        pixels = pixels >> max(bits - 8, 0)
+    return np.ascontiguousarray(pixels).astype(np.uint8)
+
+
+def palette_darkest(dataset: Dataset) -> int:
+    """Return the pixel value whose palette colour is the darkest (PS3.3 section C.7.6.3.1.5)."""
+    entries, first, _ = dataset.RedPaletteColorLookupTableDescriptor
+    values = np.arange(first, first + (entries or 65536))
+    colours = apply_color_lut(values[None, :], dataset)[0, :, :3].astype(np.int64)
+    return int(values[int(colours.sum(axis=1).argmin())])
+
+
+@contextmanager
+def silent() -> Iterator[None]:
+    """Keep pydicom from telling values of the file in warnings and log lines."""
+    logger = logging.getLogger("pydicom")
+    before, logger.disabled = logger.disabled, True
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.disabled = before
+
+
+def read_instance_uid(path: Path) -> str:
+    """Return the SOPInstanceUID of a file.
+
+    :raises InstanceNotUnderstood: when it is not a DICOM file, or has none.
+    """
+    try:
+        with silent():
+            return str(dcmread(path, stop_before_pixels=True, specific_tags=["SOPInstanceUID"]).SOPInstanceUID)
+    except Exception as error:  # noqa: BLE001 - a hostile file makes the parser raise almost anything
+        raise InstanceNotUnderstood(f"the file cannot be parsed ({type(error).__name__})") from None

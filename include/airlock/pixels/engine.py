@@ -1,0 +1,159 @@
+"""TextEngine: the neural networks that find and read text, behind one small interface.
+
+PP-OCRv4 as the package `rapidocr-onnxruntime` ships it: the models are inside the wheel, nothing is downloaded.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from airlock.errors import DetectorUnavailable
+from airlock.findings import Box
+from airlock.pixels.views import Picture
+
+DETECTION_MODEL = "ch_PP-OCRv4_det_infer.onnx"
+RECOGNITION_MODEL = "ch_PP-OCRv4_rec_infer.onnx"
+SMALLEST_SIDE = 32
+"""The network takes any multiple of this; pictures come in the right scale already."""
+
+_REPAIR = "Install the pinned rapidocr-onnxruntime and onnxruntime again (`airlock doctor` shows what is missing)."
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a box seems to say. It is never logged and never stored.
+
+    :param confidence: 0 to 100.
+    """
+
+    text: str
+    confidence: float
+
+
+class TextEngine(Protocol):
+    """Finds text in a picture, and reads it."""
+
+    def find(self, picture: Picture) -> list[Box]:
+        """Return the boxes of the text in a picture."""
+
+    def read(self, picture: Picture, boxes: list[Box]) -> list[Reading]:
+        """Read the text in the boxes, one reading each."""
+
+
+class RapidOcrEngine:
+    """PP-OCRv4, one thread.
+
+    :param models: folder of the two model files.
+    :raises DetectorUnavailable: when a model or a library is missing or cannot be loaded.
+    """
+
+    def __init__(self, models: Path | None = None) -> None:
+        models = models or _model_folder()
+        for name in (DETECTION_MODEL, RECOGNITION_MODEL):
+            if not (models / name).is_file():
+                raise DetectorUnavailable(f"The text detector's model {name} is missing. {_REPAIR}")
+        try:
+            import onnxruntime  # noqa: PLC0415 - heavy, and its absence must be reported as ours
+
+            onnxruntime.disable_telemetry_events()
+            logging.getLogger("OrtInferSession").setLevel(logging.CRITICAL)
+            from rapidocr_onnxruntime.ch_ppocr_det import TextDetector  # noqa: PLC0415
+            from rapidocr_onnxruntime.ch_ppocr_rec import TextRecognizer  # noqa: PLC0415
+
+            self._detector = TextDetector(_detection_config(models / DETECTION_MODEL))
+            self._recognizer = TextRecognizer(_recognition_config(models / RECOGNITION_MODEL))
+        except Exception as error:  # noqa: BLE001 - whatever it is, there is no detector
+            raise DetectorUnavailable(
+                f"The text detector cannot be loaded ({type(error).__name__}). {_REPAIR}"
+            ) from None
+
+    def find(self, picture: Picture) -> list[Box]:
+        """Return the boxes of the text in a picture, upright, the second corner outside.
+
+        :raises DetectorUnavailable: when the network fails.
+        """
+        try:
+            quads, _ = self._detector(picture)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the picture was not examined
+            raise DetectorUnavailable(f"The text detector failed ({type(error).__name__}). {_REPAIR}") from None
+        rows, columns = picture.shape[:2]
+        boxes = []
+        for quad in quads if quads is not None else ():
+            (x0, y0), (x1, y1) = np.floor(quad.min(axis=0)), np.ceil(quad.max(axis=0)) + 1
+            boxes.append((max(int(x0), 0), max(int(y0), 0), min(int(x1), columns), min(int(y1), rows)))
+        return boxes
+
+    def read(self, picture: Picture, boxes: list[Box]) -> list[Reading]:
+        """Read the text in the boxes; upright boxes are read from both sides.
+
+        :raises DetectorUnavailable: when the network fails.
+        """
+        crops, owners = [], []
+        for number, (x0, y0, x1, y1) in enumerate(boxes):
+            crop = picture[y0:y1, x0:x1]
+            turns = (1, 3) if (y1 - y0) >= 1.5 * (x1 - x0) else (0,)
+            for turn in turns:
+                crops.append(np.ascontiguousarray(np.rot90(crop, turn)))
+                owners.append(number)
+        try:
+            results, _ = self._recognizer(crops) if crops else ([], 0)
+        except Exception as error:  # noqa: BLE001 - as above
+            raise DetectorUnavailable(f"The text detector failed ({type(error).__name__}). {_REPAIR}") from None
+        readings = [Reading("", 0.0)] * len(boxes)
+        for owner, (text, score) in zip(owners, results, strict=True):
+            if 100 * float(score) > readings[owner].confidence:
+                readings[owner] = Reading(text, 100 * float(score))
+        return readings
+
+
+@lru_cache(maxsize=1)
+def load_engine() -> TextEngine:
+    """Return this process's engine.
+
+    :raises DetectorUnavailable: when there is none.
+    """
+    return RapidOcrEngine()
+
+
+def _model_folder() -> Path:
+    spec = importlib.util.find_spec("rapidocr_onnxruntime")
+    if spec is None or spec.origin is None:
+        raise DetectorUnavailable(f"The text detector is not installed. {_REPAIR}")
+    return Path(spec.origin).parent / "models"
+
+
+def _session_config(model: Path) -> dict[str, Any]:
+    return {
+        "model_path": str(model),
+        "intra_op_num_threads": 1,
+        "inter_op_num_threads": 1,
+        "use_cuda": False,
+        "use_dml": False,
+    }
+
+
+def _detection_config(model: Path) -> dict[str, Any]:
+    return {
+        **_session_config(model),
+        "limit_side_len": SMALLEST_SIDE,
+        "limit_type": "min",
+        "mean": [0.5, 0.5, 0.5],
+        "std": [0.5, 0.5, 0.5],
+        "thresh": 0.3,
+        "box_thresh": 0.5,
+        "max_candidates": 1000,
+        "unclip_ratio": 1.6,
+        "use_dilation": True,
+        "score_mode": "fast",
+    }
+
+
+def _recognition_config(model: Path) -> dict[str, Any]:
+    return {**_session_config(model), "rec_img_shape": [3, 48, 320], "rec_batch_num": 6}

@@ -1,0 +1,135 @@
+"""Which of the boxes that the detection network found are masked.
+
+Masking too much costs picture, masking too little costs privacy: a box is left only for a stated reason. What was
+read stays in this module.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from difflib import SequenceMatcher
+
+from pydicom import Dataset
+
+from airlock.findings import Box
+from airlock.pixels.engine import Reading
+
+SAFE_WORDS = frozenset({"A", "P", "I", "L", "R", "H", "F", "S", "PATIENT", "NAME", "STUDY", "PROTOCOL", "DATE"})
+"""Orientation letters and bare labels, left when they stand alone and were read without doubt."""
+
+SURE = 90.0
+"""Confidence from which a safe word counts as read."""
+
+SINGLE = 60.0
+"""Confidence below which one single character is taken for anatomy."""
+
+GLYPH = 1 / 8
+"""Part of the picture's shorter side above which one single character is taken for anatomy: a cyst is read as O."""
+
+ALIKE = 0.75
+"""Similarity from which a word counts as a known identifier (1 = equal)."""
+
+IDENTIFIERS = (
+    "PatientName",
+    "PatientID",
+    "OtherPatientNames",
+    "OtherPatientIDs",
+    "PatientBirthDate",
+    "PatientBirthName",
+    "PatientMotherBirthName",
+    "PatientAddress",
+    "PatientTelephoneNumbers",
+    "AccessionNumber",
+    "ReferringPhysicianName",
+    "PerformingPhysicianName",
+    "OperatorsName",
+    "RequestingPhysician",
+    "InstitutionName",
+    "StudyID",
+    "IssuerOfPatientID",
+    "MilitaryRank",
+)
+
+
+def _plain(text: str) -> str:
+    """Upper-case ASCII letters and digits of a text, in the shape OCR returns them."""
+    folded = unicodedata.normalize("NFKD", text.replace("ß", "ss").replace("ø", "o").replace("Ø", "O"))
+    return "".join(c for c in folded.upper() if c.isalnum() and c.isascii())
+
+
+def known_words(header: Dataset) -> frozenset[str]:
+    """Return what the header knows of the patient, in plain spelling, three characters or more."""
+    words: set[str] = set()
+    for keyword in IDENTIFIERS:
+        text = str(header.get(keyword) or "")
+        parts = [text, *re.split(r"[\s^=\\,;/]+", text)]
+        if keyword == "PatientBirthDate" and re.fullmatch(r"\d{8}", text):
+            year, month, day = text[:4], text[4:6], text[6:]
+            parts += [day + month + year, month + day + year, day + month + year[2:], month + day + year[2:]]
+        words.update(word for part in parts if len(word := _plain(part)) >= 3)
+    return frozenset(words)
+
+
+@dataclass(frozen=True)
+class Judge:
+    """Decides over boxes.
+
+    :param confidence: percent; text that was read with less is left, unless it is known.
+    :param known: plain words of :func:`known_words`.
+    """
+
+    confidence: float = 20.0
+    known: frozenset[str] = field(default=frozenset(), repr=False)
+
+    def masked(self, boxes: list[Box], readings: list[Reading], side: int) -> list[Box]:
+        """Return the boxes to mask, in their order.
+
+        :param side: shorter side of the picture that the boxes are in.
+        """
+        safe = {b for b, r in zip(boxes, readings, strict=True) if self._is_safe(r)}
+        kept = [b for b, r in zip(boxes, readings, strict=True) if b not in safe and self._is_text(b, r, side)]
+        # A label beside something that is masked may be a part of it: an initial, a day of a date.
+        kept += [box for box in safe if any(_beside(box, other) for other in kept)]
+        return [box for box in boxes if box in set(kept)]
+
+    def _is_safe(self, reading: Reading) -> bool:
+        word = reading.text.strip().strip(":.").upper()
+        return reading.confidence >= SURE and word in SAFE_WORDS and _plain(word) not in self.known
+
+    def _is_text(self, box: Box, reading: Reading, side: int) -> bool:
+        letters = [c for c in reading.text if c.isalnum()]
+        if len(letters) <= 1:
+            small = min(box[2] - box[0], box[3] - box[1]) <= GLYPH * side
+            return bool(letters) and small and reading.confidence >= max(SINGLE, self.confidence)
+        return reading.confidence >= self.confidence or self._is_known(_plain(reading.text))
+
+    def _is_known(self, text: str) -> bool:
+        if len(text) < 3:
+            return False
+        return any(
+            word in text or text in word or SequenceMatcher(None, word, text).ratio() >= ALIKE for word in self.known
+        )
+
+
+def _beside(box: Box, other: Box) -> bool:
+    """Whether two boxes are closer than the height of the lower one's line."""
+    reach = max(box[3] - box[1], 1)
+    return (
+        box[0] - reach < other[2]
+        and other[0] < box[2] + reach
+        and box[1] - reach // 2 < other[3]
+        and other[1] < box[3] + reach // 2
+    )
+
+
+def merge(boxes: Iterable[Box]) -> list[Box]:
+    """Return the boxes without those that lie inside another, in reading order."""
+    ordered = sorted(set(boxes), key=lambda b: (b[0] - b[2]) * (b[3] - b[1]))
+    kept: list[Box] = []
+    for box in ordered:
+        if not any(k[0] <= box[0] and k[1] <= box[1] and k[2] >= box[2] and k[3] >= box[3] for k in kept):
+            kept.append(box)
+    return sorted(kept, key=lambda b: (b[1], b[0]))

@@ -1,0 +1,178 @@
+"""The program in the pixel-rewriter image: masks burned-in text in DICOM files.
+
+Its command line is that of FIONA's `rewritepixel`, with `--findings` and `--report` added. It says how many files it
+wrote and nothing of what is in them; it ends with 0 only when every input file has its output.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from airlock.errors import AirlockError
+from airlock.findings import Box, Findings
+from airlock.pixels.pool import WorkerPool
+from airlock.pixels.survey import survey
+from airlock.workspace import write_atomically
+
+DONE, INCOMPLETE, UNUSABLE = 0, 1, 2
+
+
+@dataclass
+class Outcome:
+    """What became of one input file, as the report has it.
+
+    :param outcome: `rewritten`, `held` (with a reason), `no pixels` or `missing`.
+    :param output: path below the output folder.
+    """
+
+    outcome: str
+    reason: str = ""
+    output: str | None = None
+    frames: int = 0
+    boxes: int = 0
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    result = argparse.ArgumentParser(
+        prog="rewritepixel",
+        description="Mask burned-in text in DICOM files. Writes <output>/<SeriesInstanceUID>/<SOPInstanceUID>.dcm.",
+    )
+    add = result.add_argument
+    add("--input", "-i", type=Path, required=True, help="file, or folder that is searched at any depth")
+    add("--output", "-o", type=Path, required=True, help="folder for the masked files")
+    add("--confidence", "-c", type=_percent, default=0, metavar="0..100", help="leave text read with less (default 0)")
+    add("--numthreads", "-t", type=_positive, default=4, metavar="N", help="number of processes (default 4)")
+    add("--storemapping", "-m", type=Path, metavar="FILE", help="write the boxes to a JSON file, without their words")
+    add("--findings", type=Path, metavar="FILE", help="mask these boxes instead of looking for text")
+    add("--report", type=Path, metavar="FILE", help="write what became of each input file to a JSON file")
+    return result
+
+
+def _percent(text: str) -> int:
+    value = int(text)
+    if not 0 <= value <= 100:
+        raise argparse.ArgumentTypeError("must be from 0 to 100")
+    return value
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError("must be 1 or more")
+    return value
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the program and return its exit code: 0 done, 1 not every file has its output, 2 cannot work at all."""
+    options = parser().parse_args(arguments)
+    try:
+        files = input_files(options.input, options.findings)
+        options.output.mkdir(parents=True, exist_ok=True)
+        outcomes = run(options, files)
+    except (AirlockError, OSError, ValueError, KeyError) as error:
+        # What Airlock raises on purpose is free of patient data; the text of anything else may not be.
+        print(
+            str(error) if isinstance(error, AirlockError) else f"Cannot work: {type(error).__name__}", file=sys.stderr
+        )
+        return UNUSABLE
+    done = sum(1 for o in outcomes.values() if o.outcome == "rewritten")
+    if options.report:
+        write_report(options.report, outcomes)
+    boxes = sum(o.boxes for o in outcomes.values())
+    print(f"{done} of {len(outcomes)} files written, {boxes} boxes masked")
+    return DONE if done == len(outcomes) and outcomes else INCOMPLETE
+
+
+def input_files(source: Path, findings: Path | None) -> dict[str, Path]:
+    """Return the input files by name: instance id with findings, path below the folder without."""
+    if source.is_file():
+        return {source.stem if findings else source.name: source}
+    if not source.is_dir():
+        raise FileNotFoundError(source)
+    found = sorted(p for p in source.rglob("*") if p.is_file())
+    if findings:
+        return {p.stem: p for p in found if p.suffix == ".dcm"}
+    return {str(p.relative_to(source)): p for p in found}
+
+
+def run(options: argparse.Namespace, files: dict[str, Path]) -> dict[str, Outcome]:
+    """Rewrite every file that can be, and say what became of each."""
+    outcomes: dict[str, Outcome] = {}
+    if options.findings:
+        wanted = {name: i.frames for name, i in Findings.read(options.findings).instances.items()}
+        outcomes |= {
+            name: Outcome("missing", "named by the findings, not in the input") for name in wanted.keys() - files
+        }
+        outcomes |= {name: Outcome("held", "not named by the findings") for name in files.keys() - wanted}
+    else:
+        wanted = dict(_detect(files, options, outcomes))
+    jobs = {name: boxes for name, boxes in wanted.items() if name not in outcomes}
+    with WorkerPool(min(options.numthreads, max(len(jobs), 1))) as pool:
+        for name, boxes in jobs.items():
+            task = {"do": "rewrite", "name": name, "source": str(files[name]), "folder": str(options.output)}
+            pool.submit({**task, "boxes": boxes})
+        for task, answer in pool.results():
+            outcomes[task["name"]] = _outcome(answer, options.output, wanted[task["name"]])
+    if options.storemapping:
+        write_mapping(options.storemapping, options.output, outcomes, wanted)
+    return outcomes
+
+
+def _detect(
+    files: dict[str, Path], options: argparse.Namespace, outcomes: dict[str, Outcome]
+) -> Iterator[tuple[str, dict[int, list[Box]]]]:
+    for name, found in survey(files, options.confidence, options.numthreads):
+        if found.problem:
+            outcomes[name] = Outcome("held", found.problem)
+        elif not found.total:
+            outcomes[name] = Outcome("no pixels")
+        yield name, found.frames
+
+
+def _outcome(answer: dict[str, Any], folder: Path, boxes: dict[int, list[Box]]) -> Outcome:
+    if "held" in answer:
+        return Outcome("held", answer["held"])
+    output = str(Path(answer["ok"]["path"]).relative_to(folder))
+    return Outcome("rewritten", "", output, answer["ok"]["frames"], sum(map(len, boxes.values())))
+
+
+def write_report(path: Path, outcomes: dict[str, Outcome]) -> None:
+    """Write the report: one object per input file, no text that was found."""
+    document = {"version": 1, "files": {name: asdict(outcomes[name]) for name in sorted(outcomes)}}
+    write_atomically(path, json.dumps(document, indent=1))
+
+
+def write_mapping(
+    path: Path, folder: Path, outcomes: dict[str, Outcome], boxes: dict[str, dict[int, list[Box]]]
+) -> None:
+    """Write the masked boxes in FIONA's mapping format, keyed `<SOPInstanceUID>_<nnnn>`.
+
+    FIONA's file quotes every word that was masked, which defeats the masking. Here `word` is empty.
+    """
+    document = {}
+    for name, outcome in sorted(outcomes.items()):
+        if outcome.output is None:
+            continue
+        instance, series = Path(outcome.output).stem, Path(outcome.output).parent.name
+        every = [(frame, box) for frame, found in sorted(boxes[name].items()) for box in found]
+        for number, (frame, (x0, y0, x1, y1)) in enumerate(every):
+            document[f"{instance}_{number:04d}"] = {
+                "word": "",
+                "frame": frame,
+                "bounding_box": {"x1": x0, "y1": y0, "x2": x1, "y2": y1},
+                "SOPInstanceUID": instance,
+                "SeriesInstanceUID": series,
+                "filename": str(folder / outcome.output),
+            }
+    write_atomically(path, json.dumps(document, indent=1))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,101 @@
+"""A process that examines, rewrites and compares images for the process that started it.
+
+One JSON object per line: tasks on stdin, answers on stdout. A hostile file can take down this process, not its
+parent; when the parent goes, this goes too.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import logging
+import os
+import signal
+import sys
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TextIO
+
+from pydicom import config
+
+from airlock.errors import DetectorUnavailable, InstanceNotUnderstood
+from airlock.findings import Box
+
+PR_SET_PDEATHSIG = 1
+
+
+def boxes_by_frame(document: dict[str, Any]) -> dict[int, list[Box]]:
+    """Read boxes by frame from JSON, where keys are text and boxes are lists."""
+    return {int(n): [(b[0], b[1], b[2], b[3]) for b in boxes] for n, boxes in document.items()}
+
+
+def main() -> None:
+    """Answer tasks until stdin ends."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    warnings.simplefilter("ignore")
+    logging.disable(logging.CRITICAL)
+    # Values that break rules of their VR are carried on as they are.
+    config.settings.reading_validation_mode = config.IGNORE
+    config.settings.writing_validation_mode = config.IGNORE
+    # Codecs written in C print to stdout; only answers may go where the parent reads.
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 1)
+    os.dup2(null, 2)
+    for line in sys.stdin:
+        _say(answers, _answer(json.loads(line), lambda: _say(answers, {"alive": True})))
+
+
+def _say(stream: TextIO, answer: dict[str, Any]) -> None:
+    stream.write(json.dumps(answer) + "\n")
+    stream.flush()
+
+
+def _answer(task: dict[str, Any], alive: Callable[[], None]) -> dict[str, Any]:
+    try:
+        return {"ok": TASKS[task["do"]](task, alive)}
+    except DetectorUnavailable as error:
+        return {"unavailable": str(error)}
+    except InstanceNotUnderstood as error:
+        return {"held": str(error)}
+    except Exception as error:  # noqa: BLE001 - only the class of an unexpected error is free of patient data
+        return {"held": f"unexpected {type(error).__name__}"}
+
+
+def _examine(task: dict[str, Any], alive: Callable[[], None]) -> dict[str, Any]:
+    from airlock.pixels.decode import StoredImage  # noqa: PLC0415 - heavy; the parent imports this module too
+    from airlock.pixels.detect import examine  # noqa: PLC0415
+    from airlock.pixels.engine import load_engine  # noqa: PLC0415
+    from airlock.pixels.rules import suspicions  # noqa: PLC0415
+
+    image = StoredImage(Path(task["path"]))
+    frames: dict[int, list[Box]] = {}
+    if image.has_pixels:
+        last = min(task["stop"], image.frames)
+        for number, boxes in examine(image, load_engine(), task["confidence"], range(task["first"], last)):
+            alive()
+            if boxes:
+                frames[number] = boxes
+    reasons = suspicions(image.dataset) if image.has_pixels else []
+    return {"total": image.frames, "pixels": image.has_pixels, "reasons": reasons, "frames": frames}
+
+
+def _rewrite(task: dict[str, Any], _alive: Callable[[], None]) -> dict[str, Any]:
+    from airlock.pixels.rewrite import rewrite_file  # noqa: PLC0415
+
+    path, frames = rewrite_file(Path(task["source"]), Path(task["folder"]), boxes_by_frame(task["boxes"]))
+    return {"path": str(path), "frames": frames}
+
+
+def _check(task: dict[str, Any], _alive: Callable[[], None]) -> dict[str, Any]:
+    from airlock.pixels.check import check_rewritten  # noqa: PLC0415
+
+    return {"frames": check_rewritten(Path(task["before"]), Path(task["after"]), boxes_by_frame(task["boxes"]))}
+
+
+TASKS = {"examine": _examine, "rewrite": _rewrite, "check": _check}
+
+if __name__ == "__main__":
+    main()
