@@ -1,0 +1,69 @@
+"""Which attributes an object must have: types 1, 1C, 2 and 2C of PS3.3, by SOP class.
+
+They decide the composite actions of table E.1-1 (`X/Z/D` and the like), so that an object stays valid.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import lru_cache
+from importlib.resources import files
+from typing import Any
+
+_COMMON_MODULES = (
+    "patient patient-study general-study general-series general-equipment general-image general-reference "
+    "frame-of-reference sop-common"
+).split()
+_STRICTNESS = ("1", "1C", "2", "2C")
+Types = dict[str, dict[str, str]]
+"""Type by innermost enclosing sequence (empty: top level) and keyword."""
+
+
+@lru_cache(maxsize=1)
+def _document() -> dict[str, Any]:
+    content: dict[str, Any] = json.loads((files("airlock.deid") / "profiles" / "iod_types.json").read_text("utf-8"))
+    return content
+
+
+@lru_cache(maxsize=64)
+def types_of(sop_class_uid: str) -> Types:
+    """Return the types of a SOP class, the strictest where its modules differ.
+
+    A class that the table does not know (retired or newer) gets the modules that all images share.
+    """
+    document = _document()
+    iod = document["sop_classes"].get(sop_class_uid)
+    modules = document["modules"]
+    if iod is not None and iod in document["iods"]:
+        names = document["iods"][iod]
+    else:
+        names = _COMMON_MODULES
+    types: Types = {}
+    for name in names:
+        for parent, by_type in modules[name].items():
+            known = types.setdefault(parent, {})
+            for kind, keywords in by_type.items():
+                for keyword in keywords.split():
+                    known[keyword] = min(known.get(keyword, "2C"), kind, key=_STRICTNESS.index)
+    return types
+
+
+def resolve(action: str, kind: str) -> str:
+    """Return the one letter that a composite or plain action comes to for an attribute of this type.
+
+    The first of the table's alternatives that leaves the object valid: `X` where the attribute may be absent, `Z`
+    where it may be empty, `D` where it must have a value. Where none does, the object's validity wins.
+
+    :param kind: `1`, `1C`, `2`, `2C`, or `3` when the attribute is optional or not of this object.
+    """
+    if action in ("K", "C", "S", "U"):
+        return action
+    if action == "D":
+        return "D"
+    if action == "X/Z/U*":
+        return {"1": "U", "1C": "U", "2": "Z", "2C": "Z"}.get(kind, "X")
+    if kind in ("1", "1C"):
+        return "D"
+    if kind in ("2", "2C"):
+        return "D" if action == "X/D" else "Z"
+    return "X" if action.startswith("X") else "Z"

@@ -1,0 +1,95 @@
+"""What de-identification writes into every object: whose it is now, and how it was done (PS3.15 section E.1.1)."""
+
+from __future__ import annotations
+
+from pydicom.charset import convert_encodings
+from pydicom.dataset import Dataset
+
+from airlock.deid.profile import CODES, Profile
+from airlock.identity.harvest import walk_text
+
+METHOD = "Airlock: DICOM PS3.15 {edition} Annex E; see the method codes"
+
+
+def stamp_subject(dataset: Dataset, subject: str, project: str, event: str, study_id: str) -> None:
+    """Write who the object belongs to in the project.
+
+    :param subject: research subject id, for PatientID and PatientName.
+    :param project: name of the project, for InstitutionName (research PACS grant access by it) and the trial's id.
+    :param event: name of the event (time point), or empty.
+    :param study_id: for StudyID, without which some PACS merge the studies of a patient.
+    """
+    _prepare_character_set(dataset, subject + project + event)
+    dataset.PatientID = subject
+    # A backslash or a caret cannot be in a request's name; an equals sign would begin another component group.
+    dataset.PatientName = subject.replace("=", "-").replace("^", " ")
+    dataset.StudyID = study_id
+    dataset.InstitutionName = project
+    if "Manufacturer" not in dataset:
+        # With the institution the General Equipment module is there, of which this is a type 2 attribute.
+        dataset.Manufacturer = ""
+    # PS3.3 section C.7.1.3: the module is whole or absent.
+    dataset.ClinicalTrialSponsorName = project
+    dataset.ClinicalTrialProtocolID = project
+    dataset.ClinicalTrialProtocolName = project
+    dataset.ClinicalTrialSubjectID = subject
+    for keyword in ("ClinicalTrialSiteID", "ClinicalTrialSiteName"):
+        if keyword not in dataset:
+            setattr(dataset, keyword, "")
+    for keyword in ("ClinicalTrialTimePointID", "ClinicalTrialTimePointDescription"):
+        if event:
+            setattr(dataset, keyword, event)
+        elif keyword in dataset:
+            del dataset[keyword]
+
+
+def stamp_method(dataset: Dataset, profile: Profile, edition: str, *, pixels_rewritten: bool) -> None:
+    """Write how the object was de-identified, over whatever an earlier de-identification wrote."""
+    dataset.PatientIdentityRemoved = "YES"
+    dataset.DeidentificationMethod = METHOD.format(edition=edition)
+    names = {"basic", *profile.options} | ({"pixels"} if pixels_rewritten else set())
+    dataset.DeidentificationMethodCodeSequence = [_code(*CODES[name]) for name in CODES if name in names]
+    if profile.full_dates:
+        dates = "UNMODIFIED"
+    else:
+        dates = "MODIFIED" if profile.modified_dates else "REMOVED"
+    dataset.LongitudinalTemporalInformationModified = dates
+    if pixels_rewritten:
+        dataset.BurnedInAnnotation = "NO"
+
+
+def _code(value: str, meaning: str) -> Dataset:
+    item = Dataset()
+    item.CodeValue = value
+    item.CodingSchemeDesignator = "DCM"
+    item.CodeMeaning = meaning
+    return item
+
+
+def _prepare_character_set(dataset: Dataset, text: str) -> None:
+    """Turn the object to UTF-8 when what will be written into it cannot be written in its character set."""
+    if text.isascii():
+        return
+    value = dataset.get("SpecificCharacterSet", None)
+    try:
+        if value and not isinstance(value, str):
+            raise LookupError
+        text.encode(convert_encodings(value or "")[0])
+    except (LookupError, UnicodeEncodeError):
+        # Every text is decoded with the old character set before the new one is declared.
+        for _ in walk_text(dataset):
+            pass
+        dataset.decode()
+        _declare_utf8(dataset)
+
+
+def _declare_utf8(dataset: Dataset) -> None:
+    stack = [dataset]
+    while stack:
+        current = stack.pop()
+        for tag in list(current.keys()):
+            element = current[tag]
+            if element.VR == "SQ":
+                stack.extend(element.value or [])
+        if current is dataset or "SpecificCharacterSet" in current:
+            current.SpecificCharacterSet = "ISO_IR 192"

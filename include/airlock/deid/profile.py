@@ -1,0 +1,152 @@
+"""The de-identification profile: table E.1-1 of PS3.15 and what the chosen options make of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.resources import files
+
+from pydicom.datadict import dictionary_keyword, dictionary_VR
+
+from airlock.deid.build_profile import OPTIONS
+from airlock.errors import PolicyError
+
+DATE_VRS = frozenset(("DA", "DT", "TM"))
+CODES = {
+    "basic": ("113100", "Basic Application Confidentiality Profile"),
+    "pixels": ("113101", "Clean Pixel Data Option"),
+    "clean_descriptors": ("113105", "Clean Descriptors Option"),
+    "retain_longitudinal_full_dates": ("113106", "Retain Longitudinal Temporal Information Full Dates Option"),
+    "retain_longitudinal_modified_dates": ("113107", "Retain Longitudinal Temporal Information Modified Dates Option"),
+    "retain_patient_characteristics": ("113108", "Retain Patient Characteristics Option"),
+    "retain_device_identity": ("113109", "Retain Device Identity Option"),
+    "retain_uids": ("113110", "Retain UIDs Option"),
+    "retain_institution_identity": ("113112", "Retain Institution Identity Option"),
+}
+"""Method codes of CID 7050 (PS3.16) in the order of their values."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One attribute of table E.1-1.
+
+    :param tag: eight hexadecimal digits; `xx` stands for the digits of a repeating group.
+    :param options: action by option, `K` or `C`.
+    """
+
+    tag: str
+    keyword: str
+    vr: str
+    basic: str
+    options: dict[str, str]
+
+
+@dataclass(frozen=True)
+class ContentRow:
+    """One content item of table E.3.4-1, by its concept and value type."""
+
+    scheme: str
+    code: str
+    value_type: str
+    basic: str
+    options: dict[str, str]
+
+
+@lru_cache(maxsize=4)
+def load_table(edition: str) -> tuple[dict[str, Row], dict[tuple[str, str, str], ContentRow]]:
+    """Read a shipped profile.
+
+    :return: attributes by tag, content items by (scheme, code, value type).
+    """
+    document = json.loads((files("airlock.deid") / "profiles" / f"ps315_{edition}.json").read_text("utf-8"))
+    rows = [Row(tag, keyword, vr, basic, by) for tag, keyword, _name, vr, basic, by in document["attributes"]]
+    content = [ContentRow(scheme, code, kind, basic, by) for scheme, code, kind, _m, basic, by in document["content"]]
+    return {row.tag: row for row in rows}, {(row.scheme, row.code, row.value_type): row for row in content}
+
+
+@lru_cache(maxsize=16384)
+def dictionary_entry(tag: int) -> tuple[str, str]:
+    """Return VR (alternatives joined by ` or `) and keyword of a public attribute; empty when PS3.6 has none."""
+    try:
+        return str(dictionary_VR(tag)), str(dictionary_keyword(tag))
+    except KeyError:
+        return "", ""
+
+
+class Profile:
+    """The table with a project's options in force.
+
+    :param edition: of PS3.15.
+    :param options: names as in `DeidentifyPolicy.options`.
+    :raises PolicyError: when two options contradict each other.
+    """
+
+    def __init__(self, edition: str, options: Iterable[str] = ()) -> None:
+        self.options = frozenset(options)
+        if unknown := self.options - set(CODES) or self.options - set(OPTIONS):
+            raise PolicyError(f"The de-identification options {', '.join(sorted(unknown))} are not supported.")
+        self.full_dates = "retain_longitudinal_full_dates" in self.options
+        self.modified_dates = "retain_longitudinal_modified_dates" in self.options
+        if self.full_dates and self.modified_dates:
+            raise PolicyError(
+                "retain_longitudinal_full_dates and retain_longitudinal_modified_dates contradict each other. "
+                "Keep one of them in the project's policy."
+            )
+        self.keep_uids = "retain_uids" in self.options
+        self.clean_text = "clean_descriptors" in self.options
+        rows, self._content = load_table(edition)
+        self._rows = {int(tag, 16): row for tag, row in rows.items() if _is_plain(tag)}
+        self._actions: dict[int, str] = {}
+
+    def row(self, tag: int) -> Row | None:
+        """Return the row of an attribute, if the table has one of its own."""
+        return self._rows.get(tag)
+
+    def action(self, tag: int) -> str:
+        """Return what the table and the options say of a public attribute.
+
+        One of the table's actions (`X`, `Z`, `D`, `U`, composites such as `X/Z/D`), `K` (keep), `C` (clean),
+        `S` (shift a date); for attributes that the table does not list, what their VR asks for.
+        """
+        action = self._actions.get(tag)
+        if action is None:
+            row = self._rows.get(tag)
+            action = self._actions[tag] = self._unlisted(tag) if row is None else self._listed(row)
+        return action
+
+    def content_action(self, scheme: str, code: str, value_type: str) -> str | None:
+        """Return what table E.3.4-1 says of a content item; None when it does not list it."""
+        row = self._content.get((scheme, code, value_type))
+        if row is None:
+            return None
+        chosen = {action for option, action in row.options.items() if option in self.options}
+        return "K" if "K" in chosen else "C" if chosen else row.basic
+
+    def _listed(self, row: Row) -> str:
+        chosen = {option: row.options[option] for option in row.options if option in self.options}
+        if not chosen:
+            return row.basic
+        vr = row.vr or dictionary_entry(int(row.tag, 16))[0]
+        if "retain_longitudinal_modified_dates" in chosen and vr != "SQ":
+            # Keeping the date of a calibration as it was would give away the offset of all the others.
+            if vr in DATE_VRS or not vr:
+                return "S"
+            # The zone doesn't say which day it is; a moved date keeps it.
+            return "K" if row.keyword == "TimezoneOffsetFromUTC" else row.basic
+        return "K" if "K" in chosen.values() else "C"
+
+    def _unlisted(self, tag: int) -> str:
+        vr, keyword = dictionary_entry(tag)
+        if not vr or tag >> 16 <= 0x0007 or tag >> 24 in (0x50, 0x60) or tag >> 16 >= 0xFFFA:
+            return "X"
+        if vr == "PN":
+            return "X/Z/D"
+        if vr in DATE_VRS:
+            return "K" if self.full_dates else "S" if self.modified_dates else "X/Z/D"
+        return "U" if vr == "UI" else "D" if keyword == "TextValue" else "K"
+
+
+def _is_plain(tag: str) -> bool:
+    return "x" not in tag and tag != "PRIVATE"

@@ -1,0 +1,52 @@
+"""Values that mean nothing, legal for their value representation (PS3.5 section 6.2)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydicom.datadict import dictionary_VM
+from pydicom.dataset import Dataset
+
+TEXT = "ANONYMIZED"
+DATE, TIME, DATETIME = "19700101", "000000", "19700101000000"
+_BY_VR: dict[str, Any] = {
+    **dict.fromkeys(("AE", "CS", "LO", "SH", "ST", "LT", "UT", "UC", "PN"), TEXT),
+    **dict.fromkeys(("US", "UL", "SS", "SL", "UV", "SV", "IS", "DS"), 0),
+    **dict.fromkeys(("FL", "FD"), 0.0),
+    **dict.fromkeys(("OB", "OW", "UN", "OV", "OD", "OL", "OF"), bytes(8)),
+    "AS": "000D",
+    "AT": 0x00000000,
+    "DA": DATE,
+    "TM": TIME,
+    "DT": DATETIME,
+    "UR": "http://anonymized.invalid/",
+}
+_BY_KEYWORD: dict[str, Any] = {
+    "TimezoneOffsetFromUTC": "+0000",
+    # Its defined terms are COERCE and CORRECT (PS3.3 section C.12.1.1.9).
+    "ReasonForTheAttributeModification": "COERCE",
+}
+
+
+def dummy(tag: int, vr: str, keyword: str) -> Any:
+    """Return a dummy value for an attribute, with as many values as its multiplicity asks for.
+
+    :param vr: one value representation other than SQ and UI.
+    """
+    if keyword in _BY_KEYWORD:
+        return _BY_KEYWORD[keyword]
+    value = _BY_VR.get(vr, TEXT)
+    try:
+        least = int(str(dictionary_VM(tag)).split("-")[0])
+    except (KeyError, ValueError):
+        least = 1
+    return [value] * least if least > 1 and not isinstance(value, bytes) else value
+
+
+def dummy_code() -> Dataset:
+    """Return a code item (PS3.3 table 8.8-1) that says nothing, in a private coding scheme (PS3.16 section 8.2)."""
+    item = Dataset()
+    item.CodeValue = "ANONYMIZED"
+    item.CodingSchemeDesignator = "99AIRLOCK"
+    item.CodeMeaning = "Anonymized"
+    return item

@@ -1,0 +1,193 @@
+"""What the inputs of a study say about a person: names, numbers, addresses, dates, UIDs.
+
+De-identification cuts these from what is kept, verification searches the outputs for them. Evidence holds patient
+data: it stays in memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from pydicom.charset import convert_encodings, decode_bytes
+from pydicom.datadict import dictionary_keyword, dictionary_VR
+from pydicom.dataelem import RawDataElement
+from pydicom.dataset import Dataset
+from pydicom.tag import BaseTag
+
+from airlock.dicomio.part10 import open_instance
+from airlock.errors import InstanceNotUnderstood
+from airlock.identity.dates import parse_date
+from airlock.identity.uids import is_registered, is_structural
+
+NUMBERS = frozenset(
+    """PatientID OtherPatientIDs AccessionNumber AdmissionID ServiceEpisodeID StudyID RequestedProcedureID
+    ScheduledProcedureStepID PerformedProcedureStepID FillerOrderNumberImagingServiceRequest
+    PlacerOrderNumberImagingServiceRequest FillerOrderNumberProcedure PlacerOrderNumberProcedure MedicalRecordLocator
+    SpecimenIdentifier ContainerIdentifier ClinicalTrialSubjectID ClinicalTrialSubjectReadingID""".split()
+)
+PHRASES = frozenset(
+    """PatientAddress InstitutionAddress InstitutionName PersonAddress ReferringPhysicianAddress
+    ConsultingPhysicianAddress VerifyingOrganization ResponsibleOrganization RequestingService""".split()
+)
+PHONES = frozenset(
+    """PatientTelephoneNumbers PatientTelecomInformation PersonTelephoneNumbers PersonTelecomInformation
+    OrderCallbackPhoneNumber OrderCallbackTelecomInformation ReferringPhysicianTelephoneNumbers
+    ConsultingPhysicianTelephoneNumbers""".split()
+)
+_TEXT_VRS = frozenset(("LO", "SH", "ST", "LT", "UT", "UC", "PN", "CS", "UI", "DA", "DT"))
+
+
+@dataclass
+class Evidence:
+    """What was found, as it was spelled.
+
+    :param names: values of PN elements, one component group each (PS3.5 section 6.2.1).
+    :param patients: `(PatientID, IssuerOfPatientID)` of the patients that the inputs belong to.
+    :param encoded: names as the files encode them, when that is not ASCII.
+    :param dates: `YYYYMMDD`, of any event; `birth_dates` are not among them.
+    """
+
+    names: set[str] = field(default_factory=set)
+    numbers: set[str] = field(default_factory=set)
+    phrases: set[str] = field(default_factory=set)
+    phones: set[str] = field(default_factory=set)
+    dates: set[str] = field(default_factory=set)
+    birth_dates: set[str] = field(default_factory=set)
+    uids: set[str] = field(default_factory=set)
+    patients: set[tuple[str, str]] = field(default_factory=set)
+    encoded: set[bytes] = field(default_factory=set)
+
+    def __repr__(self) -> str:
+        return "<Evidence>"
+
+    def update(self, other: Evidence) -> None:
+        """Add what another input says."""
+        for part in fields(self):
+            getattr(self, part.name).update(getattr(other, part.name))
+
+
+def harvest_file(path: Path) -> Evidence:
+    """Collect the evidence of one file.
+
+    :raises InstanceNotUnderstood: when it cannot be read; it will be held, so that nothing of it goes on.
+    """
+    with open_instance(path) as instance:
+        try:
+            return harvest(instance.dataset)
+        except RecursionError:
+            raise
+        except Exception:  # noqa: BLE001 - a parser's error on hostile bytes can be of any kind, and quotes them
+            raise InstanceNotUnderstood("Its dataset is damaged (PS3.5 section 7).") from None
+
+
+def harvest(dataset: Dataset) -> Evidence:
+    """Collect the evidence of a dataset, at every level."""
+    evidence = Evidence()
+    patient_id = _first(dataset, 0x00100020)
+    if patient_id:
+        evidence.patients.add((patient_id, _first(dataset, 0x00100021)))
+    for tag, vr, raw, values in walk_text(dataset):
+        _collect(evidence, tag, vr, raw, values)
+    return evidence
+
+
+def _first(dataset: Dataset, tag: int) -> str:
+    if tag not in dataset:
+        return ""
+    element = dataset.get_item(tag)
+    encodings = _encodings(dataset)
+    return next(iter(texts(element, "LO", encodings)), "")
+
+
+def walk_text(dataset: Dataset) -> Iterator[tuple[BaseTag, str, bytes, list[str]]]:
+    """Yield `(tag, VR, encoded value, values)` of every element with text, of every level, without recursion."""
+    stack = [(dataset, _encodings(dataset))]
+    while stack:
+        current, inherited = stack.pop()
+        encodings = _encodings(current) if 0x00080005 in current else inherited
+        for tag in list(current.keys()):
+            element = current.get_item(tag)
+            vr = vr_of(element)
+            if vr == "SQ":
+                items = current[tag].value
+                stack.extend((item, encodings) for item in (items if isinstance(items, Iterable) else ()))
+            elif vr in _TEXT_VRS:
+                raw = element.value if isinstance(element, RawDataElement) and element.value else b""
+                yield tag, vr, raw, texts(element, vr, encodings)
+
+
+def vr_of(element: Any) -> str:
+    """Return the VR of an element, from the dictionary where the file does not tell."""
+    if element.VR is None or element.VR == "UN":
+        try:
+            return str(dictionary_VR(element.tag))
+        except KeyError:
+            return "UN"
+    return str(element.VR)
+
+
+def _encodings(dataset: Dataset) -> list[str]:
+    value = dataset.get("SpecificCharacterSet", None)
+    try:
+        return convert_encodings(value) if value else ["iso8859"]
+    except LookupError:
+        return ["iso8859"]
+
+
+def texts(element: Any, vr: str, encodings: list[str]) -> list[str]:
+    """Return the values of an element as text, decoded as well as it can be."""
+    value = element.value
+    if isinstance(value, bytes):
+        if not value:
+            return []
+        if vr in ("UI", "DA", "DT", "CS", "TM", "AE", "AS", "DS", "IS"):
+            text = value.decode("latin-1")
+        else:
+            delimiters = {0x5C, 0x5E, 0x3D} if vr == "PN" else {0x5C, 0x0A, 0x0C, 0x0D}
+            text = decode_bytes(value, encodings, delimiters)
+    elif value is None:
+        return []
+    else:
+        parts = value if isinstance(value, (list, tuple)) or type(value).__name__ == "MultiValue" else [value]
+        return [str(part).strip(" \0") for part in parts if str(part)]
+    single = vr in ("ST", "LT", "UT", "UR")
+    return [part.strip(" \0") for part in ([text] if single else text.split("\\")) if part.strip(" \0")]
+
+
+def _collect(evidence: Evidence, tag: BaseTag, vr: str, raw: bytes, values: list[str]) -> None:
+    if vr == "PN":
+        evidence.names.update(group for value in values for group in value.split("=") if group.strip(" ^"))
+        evidence.encoded.update(_not_ascii(raw))
+    elif vr == "UI":
+        if not is_structural(tag):
+            evidence.uids.update(value for value in values if not is_registered(value))
+    elif vr in ("DA", "DT"):
+        dates = {f"{day:%Y%m%d}" for value in values if (day := parse_date(value[:10]) or parse_date(value[:8]))}
+        (evidence.birth_dates if tag == 0x00100030 else evidence.dates).update(dates)
+    elif not tag.is_private:
+        _collect_by_keyword(evidence, _keyword(tag), raw, values)
+
+
+def _collect_by_keyword(evidence: Evidence, keyword: str, raw: bytes, values: list[str]) -> None:
+    for keywords, found in ((NUMBERS, evidence.numbers), (PHRASES, evidence.phrases), (PHONES, evidence.phones)):
+        if keyword in keywords:
+            found.update(values)
+            evidence.encoded.update(_not_ascii(raw))
+
+
+def _keyword(tag: BaseTag) -> str:
+    try:
+        return str(dictionary_keyword(tag))
+    except KeyError:
+        return ""
+
+
+def _not_ascii(raw: bytes) -> Iterator[bytes]:
+    """Yield the components of an encoded value that are not ASCII and long enough to be told from chance."""
+    for part in raw.replace(b"^", b"=").replace(b"\\", b"=").split(b"="):
+        trimmed = part.strip(b" \0")
+        if len(trimmed) >= 6 and (not trimmed.isascii() or b"\x1b" in trimmed):
+            yield trimmed

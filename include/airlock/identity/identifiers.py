@@ -1,0 +1,134 @@
+"""Identifiers: finds what was harvested from a study in text and in bytes, and cuts it out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from functools import cached_property
+
+from airlock.identity.harvest import Evidence
+from airlock.identity.spellings import (
+    Spelling,
+    spell_date,
+    spell_name,
+    spell_number,
+    spell_phone,
+    spell_phrase,
+)
+from airlock.identity.vocabulary import fold, fold_character
+
+_UID_IN_TEXT = re.compile(r"\d+(?:\.\d+){3,}")
+_UID_IN_BYTES = re.compile(rb"\d+(?:\.\d+){3,}")
+Span = tuple[int, int]
+
+
+class Identifiers:
+    """The identifiers of one patient.
+
+    :param evidence: what the inputs say.
+    :param public: texts that the output carries on purpose (research subject id, project, event). An identifier that
+        is part of one of them is not searched for.
+    :param dates: which dates count: those of birth always, the others unless the project keeps them.
+    """
+
+    def __init__(self, evidence: Evidence, public: Iterable[str] = (), *, keep_dates: bool = False) -> None:
+        self._public = [fold(text) for text in public if text]
+        self._evidence = evidence
+        self.uids = frozenset(evidence.uids)
+        self.numbers = frozenset(n for n in evidence.numbers if len(n) >= 6 and not self._is_public(fold(n)))
+        birth = evidence.birth_dates - evidence.dates if keep_dates else evidence.birth_dates
+        self.dates = frozenset(birth) | (frozenset() if keep_dates else frozenset(evidence.dates))
+
+    def __repr__(self) -> str:
+        return "<Identifiers>"
+
+    def _is_public(self, folded: str) -> bool:
+        return any(folded in text for text in self._public)
+
+    @cached_property
+    def _spellings(self) -> list[tuple[Spelling, re.Pattern[str]]]:
+        sources = (
+            (self._evidence.names, spell_name),
+            (self._evidence.numbers, spell_number),
+            (self._evidence.phones, spell_phone),
+            (self._evidence.phrases, spell_phrase),
+        )
+        return self._compiled(spelling for values, spell in sources for value in values for spelling in spell(value))
+
+    @cached_property
+    def _dates(self) -> list[tuple[Spelling, re.Pattern[str]]]:
+        return self._compiled(spelling for value in self.dates for spelling in spell_date(value))
+
+    def _compiled(self, spellings: Iterable[Spelling]) -> list[tuple[Spelling, re.Pattern[str]]]:
+        pairs = [(spelling, re.compile(spelling.pattern)) for spelling in set(spellings)]
+        return [(s, p) for s, p in pairs if not any(p.search(text) for text in self._public)]
+
+    @staticmethod
+    def _binary(pairs: list[tuple[Spelling, re.Pattern[str]]]) -> list[tuple[bytes, re.Pattern[bytes]]]:
+        return [
+            (spelling.key.encode(), re.compile(spelling.pattern.encode()))
+            for spelling, _ in pairs
+            if spelling.strong and not spelling.free_only and spelling.pattern.isascii()
+        ]
+
+    @cached_property
+    def _binary_spellings(self) -> list[tuple[bytes, re.Pattern[bytes]]]:
+        return self._binary(self._spellings)
+
+    @cached_property
+    def _binary_dates(self) -> list[tuple[bytes, re.Pattern[bytes]]]:
+        return self._binary(self._dates)
+
+    def find(self, text: str, *, free: bool = True) -> list[Span]:
+        """Return where identifiers stand in a text, as spans that may overlap.
+
+        :param free: whether it is free text; in codes and numbers, short numbers don't count.
+        """
+        folded, offsets = _fold_with_offsets(text)
+        spans = [
+            (offsets[match.start()], offsets[match.end() - 1] + 1)
+            for spelling, pattern in (*self._spellings, *self._dates)
+            if spelling.key in folded and (free or not spelling.free_only)
+            for match in pattern.finditer(folded)
+        ]
+        if self.uids and text.count(".") >= 3:
+            spans += [m.span() for m in _UID_IN_TEXT.finditer(text) if m.group() in self.uids]
+        return spans
+
+    def cut(self, text: str, *, free: bool = True) -> str:
+        """Return a text without the identifiers; the same text when there are none."""
+        spans = self.find(text, free=free)
+        if not spans:
+            return text
+        dropped = {index for start, end in spans for index in range(start, end)}
+        return re.sub(r"\s{2,}", " ", "".join(c for i, c in enumerate(text) if i not in dropped)).strip(" ^,;:_-/")
+
+    def is_number(self, text: str) -> bool:
+        """Whether a numeric string is, as a whole, an identifying number of six digits or more."""
+        return text.strip(" \0") in self.numbers
+
+    def in_bytes(self, data: bytes, *, dates: bool) -> bool:
+        """Whether encoded bytes hold an identifier. Only those count that chance does not make.
+
+        :param dates: whether dates count too; not where moved dates could be the same as other original ones.
+        """
+        if any(token in data for token in self._evidence.encoded):
+            return True
+        lowered = data.lower()
+        patterns = self._binary_spellings + (self._binary_dates if dates else [])
+        if any(key in lowered and pattern.search(lowered) for key, pattern in patterns):
+            return True
+        return bool(self.uids) and any(
+            m.group().decode() in self.uids for m in _UID_IN_BYTES.finditer(data)
+        )
+
+
+def _fold_with_offsets(text: str) -> tuple[str, range | list[int]]:
+    if text.isascii():
+        return text.lower(), range(len(text))
+    parts, offsets = [], []
+    for index, character in enumerate(text):
+        folded = fold_character(character)
+        parts.append(folded)
+        offsets.extend([index] * len(folded))
+    return "".join(parts), offsets

@@ -1,0 +1,60 @@
+"""New UIDs: keyed, so that the same original has the same new UID in every transfer of a project, without a table."""
+
+from __future__ import annotations
+
+import hmac
+from functools import lru_cache
+
+from pydicom.datadict import dictionary_keyword
+from pydicom.uid import UID_dictionary
+
+from airlock.identity.keys import KeyRing
+
+def is_registered(uid: str) -> bool:
+    """Whether PS3.6 annex A lists the UID: it names a class, a syntax or a well-known frame, never a patient's data."""
+    return uid in UID_dictionary
+
+
+class UidMap:
+    """Original UID to new UID of one project.
+
+    The new UID is `2.25.` and a 128-bit number (PS3.5 section B.2) that has the layout of a random UUID: the first
+    bits of an HMAC-SHA-256 of the original.
+
+    :param keys: keys of the deployment.
+    :param project: name of the project; another project gives other UIDs.
+    """
+
+    def __init__(self, keys: KeyRing, project: str) -> None:
+        self._key = keys.derive("uid", project)
+        self._map = lru_cache(maxsize=65536)(self._derive)
+
+    def __call__(self, original: str) -> str:
+        """Return the new UID. Padding of the original does not count."""
+        return self._map(original.strip(" \0"))
+
+    def _derive(self, original: str) -> str:
+        digest = hmac.digest(self._key, original.encode("utf-8", "surrogateescape"), "sha256")
+        number = int.from_bytes(digest[:16], "big")
+        # Version 4 and variant 1 of RFC 9562, so that the number is that of a valid UUID.
+        number = number & ~(0xF << 76) | 4 << 76
+        number = number & ~(0x3 << 62) | 2 << 62
+        return f"2.25.{number}"
+
+
+@lru_cache(maxsize=1024)
+def is_structural(tag: int) -> bool:
+    """Whether an attribute with VR UI names a class, a syntax or a code system, whoever registered it.
+
+    Such values say how data is built, not whose it is; replacing them would make the data unreadable.
+    """
+    try:
+        keyword = dictionary_keyword(tag)
+    except KeyError:
+        return False
+    if keyword == "ManufacturerDeviceClassUID":
+        return False
+    return keyword in _STRUCTURAL or any(part in keyword for part in ("ClassUID", "SOPClasses", "TransferSyntaxUID"))
+
+
+_STRUCTURAL = frozenset(("CodingSchemeUID", "ContextUID", "MappingResourceUID", "ContextGroupExtensionCreatorUID"))
