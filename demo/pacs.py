@@ -46,17 +46,22 @@ def qrscp(
     :param destinations: C-MOVE destinations; without any, our own AE on a free port.
     """
     peer = _peer(aet, port, destinations)
+    with running(qrscp_command(folder, peer, _destinations(peer, destinations)), folder / "qrscp.log", peer):
+        yield peer
+
+
+def qrscp_command(folder: Path, peer: Peer, destinations: Destinations) -> list[str]:
+    """Write the configuration of pynetdicom's qrscp; return the command that runs it."""
     folder.mkdir(parents=True, exist_ok=True)
+    aet = peer.called_aet
     lines = ["[DEFAULT]", f"ae_title: {aet}", f"port: {peer.port}", "max_pdu: 131072", "bind_address: 127.0.0.1"]
     lines += ["acse_timeout: 30", "dimse_timeout: 30", "network_timeout: 120", "log_identifier: False"]
     lines += [f"instance_location: {folder / 'instances'}", f"database_location: {folder / 'index.sqlite'}"]
-    for title, (host, move_port) in _destinations(peer, destinations).items():
+    for title, (host, move_port) in destinations.items():
         lines += [f"[{title}]", f"address: {host}", f"port: {move_port}"]
     config = folder / "qrscp.ini"
     config.write_text("\n".join(lines) + "\n")
-    command = [sys.executable, "-W", "ignore", "-m", "pynetdicom", "qrscp", "--quiet", "--config", str(config)]
-    with running(command, folder / "qrscp.log", peer):
-        yield peer
+    return [sys.executable, "-W", "ignore", "-m", "pynetdicom", "qrscp", "--quiet", "--config", str(config)]
 
 
 @contextmanager
@@ -76,11 +81,22 @@ def orthanc(
     :param destinations: C-MOVE destinations; without any, our own AE on a free port.
     """
     peer = _peer(aet, port, destinations)
+    command = orthanc_command(folder, peer, _destinations(peer, destinations), http_port, program)
+    with running(command, folder / "orthanc.log", peer):
+        yield peer
+
+
+def orthanc_command(
+    folder: Path, peer: Peer, destinations: Destinations, http_port: int | None = None, program: str = ORTHANC
+) -> list[str]:
+    """Write Orthanc's configuration; return the command that runs it.
+
+    Its DICOM port can't be bound to the loopback interface, so callers from elsewhere are refused by their address.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    modalities = {
-        title.lower(): [title, host, move_port]
-        for title, (host, move_port) in _destinations(peer, destinations).items()
-    }
+    aet = peer.called_aet
+    titles = {peer.calling_aet: ("127.0.0.1", peer.move_port), **destinations}
+    modalities = {title.lower(): [title, host, move_port] for title, (host, move_port) in titles.items()}
     settings = {
         "Name": aet,
         "StorageDirectory": str(folder / "storage"),
@@ -90,11 +106,9 @@ def orthanc(
         "DicomPort": peer.port,
         "DicomModalities": modalities,
         "DicomCheckCalledAet": True,
-        "DicomAlwaysAllowEcho": True,
-        "DicomAlwaysAllowStore": True,
-        "DicomAlwaysAllowFind": True,
-        "DicomAlwaysAllowGet": True,
-        "DicomAlwaysAllowMove": True,
+        "DicomCheckModalityHost": True,
+        "DicomAlwaysAllowEcho": False,
+        "DicomAlwaysAllowStore": False,
         "UnknownSopClassAccepted": True,
         "SynchronousCMove": True,
         "HttpServerEnabled": http_port is not None,
@@ -104,8 +118,7 @@ def orthanc(
     }
     config = folder / "orthanc.json"
     config.write_text(json.dumps(settings, indent=1))
-    with running([program, str(config)], folder / "orthanc.log", peer):
-        yield peer
+    return [program, str(config)]
 
 
 @contextmanager
@@ -136,14 +149,20 @@ def _destinations(peer: Peer, destinations: Destinations | None) -> Destinations
     return destinations or {peer.move_aet: ("127.0.0.1", peer.move_port)}
 
 
+def answers(peer: Peer) -> bool:
+    """Whether a PACS answers C-ECHO."""
+    with suppress(AirlockError):
+        echo(replace(peer, acse_timeout=5, dimse_timeout=5))
+        return True
+    return False
+
+
 def _wait_for(process: subprocess.Popen[bytes], peer: Peer, log: Path) -> None:
-    patient = replace(peer, acse_timeout=5, dimse_timeout=5)
     deadline = time.monotonic() + _START_SECONDS
     while time.monotonic() < deadline:
         if process.poll() is not None:
             raise RuntimeError(f"{process.args!r} ended with {process.returncode}; see {log}")
-        with suppress(AirlockError):
-            echo(patient)
+        if answers(peer):
             return
         time.sleep(0.1)
     raise RuntimeError(f"{peer.name} does not answer C-ECHO; see {log}")

@@ -5,13 +5,13 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from airlock.dicomio.scu import get_study
-from airlock.pixels.preview import write_preview
 from pydicom import dcmread
 from rich.console import Console
 from rich.table import Table
 
 from airlock.ledger import TransferSummary
+from airlock.pixels.preview import write_preview
+from airlock.retrieve.pacs import fetch_study
 from demo.scene import Case
 from demo.stack import Stack
 
@@ -48,8 +48,8 @@ def fetch(stack: Stack, cases: list[Case], studies: dict[str, str]) -> Path:
             continue
         target = folder / case.request.transfer_name
         target.mkdir(parents=True)
-        files = get_study(stack.research, study, target)
+        fetch_study(stack.research, study, target, by_get=True)
         if case.picture is not None:
-            after = next(f for f in files if dcmread(f, stop_before_pixels=True).Modality == "US")
+            after = next(f for f in target.rglob("*.dcm") if dcmread(f, stop_before_pixels=True).Modality == "US")
             write_preview(case.picture, after, case.frame, folder / f"{case.request.transfer_name}-before-after.png")
     return folder

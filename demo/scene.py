@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from airlock.dicomio.scu import store_files
 from pydicom import dcmread
 from pydicom.data import get_testdata_file
 
+from airlock.dicomio.store import Outgoing, is_stored, send_files
 from airlock.identity.keys import KeyRing
 from airlock.ledger import TransferState
 from airlock.request import TransferRequest
@@ -54,13 +54,13 @@ def prepare(stack: Stack, number: int, say: Say) -> list[Case]:
     samples = [Path(str(get_testdata_file(name, download=False))) for name in SAMPLES]
     ct_folder = Path(str(get_testdata_file("CT_small.dcm", download=False))).parent / CT_STUDY
     ct_files = sorted(path for path in ct_folder.rglob("*") if path.is_file())
-    store_files(stack.staging, [*ct_files, *samples])
-    say(f"Staging PACS: {len(ct_files) + len(samples)} sample instances loaded")
+    loaded = _load_staging(stack, [*ct_files, *samples])
+    say(f"Staging PACS: {loaded} sample instances loaded")
 
     cine = phantoms.ultrasound_cine(stack.home / "phantoms" / "us", phantoms.Patient.invent(1), frames=12)
     capture = phantoms.ultrasound_cine(stack.home / "phantoms" / "us2", phantoms.Patient.invent(2), frames=3)
-    for files in (cine, capture):
-        _put_into_raw(stack, files)
+    for file in (cine, capture):
+        _put_into_raw(stack, file)
     say("Raw folder: two ultrasound cines with the patient's name burned in")
 
     def request(study: str, project: str, subject: str, **more: Any) -> TransferRequest:
@@ -75,7 +75,7 @@ def prepare(stack: Stack, number: int, say: Say) -> list[Case]:
         )
 
     ct_study = str(dcmread(ct_files[0], specific_tags=["StudyInstanceUID"]).StudyInstanceUID)
-    us_study, us2_study = (str(dcmread(f[0], stop_before_pixels=True).StudyInstanceUID) for f in (cine, capture))
+    us_study, us2_study = (str(dcmread(f, stop_before_pixels=True).StudyInstanceUID) for f in (cine, capture))
     from_pacs = {"source": {"method": "c-move", "connection": "staging_pacs"}}
     return [
         Case("CT series, by C-MOVE", request(ct_study, "demo", "DEMO-001", **from_pacs), TransferState.SENT),
@@ -83,7 +83,7 @@ def prepare(stack: Stack, number: int, say: Say) -> list[Case]:
             "ultrasound cine with a name burned in, from the raw folder",
             request(us_study, "demo", "DEMO-002"),
             TransferState.SENT,
-            picture=cine[0],
+            picture=cine,
             frame=5,
             boxes=True,
         ),
@@ -93,19 +93,23 @@ def prepare(stack: Stack, number: int, say: Say) -> list[Case]:
             request(us2_study, "demo-gated", "DEMO-004"),
             TransferState.SENT,
             restart="send_to_research",
-            picture=capture[0],
+            picture=capture,
             boxes=True,
         ),
     ]
 
 
-def _put_into_raw(stack: Stack, files: list[Path]) -> None:
-    """Put a study where a storage SCP would have left it."""
-    for file in files:
-        header = dcmread(file, stop_before_pixels=True)
-        folder = stack.home / "data" / "site" / "raw" / str(header.StudyInstanceUID) / str(header.SeriesInstanceUID)
-        folder.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(file, folder / str(header.SOPInstanceUID))
+def _load_staging(stack: Stack, files: list[Path]) -> int:
+    outcomes = send_files(stack.staging, [Outgoing.of(str(number), path) for number, path in enumerate(files)])
+    return sum(outcome.status is not None and is_stored(outcome.status) for outcome in outcomes)
+
+
+def _put_into_raw(stack: Stack, file: Path) -> None:
+    """Put an instance where a storage SCP would have left it."""
+    header = dcmread(file, stop_before_pixels=True)
+    folder = stack.home / "data" / "site" / "raw" / str(header.StudyInstanceUID) / str(header.SeriesInstanceUID)
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.copy2(file, folder / str(header.SOPInstanceUID))
 
 
 def drop(stack: Stack, case: Case) -> None:

@@ -11,17 +11,25 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from time import monotonic, sleep
 from typing import Any
 
 from airlock.dicomio.peer import Peer
-
 from airlock.workspace import write_atomically
 from demo import pacs
-from demo.airflow import Airflow
+from demo.airflow import Airflow, AirflowNotReady
 from demo.services import Services, free_port
 
 ROOT = Path(__file__).resolve().parent.parent
-PORTS = {"staging": 11112, "research": 11114, "gate": 11116, "move": 11118, "redcap": 8090}
+PORTS = {
+    "staging": 11112,
+    "staging_http": 8042,
+    "research": 11114,
+    "research_http": 8043,
+    "gate": 11116,
+    "move": 11118,
+    "redcap": 8090,
+}
 IMAGE = "airlock/pixel-rewriter:latest"
 
 Say = Callable[[str], None]
@@ -80,7 +88,7 @@ class Stack:
     @property
     def research(self) -> Peer:
         """The PACS on the research side."""
-        return Peer("127.0.0.1", self.state["research"], "RESEARCH", "AIRLOCK")
+        return Peer("127.0.0.1", self.state["research"], "RESEARCH", "AIRLOCK", move_port=self.state["move"])
 
     @property
     def redcap_url(self) -> str:
@@ -128,12 +136,22 @@ class Stack:
             return
         folder = self.home / "pacs" / role
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        peer = self.staging if role == "staging" else self.research
         destinations = {"AIRLOCK": ("127.0.0.1", self.state["move"])}
-        port, title = self.state[role], role.upper()
-        kind, command = pacs.command(folder, port, title, destinations)
+        program = find_orthanc()
+        if program:
+            command = pacs.orthanc_command(folder, peer, destinations, self.state[f"{role}_http"], program)
+            kind = f"Orthanc, http://127.0.0.1:{self.state[f'{role}_http']}"
+        else:
+            command = pacs.qrscp_command(folder, peer, destinations)
+            kind = "pynetdicom's qrscp (with Orthanc installed, it would be Orthanc)"
         self.services.start(role, command, self._python_environment, cwd=folder)
-        pacs.wait_until_ready(Peer("127.0.0.1", port, title, "AIRLOCK"))
-        say(f"{role.capitalize()} PACS: {kind}, AE {title}, port {port}")
+        end = monotonic() + 30
+        while not pacs.answers(peer):
+            if monotonic() > end or self.services.pid(role) is None:
+                raise AirflowNotReady(f"The {role} PACS did not start:\n{self.services.log_tail(role)}")
+            sleep(0.1)
+        say(f"{role.capitalize()} PACS: {peer.name}, {kind}")
 
     def empty_pacs(self, role: str, say: Say) -> None:
         """Start a PACS anew without any study."""
@@ -173,6 +191,11 @@ class Stack:
         else:
             say("Building the pixel rewriter's image (once, a few minutes) ...")
             subprocess.run([str(ROOT / "images" / "pixel-rewriter" / "build")], check=True, cwd=ROOT)
+
+
+def find_orthanc() -> str | None:
+    """Return where Orthanc is; Debian puts it where only root's PATH looks."""
+    return shutil.which("Orthanc", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
 
 
 def docker_answers() -> bool:

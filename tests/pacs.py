@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from airlock.dicomio.peer import Peer
-
 from demo.pacs import _destinations, _peer, free_port, orthanc, qrscp, running
 
 __all__ = ["START", "dcmqrscp", "free_port", "orthanc", "qrscp", "running"]

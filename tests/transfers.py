@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import yaml
+
 from airlock.dicomio.header import read_header
 from airlock.identity.keys import KeyRing
 from airlock.ledger import InstanceState, InstanceUpdate

@@ -12,6 +12,7 @@ from airlock_provider.hooks.dicom import DicomHook
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
+
     from airlock.dicomio.peer import Peer
 
 Role = Literal["source", "destination"]

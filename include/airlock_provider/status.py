@@ -5,11 +5,10 @@ from __future__ import annotations
 import logging
 from datetime import UTC, datetime
 
-from airlock.redcap.step import Outcome, update_redcap
-
 from airlock.errors import RefusedError
 from airlock.ledger import Ledger, TransferState, TransferSummary
 from airlock.project import ProjectPolicy, RedcapPolicy, find_policy
+from airlock.redcap.step import Outcome, update_redcap
 from airlock.report.ending import Failure
 from airlock.request import TransferRequest
 from airlock.settings import Settings

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from playwright.sync_api import Page, sync_playwright
-from tests.peers import require
 
 from demo.airflow import USER, Airflow
+from tests.peers import require
 
 FLAGS = [
     "--no-sandbox",

@@ -12,9 +12,7 @@ from time import monotonic, sleep
 from typing import Any
 
 import pytest
-from demo.phantoms import Patient
 from pydicom import dcmread
-from tests.peers import require
 
 from airlock.identity.keys import KeyRing
 from airlock.ledger import TransferSummary
@@ -22,8 +20,10 @@ from airlock.request import TransferRequest
 from airlock.settings import Settings
 from airlock.transfer import open_ledger
 from airlock.workspace import write_atomically
+from demo.phantoms import Patient
 from demo.stack import Stack
 from demo.watch import Watch
+from tests.peers import require
 
 
 @dataclass

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 
 from airflow.sdk import BaseHook
+
 from airlock.errors import AirlockError, PolicyError
 from airlock.redcap.client import RedcapClient
 

@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
-from airlock.request.archive import archive_done, archive_failed
 
 from airlock.errors import AirlockError, InvalidRequest
 from airlock.identity.keys import KeyRing
@@ -14,6 +13,7 @@ from airlock.ledger import Ledger, TransferState, TransferSummary
 from airlock.project import find_policy
 from airlock.quiet import guarded
 from airlock.report.ending import Failure, good_ending, last_failure, outcome_line
+from airlock.request.archive import archive_done, archive_failed
 from airlock.request.store import RequestStore, StoredRequest
 from airlock.settings import Settings, load_settings
 from airlock.transfer import Transfer, open_ledger, workspace_of

@@ -11,11 +11,11 @@ from airflow.providers.docker.exceptions import DockerContainerFailedException
 from airflow.providers.docker.hooks.docker import DockerHook
 from airflow.providers.docker.operators.docker import DockerOperator
 from airflow.sdk.exceptions import AirflowException, AirflowSkipException
-from airlock.pixels.step import RewriteJob, finish_rewrite, prepare_rewrite, run_locally
 from docker.errors import APIError, DockerException
 from docker.types import Mount
 
 from airlock.errors import PeerUnavailable, PixelsNotCleaned
+from airlock.pixels.step import RewriteJob, finish_rewrite, prepare_rewrite, run_locally
 from airlock.quiet import guarded
 from airlock.settings import load_settings
 from airlock.transfer import Transfer
@@ -54,7 +54,7 @@ class PixelRewriteOperator(DockerOperator):
         """Docker hook whose containers get the restrictions that DockerOperator has no parameters for."""
         hook = super().hook
         client = hook.api_client
-        client.create_host_config = partial(
+        restricted = partial(
             client.create_host_config,
             cap_drop=["ALL"],
             read_only=True,
@@ -62,9 +62,10 @@ class PixelRewriteOperator(DockerOperator):
             pids_limit=256,
             tmpfs={"/tmp": "size=256m,noexec,nosuid"},  # noqa: S108 - the container's own
         )
+        setattr(client, "create_host_config", restricted)  # noqa: B010 - the one public seam DockerOperator leaves
         return hook
 
-    def execute(self, context: Context) -> dict[str, int]:
+    def execute(self, context: Context) -> Any:
         """Rewrite the flagged instances; return how many boxes were masked."""
         with guarded():
             transfer = open_transfer(context)
@@ -105,7 +106,7 @@ class PixelRewriteOperator(DockerOperator):
             Mount("/input", str(job.input), type="bind", read_only=True),
             Mount("/output", str(job.output), type="bind"),
         ]
-        self._remove_leftovers()
+        self._remove_leftovers(f"{TRANSFER_LABEL}={transfer.id}")
         if not self.hook.api_client.images(name=self.image):
             raise PeerUnavailable(f"The image {self.image} is not here. Build it with: make image")
         try:
@@ -117,9 +118,8 @@ class PixelRewriteOperator(DockerOperator):
         except (APIError, DockerException) as error:
             raise PeerUnavailable(f"The Docker engine did not run the rewriter ({type(error).__name__}).") from None
 
-    def _remove_leftovers(self) -> None:
+    def _remove_leftovers(self, label: str) -> None:
         """Remove containers that a killed try of this transfer left running."""
         client = self.hook.api_client
-        label = f"{TRANSFER_LABEL}={(self.labels or {})[TRANSFER_LABEL]}"
         for container in client.containers(all=True, filters={"label": label}):
             client.remove_container(container["Id"], force=True)

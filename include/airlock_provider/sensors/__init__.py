@@ -6,11 +6,11 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
-from airlock.request.drop import settled_files
-from airlock.retrieve.step import study_is_ready
 
 from airlock.errors import StudyNotFound
 from airlock.quiet import guarded
+from airlock.request.drop import settled_files
+from airlock.retrieve.step import study_is_ready
 from airlock.settings import load_settings
 from airlock_provider.context import open_transfer, peer_of
 from airlock_provider.operators.step import run_step
@@ -62,7 +62,7 @@ class StudySensor(BaseOperator):
             if not ready:
                 self.log.info("The study is not there yet, or still arriving; waiting.")
                 wait = transfer.settings.study_wait_minutes * 60
-                trigger = StudyTrigger(transfer.id, peer and asdict(peer), self.poke_interval, wait)
+                trigger = StudyTrigger(transfer.id, asdict(peer) if peer else None, self.poke_interval, wait)
                 self.defer(trigger=trigger, method_name="execute")
         return run_step(self, transfer, context, lambda: self._judge(event or {"found": True}))
 

@@ -9,12 +9,12 @@ from time import monotonic
 from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
-from airlock.dicomio.peer import Peer
-from airlock.request.drop import settled_files
-from airlock.retrieve.step import study_is_ready
 
+from airlock.dicomio.peer import Peer
 from airlock.errors import PeerUnavailable
 from airlock.quiet import guarded
+from airlock.request.drop import settled_files
+from airlock.retrieve.step import study_is_ready
 from airlock.transfer import Transfer
 
 
