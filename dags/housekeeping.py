@@ -29,7 +29,7 @@ with DAG(
     @task
     def remove_expired_workspaces() -> int:
         """Remove the workspaces of transfers that failed too long ago; return how many."""
-        from airlock_provider.intake import remove_expired_workspaces  # noqa: PLC0415 - keeps DAG parsing fast
+        from airlock_provider.intake import remove_expired_workspaces
 
         return remove_expired_workspaces()
 

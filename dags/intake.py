@@ -36,14 +36,14 @@ with DAG(
     @task
     def read_requests() -> list[dict[str, object]]:
         """Accept what is valid, reject what is not; return the runs to start, oldest request first."""
-        from airlock_provider.intake import read_requests  # noqa: PLC0415 - keeps DAG parsing fast
+        from airlock_provider.intake import read_requests
 
         return read_requests()
 
     @task(trigger_rule="none_failed")
     def archive_requests(runs: list[dict[str, object]]) -> None:
         """Empty the drop folder of the requests whose runs exist now."""
-        from airlock_provider.intake import archive_requests  # noqa: PLC0415 - keeps DAG parsing fast
+        from airlock_provider.intake import archive_requests
 
         archive_requests([str(run["trigger_run_id"]) for run in runs])
 

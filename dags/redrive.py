@@ -50,7 +50,7 @@ with DAG(
         params: dict[str, str] | None = None,
     ) -> list[dict[str, object]]:
         """Return the runs to start, oldest request first."""
-        from airlock_provider.intake import requests_to_redrive  # noqa: PLC0415 - keeps DAG parsing fast
+        from airlock_provider.intake import requests_to_redrive
 
         assert data_interval_start is not None
         assert data_interval_end is not None

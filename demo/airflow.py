@@ -6,8 +6,10 @@ import base64
 import json
 import os
 import secrets
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -107,9 +109,12 @@ class Airflow:
             "AIRFLOW__API__SECRET_KEY": state["secret_key"],
             "AIRFLOW__API__EXPOSE_CONFIG": "False",
             "AIRFLOW__API_AUTH__JWT_SECRET": state["jwt_secret"],
-            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{folder / 'airflow.db'}",
+            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{folder / 'airflow.db'}?timeout=60",
             "AIRFLOW__LOGGING__NAMESPACE_LEVELS": "pynetdicom=CRITICAL pydicom=CRITICAL",
             "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.2",
+            # How late a supervisor may notice that its task has ended, in seconds.
+            "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
+            "OPENBLAS_NUM_THREADS": "1",
             "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "30",
             "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
             **self.settings,
@@ -142,6 +147,9 @@ class Airflow:
         write_atomically(password_file, json.dumps({USER: self.state["password"]}))
         if not (folder / "airflow.db").exists():
             self.run("db", "migrate")
+            # Readers and the one writer no longer wait for each other; the file keeps this setting.
+            with closing(sqlite3.connect(folder / "airflow.db")) as database:
+                database.execute("PRAGMA journal_mode=WAL")
         for name, command in COMPONENTS.items():
             self.services.start(name, [sys.executable, "-m", "airflow", *command], self.environment, cwd=self.root)
         self.wait_until_healthy()

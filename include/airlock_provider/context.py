@@ -8,7 +8,6 @@ from airlock.identity.keys import KeyRing
 from airlock.request.model import TransferRequest, validate_request
 from airlock.settings import Settings, load_settings
 from airlock.transfer import Transfer
-from airlock_provider.hooks.dicom import DicomHook
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -67,6 +66,8 @@ def open_transfer(context: Context) -> Transfer:
 
 def peer_of(transfer: Transfer, role: Role) -> Peer | None:
     """Return the PACS a transfer reads from or sends to; None when it reads from the raw folder."""
+    from airlock_provider.hooks.dicom import DicomHook
+
     if role == "destination":
         return DicomHook(transfer.policy.destination.connection).peer
     source = transfer.request.source or transfer.policy.source

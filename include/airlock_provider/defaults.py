@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from airlock.settings import load_settings
@@ -17,5 +18,7 @@ def task_defaults() -> dict[str, Any]:
     return {
         "owner": "research-it",
         "retries": load_settings().retries,
+        # For a task that was killed and left no exception that the policy could judge.
+        "retry_delay": timedelta(seconds=load_settings().retry_seconds),
         "retry_policy": AirlockRetryPolicy(),
     }

@@ -8,11 +8,9 @@ from datetime import UTC, datetime
 from airlock.errors import RefusedError
 from airlock.ledger import Ledger, TransferState, TransferSummary
 from airlock.project import ProjectPolicy, RedcapPolicy, find_policy
-from airlock.redcap.step import Outcome, update_redcap
 from airlock.report.ending import Failure
 from airlock.request import TransferRequest
 from airlock.settings import Settings
-from airlock_provider.hooks.redcap import RedcapHook
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +36,9 @@ def tell_redcap(
 
     :param state: how the transfer ends; the ledger may not say so yet.
     """
+    from airlock.redcap.step import Outcome, update_redcap
+    from airlock_provider.hooks.redcap import RedcapHook
+
     policy = policy_for_status(request, settings)
     if policy.redcap is None:
         log.info("No REDCap is configured for this project: nobody to tell.")

@@ -15,7 +15,6 @@ from docker.errors import APIError, DockerException
 from docker.types import Mount
 
 from airlock.errors import PeerUnavailable, PixelsNotCleaned
-from airlock.pixels.step import RewriteJob, finish_rewrite, prepare_rewrite, run_locally
 from airlock.quiet import guarded
 from airlock.settings import load_settings
 from airlock.transfer import Transfer
@@ -24,6 +23,8 @@ from airlock_provider.operators.step import run_step
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
+
+    from airlock.pixels.job import RewriteJob
 
 TRANSFER_LABEL = "airlock.transfer"
 
@@ -67,6 +68,8 @@ class PixelRewriteOperator(DockerOperator):
 
     def execute(self, context: Context) -> Any:
         """Rewrite the flagged instances; return how many boxes were masked."""
+        from airlock.pixels.job import prepare_rewrite
+
         with guarded():
             transfer = open_transfer(context)
             job = prepare_rewrite(transfer, attempt=context["ti"].try_number)
@@ -76,6 +79,8 @@ class PixelRewriteOperator(DockerOperator):
         return run_step(self, transfer, context, lambda: self._rewrite(transfer, job, context, where), where=where)
 
     def _rewrite(self, transfer: Transfer, job: RewriteJob, context: Context, where: str) -> dict[str, int]:
+        from airlock.pixels.job import finish_rewrite, run_locally
+
         if where == "process":
             self.log.warning("No Docker engine answers: the rewriter runs as a local process (AIRLOCK_REWRITER=auto).")
             run_locally(job)

@@ -10,11 +10,9 @@ from airflow.sdk import BaseOperator
 from airlock.errors import StudyNotFound
 from airlock.quiet import guarded
 from airlock.request.drop import settled_files
-from airlock.retrieve.step import study_is_ready
 from airlock.settings import load_settings
 from airlock_provider.context import open_transfer, peer_of
 from airlock_provider.operators.step import run_step
-from airlock_provider.triggers import RequestTrigger, StudyTrigger
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -26,7 +24,7 @@ class RequestSensor(BaseOperator):
     :param poke_interval: seconds between two looks.
     """
 
-    def __init__(self, *, poke_interval: float = 2.0, **kwargs: Any) -> None:
+    def __init__(self, *, poke_interval: float = 3.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.poke_interval = poke_interval
 
@@ -34,6 +32,8 @@ class RequestSensor(BaseOperator):
         """Return when there is a request; hand the waiting to the triggerer until then."""
         settings = load_settings()
         if event is None and not settled_files(settings.drop_folder, settings.settle_seconds):
+            from airlock_provider.triggers import RequestTrigger
+
             trigger = RequestTrigger(str(settings.drop_folder.absolute()), settings.settle_seconds, self.poke_interval)
             self.defer(trigger=trigger, method_name="execute")
 
@@ -57,10 +57,14 @@ class StudySensor(BaseOperator):
             transfer = open_transfer(context)
             peer = peer_of(transfer, "source")
         if event is None:
+            from airlock.retrieve.step import study_is_ready
+
             with guarded():
                 ready = study_is_ready(transfer, peer)
             if not ready:
                 self.log.info("The study is not there yet, or still arriving; waiting.")
+                from airlock_provider.triggers import StudyTrigger
+
                 wait = transfer.settings.study_wait_minutes * 60
                 trigger = StudyTrigger(transfer.id, asdict(peer) if peer else None, self.poke_interval, wait)
                 self.defer(trigger=trigger, method_name="execute")

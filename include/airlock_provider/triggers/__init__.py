@@ -43,6 +43,8 @@ class RequestTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Look until there is a request."""
+        # Never at once: a task that is resumed before its first process has ended is taken for a failed one.
+        await asyncio.sleep(self.poke_interval)
         while not await asyncio.to_thread(settled_files, Path(self.folder), self.settle_seconds):
             await asyncio.sleep(self.poke_interval)
         yield TriggerEvent({"found": True})
@@ -78,6 +80,7 @@ class StudyTrigger(BaseTrigger):
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Look until the study is there or the time is over."""
         end = monotonic() + self.timeout_seconds
+        await asyncio.sleep(self.poke_interval)
         while not (found := await asyncio.to_thread(self._look)) and monotonic() < end:
             await asyncio.sleep(self.poke_interval)
         yield TriggerEvent({"found": found})
