@@ -17,16 +17,21 @@ import subprocess
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
+A = TypeVar("A")
 T = TypeVar("T")
 R = TypeVar("R")
 MEMORY_BYTES = 4 << 30
 _PR_SET_PDEATHSIG = 1
+# A worker takes about as long to start as it needs for so many files.
+_TASKS_WORTH_A_WORKER = 50
+# Reading and writing headers needs no codecs; importing them is more than half of a worker's start.
+_NOT_NEEDED = ("numpy", "gdcm", "PIL", "pylibjpeg", "jpeg_ls", "libjpeg", "openjpeg", "rle")
 
 
 @dataclass(frozen=True)
@@ -40,36 +45,25 @@ class Lost:
 
 
 @dataclass
-class _Worker(Generic[T]):
+class _Worker:
     process: subprocess.Popen[bytes]
     connection: Connection
-    task: T | None = None
+    job: bytes = b""
+    task: Any = None
     deadline: float = 0.0
 
 
-class Workers(Generic[T, R]):
-    """A pool of worker processes, used as a context manager.
+class Workers:
+    """A pool of worker processes, used as a context manager, for one job after the other.
 
-    :param make: importable function `make(argument)` that returns the function for single tasks; called once in every
-        worker. Results and exceptions of tasks must be picklable.
-    :param argument: for `make`.
-    :param count: number of processes.
-    :param timeout_seconds: for a task, from when it is handed out.
+    :param count: number of processes at most; few tasks are given to fewer.
     """
 
-    def __init__(
-        self,
-        make: Callable[[Any], Callable[[T], R]],
-        argument: Any,
-        count: int,
-        timeout_seconds: Callable[[T], float] = lambda _task: 120.0,
-    ) -> None:
-        self._start = pickle.dumps((make.__module__, make.__qualname__, pickle.dumps(argument)))
+    def __init__(self, count: int) -> None:
         self._count = count
-        self._timeout = timeout_seconds
-        self._workers: list[_Worker[T]] = []
+        self._workers: list[_Worker] = []
 
-    def __enter__(self) -> Workers[T, R]:
+    def __enter__(self) -> Workers:
         return self
 
     def __exit__(self, *_error: object) -> None:
@@ -77,25 +71,39 @@ class Workers(Generic[T, R]):
             self._end(worker)
         self._workers.clear()
 
-    def run(self, tasks: Iterable[T]) -> Iterator[tuple[T, R | Lost]]:
-        """Do the tasks; yield each with its result, in the order in which they end.
+    def run(
+        self,
+        make: Callable[[A], Callable[[T], R]],
+        argument: A,
+        tasks: Sequence[T],
+        timeout_seconds: Callable[[T], float] = lambda _task: 120.0,
+    ) -> Iterator[tuple[T, R | Lost]]:
+        """Do tasks; yield each with its result, in the order in which they end.
 
         A task whose worker is lost is tried once more when all others are done, alone.
 
+        :param make: importable function that returns the function for single tasks; called once in every worker.
+            Results and exceptions of tasks must be picklable.
+        :param argument: for `make`.
+        :param timeout_seconds: for a task, from when it is handed out.
         :raises Exception: what a task raised.
         """
+        job = pickle.dumps((make.__module__, make.__qualname__, pickle.dumps(argument)))
+        count = min(self._count, 1 + len(tasks) // _TASKS_WORTH_A_WORKER)
         lost: list[T] = []
-        for task, result in self._round(deque(tasks), self._count):
+        for task, result in self._round(job, deque(tasks), count, timeout_seconds):
             if isinstance(result, Lost):
                 lost.append(task)
             else:
                 yield task, result
         for task in lost:
-            yield from self._round(deque([task]), 1)
+            yield from self._round(job, deque([task]), 1, timeout_seconds)
 
-    def _round(self, waiting: deque[T], count: int) -> Iterator[tuple[T, R | Lost]]:
+    def _round(
+        self, job: bytes, waiting: deque[T], count: int, timeout_seconds: Callable[[T], float]
+    ) -> Iterator[tuple[T, Any]]:
         while waiting or any(worker.task is not None for worker in self._workers):
-            self._hand_out(waiting, count)
+            self._hand_out(job, waiting, count, timeout_seconds)
             busy = [worker for worker in self._workers if worker.task is not None]
             patience = min(worker.deadline for worker in busy) - time.monotonic()
             ready = wait([worker.connection for worker in busy], timeout=max(0.0, patience))
@@ -105,57 +113,50 @@ class Workers(Generic[T, R]):
                 elif time.monotonic() >= worker.deadline:
                     yield self._lose(worker, timed_out=True)
 
-    def _hand_out(self, waiting: deque[T], count: int) -> None:
-        for index in range(min(count, len(waiting) + len(self._workers))):
-            if not waiting:
-                return
-            if index >= len(self._workers):
-                self._workers.append(self._spawn())
-            worker = self._workers[index]
-            if worker.task is None:
-                worker.task = waiting.popleft()
-                worker.deadline = time.monotonic() + self._timeout(worker.task)
-                # A worker that is dead already is noticed when its answer is read.
-                with suppress(OSError):
-                    worker.connection.send(worker.task)
+    def _hand_out(self, job: bytes, waiting: deque[T], count: int, timeout_seconds: Callable[[T], float]) -> None:
+        while waiting:
+            worker = next((worker for worker in self._workers if worker.task is None), None)
+            if worker is None:
+                if len(self._workers) >= count:
+                    return
+                worker = self._spawn()
+                self._workers.append(worker)
+            task = waiting.popleft()
+            worker.task, worker.deadline = task, time.monotonic() + timeout_seconds(task)
+            # A worker that is dead already is noticed when its answer is read.
+            with suppress(OSError):
+                if worker.job != job:
+                    worker.connection.send(job)
+                    worker.job = job
+                worker.connection.send(task)
 
-    def _receive(self, worker: _Worker[T]) -> tuple[T, R | Lost]:
+    def _receive(self, worker: _Worker) -> tuple[Any, Any]:
         try:
             answer = worker.connection.recv()
         except (EOFError, OSError, pickle.UnpicklingError):
             return self._lose(worker, timed_out=False)
         task, worker.task = worker.task, None
-        assert task is not None
         if isinstance(answer, Exception):
             raise answer
         return task, answer[0]
 
-    def _lose(self, worker: _Worker[T], *, timed_out: bool) -> tuple[T, R | Lost]:
-        task = worker.task
-        assert task is not None
+    def _lose(self, worker: _Worker, *, timed_out: bool) -> tuple[Any, Lost]:
         self._end(worker)
         self._workers.remove(worker)
-        return task, Lost(timed_out)
+        return worker.task, Lost(timed_out)
 
-    def _spawn(self) -> _Worker[T]:
+    def _spawn(self) -> _Worker:
         ours, theirs = socket.socketpair()
         with theirs:
-            environment = {
-                **os.environ,
-                "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
-                "OPENBLAS_NUM_THREADS": "1",
-            }
             arguments = [sys.executable, "-m", "airlock.workers", str(theirs.fileno()), str(os.getpid())]
+            environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
             process = subprocess.Popen(
                 arguments, stdin=subprocess.DEVNULL, pass_fds=(theirs.fileno(),), env=environment
             )
-        connection = Connection(ours.detach())
-        with suppress(OSError):
-            connection.send_bytes(self._start)
-        return _Worker(process, connection)
+        return _Worker(process, Connection(ours.detach()))
 
     @staticmethod
-    def _end(worker: _Worker[T]) -> None:
+    def _end(worker: _Worker) -> None:
         worker.connection.close()
         worker.process.kill()
         worker.process.wait()
@@ -176,19 +177,33 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    connection = Connection(descriptor)
+    for module in _NOT_NEEDED:
+        sys.modules[module] = None  # type: ignore[assignment]
     with suppress(EOFError, OSError):
-        module, name, argument = pickle.loads(connection.recv_bytes())  # noqa: S301 - from our own parent
-        work = None
-        while True:
-            task = connection.recv()
-            try:
-                work = work or getattr(importlib.import_module(module), name)(pickle.loads(argument))  # noqa: S301
-                answer: object = (work(task),)
-            except Exception as error:  # noqa: BLE001 - raised again in the parent
-                answer = error.with_traceback(None)
-                answer.__cause__ = answer.__context__ = None
-            connection.send(answer)
+        _serve(Connection(descriptor))
+
+
+def _serve(connection: Connection) -> None:
+    work: Callable[[Any], Any] | None = None
+    job = b""
+    while True:
+        received = connection.recv()
+        if isinstance(received, bytes):
+            job, work = received, None
+            continue
+        try:
+            work = work or _make(job)
+            answer: object = (work(received),)
+        except Exception as error:  # noqa: BLE001 - raised again in the parent
+            answer = error.with_traceback(None)
+            answer.__cause__ = answer.__context__ = None
+        connection.send(answer)
+
+
+def _make(job: bytes) -> Callable[[Any], Any]:
+    module, name, argument = pickle.loads(job)  # noqa: S301 - from our own parent
+    made: Callable[[Any], Any] = getattr(importlib.import_module(module), name)(pickle.loads(argument))  # noqa: S301
+    return made
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -85,24 +85,22 @@ def _deidentify(deidentifier: Deidentifier, folder: Path, task: Task) -> Written
     return deidentifier.process(task.source, folder, pixels_rewritten=task.pixels_rewritten, name=task.name)
 
 
-def harvest_all(tasks: Iterable[Task], workers: int) -> Iterator[tuple[Task, Evidence | Refused]]:
+def harvest_all(pool: Workers, tasks: Sequence[Task]) -> Iterator[tuple[Task, Evidence | Refused]]:
     """Harvest files; what cannot be read is refused, and will be again."""
-    with Workers[Task, Evidence | Refused](make_harvester, None, workers, timeout_seconds) as pool:
-        for task, result in pool.run(tasks):
-            yield task, _said(result)
+    for task, result in pool.run(make_harvester, None, tasks, timeout_seconds):
+        yield task, _said(result)
 
 
 def deidentify_all(
-    recipe: Recipe, folder: Path, tasks: Iterable[Task], workers: int
+    pool: Workers, recipe: Recipe, folder: Path, tasks: Sequence[Task]
 ) -> Iterator[tuple[Task, Written | Refused]]:
     """De-identify files of one patient into a folder.
 
     :raises PolicyError: when the recipe's options cannot be used.
     :raises OSError: when the output cannot be written.
     """
-    with Workers[Task, Written | Refused](make_deidentifier, (recipe, folder), workers, timeout_seconds) as pool:
-        for task, result in pool.run(tasks):
-            yield task, _said(result)
+    for task, result in pool.run(make_deidentifier, (recipe, folder), tasks, timeout_seconds):
+        yield task, _said(result)
 
 
 def _said(result: S | Refused | Lost) -> S | Refused:

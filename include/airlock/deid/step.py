@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 
 from airlock.deid.batch import Refused, Task, deidentify_all, harvest_all
@@ -15,6 +15,7 @@ from airlock.identity.dates import offset_days, patient_key
 from airlock.identity.harvest import Evidence
 from airlock.ledger import Counts, InstanceState, InstanceUpdate
 from airlock.transfer import Transfer
+from airlock.workers import Workers
 
 Progress = Callable[[int, int | None], None]
 _RECORD_EVERY_SECONDS = 1.0
@@ -44,8 +45,9 @@ def deidentify(transfer: Transfer, progress: Progress | None = None) -> Counts:
     with workspace.writing("deidentified") as folder:
         _remove_remains(folder)
         if tasks:
-            recipe = make_recipe(transfer, _harvest(transfer, tasks))
-            _run(transfer, recipe, folder, tasks, progress)
+            with Workers(transfer.settings.workers) as pool:
+                recipe = make_recipe(transfer, _harvest(transfer, pool, tasks))
+                _run(transfer, pool, recipe, folder, tasks, progress)
         _remove_strangers(transfer, folder)
     counts = transfer.ledger.counts(transfer.id)
     transfer.ledger.event(transfer.id, "deidentify", "finished", done=len(tasks), held=counts.held)
@@ -101,12 +103,12 @@ def _remove_strangers(transfer: Transfer, folder: Path) -> None:
             path.unlink()
 
 
-def _harvest(transfer: Transfer, tasks: Iterable[Task]) -> Evidence:
+def _harvest(transfer: Transfer, pool: Workers, tasks: list[Task]) -> Evidence:
     """Harvest all files of the study, also those of instances that were skipped."""
     inputs = [Task(path.stem, path) for path in sorted(transfer.workspace.folder("incoming").glob("*.dcm"))]
     inputs += [task for task in tasks if task.pixels_rewritten]
     evidence = Evidence(uids={transfer.request.study_instance_uid})
-    for _task, result in harvest_all(inputs, transfer.settings.workers):
+    for _task, result in harvest_all(pool, inputs):
         if isinstance(result, Evidence):
             evidence.update(result)
     return evidence
@@ -138,11 +140,13 @@ def make_recipe(transfer: Transfer, evidence: Evidence) -> Recipe:
     )
 
 
-def _run(transfer: Transfer, recipe: Recipe, folder: Path, tasks: list[Task], progress: Progress | None) -> None:
+def _run(
+    transfer: Transfer, pool: Workers, recipe: Recipe, folder: Path, tasks: list[Task], progress: Progress | None
+) -> None:
     pending: list[InstanceUpdate] = []
     recorded, unreadable, done = time.monotonic(), 0, 0
     try:
-        for task, result in deidentify_all(recipe, folder, tasks, transfer.settings.workers):
+        for task, result in deidentify_all(pool, recipe, folder, tasks):
             pending.append(_update(task, result))
             unreadable += result.unreadable_dates if isinstance(result, Written) else 0
             done += 1

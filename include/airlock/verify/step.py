@@ -14,7 +14,6 @@ from airlock.verify.inspect import Check, Expectation, Problem, make_harvester, 
 from airlock.workers import Lost, Workers
 
 Progress = Callable[[int, int | None], None]
-_TIMEOUT_SECONDS = 300.0
 _NAMED_AT_MOST = 5
 
 
@@ -31,12 +30,10 @@ def verify_output(transfer: Transfer, progress: Progress | None = None) -> Count
     ready = transfer.ledger.instances(transfer.id, InstanceState.READY)
     _check_numbers(folder, ready)
     checks = [_check(transfer, folder, row) for row in ready]
-    expectation = _expectation(transfer, _harvest(transfer))
     problems: dict[str, list[Problem]] = {}
-    with Workers[Check, list[Problem]](
-        make_inspector, expectation, transfer.settings.workers, lambda _check: _TIMEOUT_SECONDS
-    ) as pool:
-        for done, (check, found) in enumerate(pool.run(checks), start=1):
+    with Workers(transfer.settings.workers) as pool:
+        expectation = _expectation(transfer, _harvest(transfer, pool))
+        for done, (check, found) in enumerate(pool.run(make_inspector, expectation, checks), start=1):
             if isinstance(found, Lost):
                 problems[check.instance_id] = [Problem("unreadable")]
             elif found:
@@ -65,15 +62,12 @@ def _check(transfer: Transfer, folder: Path, row: InstanceUpdate) -> Check:
     return Check(row.id, folder / (row.path or ""), source, row.sop_instance_uid or "")
 
 
-def _harvest(transfer: Transfer) -> Evidence:
+def _harvest(transfer: Transfer, pool: Workers) -> Evidence:
     evidence = Evidence(uids={transfer.request.study_instance_uid})
     inputs = sorted(transfer.workspace.folder("incoming").glob("*.dcm"))
-    with Workers[Path, Evidence | None](
-        make_harvester, None, transfer.settings.workers, lambda _path: _TIMEOUT_SECONDS
-    ) as pool:
-        for _path, found in pool.run(inputs):
-            if isinstance(found, Evidence):
-                evidence.update(found)
+    for _path, found in pool.run(make_harvester, None, inputs):
+        if isinstance(found, Evidence):
+            evidence.update(found)
     return evidence
 
 
