@@ -1,1 +1,1 @@
-"""To be described by its room."""
+"""De-identification of headers: profile table, actions, marks, and the step that runs them (PS3.15 annex E)."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import gzip
+import io
 import json
 from collections.abc import Iterable
 from pathlib import Path
@@ -33,9 +34,8 @@ ACTED_ON = frozenset(("PN", "DA", "DT", "TM", "LO", "SH", "ST", "LT", "UT", "UC"
 
 
 def _rows(path: Path) -> list[dict[str, str]]:
-    opened = gzip.open(path, "rt", encoding="utf-8-sig") if path.suffix == ".gz" else path.open(encoding="utf-8-sig")
-    with opened as stream:
-        return list(csv.DictReader(stream))
+    content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+    return list(csv.DictReader(io.StringIO(content.decode("utf-8-sig"))))
 
 
 def _options(row: dict[str, str]) -> dict[str, str]:
@@ -86,9 +86,7 @@ def _joined(attributes: dict[str, dict[str, str]]) -> dict[str, dict[str, str]]:
     }
 
 
-def types_document(
-    profile: dict[str, object], sop_classes: Path, modules: Path, attributes: Path
-) -> dict[str, object]:
+def types_document(profile: dict[str, object], sop_classes: Path, modules: Path, attributes: Path) -> dict[str, object]:
     """Return the attribute types (PS3.3) that are stricter than 3, by IOD module and enclosing sequence.
 
     Only attributes that de-identification may act on are in it.
@@ -132,7 +130,7 @@ def _write(path: Path, document: dict[str, object]) -> None:
 @click.option("--types", type=click.Path(exists=True, path_type=Path), required=True, help="Module to attributes.")
 @click.option("--edition", default="2026d", help="Edition of the standard that the tables are from.")
 @click.argument("folder", type=click.Path(file_okay=False, exists=True, path_type=Path))
-def main(  # noqa: PLR0913 - one argument per table
+def main(
     attributes: Path, content: Path, sop_classes: Path, modules: Path, types: Path, edition: str, folder: Path
 ) -> None:
     """Write the profile files into FOLDER."""

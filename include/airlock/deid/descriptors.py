@@ -11,7 +11,9 @@ _TOKENS = re.compile(r"(?P<word>[^\W_]+)|(?P<gap>[\W_]+)")
 # Dates, times, telephone and other long numbers: digits with anything but letters between them.
 _DIGITS = re.compile(r"\d(?:[\d\W_]*\d)?")
 _DATE_LIKE = re.compile(r"\d{1,4}\s*[./-]\s*\d{1,2}\s*[./-]\s*\d{1,4}|\d{1,2}:\d{2}")
-_MEASURE = re.compile(r"\d{1,4}(?:mm|cm|ml|mg|sec|s|ms|t|kv|kvp|mas|mev|hz|mhz|min|x\d{1,4}|d|st|nd|rd|th)?|[bt]\d{1,4}")
+_MEASURE = re.compile(
+    r"\d{1,4}(?:mm|cm|ml|mg|sec|s|ms|t|kv|kvp|mas|mev|hz|mhz|min|x\d{1,4}|d|st|nd|rd|th)?|[bt]\d{1,4}"
+)
 _MOST_DIGITS = 5
 
 
@@ -23,7 +25,8 @@ class DescriptorCleaner:
 
     def clean(self, text: str) -> str:
         """Return the words that may stay, in their order; empty when none may."""
-        kept, gap = [], ""
+        kept: list[str] = []
+        gap = ""
         for match in _TOKENS.finditer(_DIGITS.sub(_short_numbers, self._identifiers.cut(text))):
             if match["gap"]:
                 gap = match["gap"]

@@ -30,8 +30,16 @@ FREE_TEXT_VRS = frozenset(("LO", "SH", "ST", "LT", "UT", "UC"))
 _VRS = frozenset(str(vr.value) for vr in KNOWN_VRS)
 # The parts of a code (PS3.3 table 8.8-1) name a concept; without them its meaning is gone.
 _CODE = frozenset(
-    """CodeValue LongCodeValue URNCodeValue CodingSchemeDesignator CodingSchemeVersion CodeMeaning
-    ExtendedCodeValue ExtendedCodeMeaning""".split()
+    (
+        "CodeValue",
+        "LongCodeValue",
+        "URNCodeValue",
+        "CodingSchemeDesignator",
+        "CodingSchemeVersion",
+        "CodeMeaning",
+        "ExtendedCodeValue",
+        "ExtendedCodeMeaning",
+    )
 )
 
 
@@ -176,7 +184,7 @@ def _actual_vr(element: Any, dictionary_vr: str) -> str:
     """Return the VR that the value is in; `UN` when that is not known (PS3.5 section 6.2.2)."""
     vr = element.VR
     if vr is None or vr == "UN":
-        return dictionary_vr.split(" or ")[0] or "UN"
+        return dictionary_vr.split(" or ", maxsplit=1)[0] or "UN"
     # pydicom names what the file leaves open, such as `US or SS`.
-    vr = str(vr).split(" or ")[0]
+    vr = str(vr).split(" or ", 1)[0]
     return vr if vr in _VRS else "UN"

@@ -8,7 +8,6 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 
 from pydicom.dataset import Dataset
-from pydicom.uid import UID_dictionary
 
 from airlock.deid.engine import Engine
 from airlock.deid.marks import stamp_method, stamp_subject
@@ -19,7 +18,7 @@ from airlock.errors import InstanceNotUnderstood
 from airlock.identity.harvest import Evidence
 from airlock.identity.identifiers import Identifiers
 from airlock.identity.keys import KeyRing
-from airlock.identity.uids import UidMap
+from airlock.identity.uids import UidMap, is_registered
 
 _STORAGE_ROOT = "1.2.840.10008.5.1.4."
 _DICOMDIR = "1.2.840.10008.1.3.10"
@@ -132,7 +131,7 @@ def check_identity(dataset: Dataset) -> None:
     sop_class = str(dataset.SOPClassUID)
     if sop_class == _DICOMDIR:
         raise InstanceNotUnderstood("It is a DICOMDIR, which describes other files. Send the files themselves.")
-    if sop_class not in UID_dictionary and not sop_class.startswith(_STORAGE_ROOT):
+    if not is_registered(sop_class) and not sop_class.startswith(_STORAGE_ROOT):
         raise InstanceNotUnderstood("Its SOP class is private: what its content means is not known.")
 
 

@@ -11,9 +11,16 @@ from importlib.resources import files
 from typing import Any
 
 _COMMON_MODULES = (
-    "patient patient-study general-study general-series general-equipment general-image general-reference "
-    "frame-of-reference sop-common"
-).split()
+    "patient",
+    "patient-study",
+    "general-study",
+    "general-series",
+    "general-equipment",
+    "general-image",
+    "general-reference",
+    "frame-of-reference",
+    "sop-common",
+)
 _STRICTNESS = ("1", "1C", "2", "2C")
 Types = dict[str, dict[str, str]]
 """Type by innermost enclosing sequence (empty: top level) and keyword."""
@@ -34,10 +41,7 @@ def types_of(sop_class_uid: str) -> Types:
     document = _document()
     iod = document["sop_classes"].get(sop_class_uid)
     modules = document["modules"]
-    if iod is not None and iod in document["iods"]:
-        names = document["iods"][iod]
-    else:
-        names = _COMMON_MODULES
+    names = document["iods"].get(iod, _COMMON_MODULES)
     types: Types = {}
     for name in names:
         for parent, by_type in modules[name].items():
@@ -61,7 +65,8 @@ def resolve(action: str, kind: str) -> str:
     if action == "D":
         return "D"
     if action == "X/Z/U*":
-        return {"1": "U", "1C": "U", "2": "Z", "2C": "Z"}.get(kind, "X")
+        # References with mapped UIDs give nothing away, and other parts of the object may depend on them.
+        return "U"
     if kind in ("1", "1C"):
         return "D"
     if kind in ("2", "2C"):

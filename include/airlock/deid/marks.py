@@ -49,11 +49,7 @@ def stamp_method(dataset: Dataset, profile: Profile, edition: str, *, pixels_rew
     dataset.DeidentificationMethod = METHOD.format(edition=edition)
     names = {"basic", *profile.options} | ({"pixels"} if pixels_rewritten else set())
     dataset.DeidentificationMethodCodeSequence = [_code(*CODES[name]) for name in CODES if name in names]
-    if profile.full_dates:
-        dates = "UNMODIFIED"
-    else:
-        dates = "MODIFIED" if profile.modified_dates else "REMOVED"
-    dataset.LongitudinalTemporalInformationModified = dates
+    dataset.LongitudinalTemporalInformationModified = profile.dates
     if pixels_rewritten:
         dataset.BurnedInAnnotation = "NO"
 

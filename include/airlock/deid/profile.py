@@ -100,6 +100,13 @@ class Profile:
         self._rows = {int(tag, 16): row for tag, row in rows.items() if _is_plain(tag)}
         self._actions: dict[int, str] = {}
 
+    @property
+    def dates(self) -> str:
+        """What LongitudinalTemporalInformationModified (0028,0303) must say."""
+        if self.full_dates:
+            return "UNMODIFIED"
+        return "MODIFIED" if self.modified_dates else "REMOVED"
+
     def row(self, tag: int) -> Row | None:
         """Return the row of an attribute, if the table has one of its own."""
         return self._rows.get(tag)

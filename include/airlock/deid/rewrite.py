@@ -29,7 +29,7 @@ class Rewriter:
     def __init__(self, uids: UidMap, identifiers: Identifiers, cleaner: DescriptorCleaner, days: int) -> None:
         self._uids, self._identifiers, self._cleaner, self._days = uids, identifiers, cleaner, days
 
-    def rewrite(  # noqa: PLR0913 - what is known of the element
+    def rewrite(
         self, dataset: Dataset, tag: BaseTag, vr: str, keyword: str, letter: str, fallback: str, kind: str
     ) -> int:
         """Apply an action to an element that is not a sequence; return 1 when a date could not be read.

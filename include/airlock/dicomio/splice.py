@@ -12,6 +12,7 @@ from typing import BinaryIO
 from pydicom.dataset import FileMetaDataset
 from pydicom.filebase import DicomBytesIO
 from pydicom.filewriter import write_dataset, write_file_meta_info
+from pydicom.uid import UID
 
 from airlock.dicomio.part10 import BIG_ENDIAN, DEFLATED, IMPLICIT, UNDEFINED, Instance, quiet
 
@@ -49,8 +50,8 @@ def _meta(instance: Instance) -> bytes:
     meta.FileMetaInformationVersion = b"\0\1"
     meta.MediaStorageSOPClassUID = instance.dataset.SOPClassUID
     meta.MediaStorageSOPInstanceUID = instance.dataset.SOPInstanceUID
-    meta.TransferSyntaxUID = instance.syntax
-    meta.ImplementationClassUID = IMPLEMENTATION_CLASS_UID
+    meta.TransferSyntaxUID = UID(instance.syntax)
+    meta.ImplementationClassUID = UID(IMPLEMENTATION_CLASS_UID)
     meta.ImplementationVersionName = IMPLEMENTATION_VERSION_NAME
     buffer = DicomBytesIO()
     with quiet():

@@ -23,19 +23,51 @@ from airlock.identity.dates import parse_date
 from airlock.identity.uids import is_registered, is_structural
 
 NUMBERS = frozenset(
-    """PatientID OtherPatientIDs AccessionNumber AdmissionID ServiceEpisodeID StudyID RequestedProcedureID
-    ScheduledProcedureStepID PerformedProcedureStepID FillerOrderNumberImagingServiceRequest
-    PlacerOrderNumberImagingServiceRequest FillerOrderNumberProcedure PlacerOrderNumberProcedure MedicalRecordLocator
-    SpecimenIdentifier ContainerIdentifier ClinicalTrialSubjectID ClinicalTrialSubjectReadingID""".split()
+    (
+        "PatientID",
+        "OtherPatientIDs",
+        "AccessionNumber",
+        "AdmissionID",
+        "ServiceEpisodeID",
+        "StudyID",
+        "RequestedProcedureID",
+        "ScheduledProcedureStepID",
+        "PerformedProcedureStepID",
+        "FillerOrderNumberImagingServiceRequest",
+        "PlacerOrderNumberImagingServiceRequest",
+        "FillerOrderNumberProcedure",
+        "PlacerOrderNumberProcedure",
+        "MedicalRecordLocator",
+        "SpecimenIdentifier",
+        "ContainerIdentifier",
+        "ClinicalTrialSubjectID",
+        "ClinicalTrialSubjectReadingID",
+    )
 )
 PHRASES = frozenset(
-    """PatientAddress InstitutionAddress InstitutionName PersonAddress ReferringPhysicianAddress
-    ConsultingPhysicianAddress VerifyingOrganization ResponsibleOrganization RequestingService""".split()
+    (
+        "PatientAddress",
+        "InstitutionAddress",
+        "InstitutionName",
+        "PersonAddress",
+        "ReferringPhysicianAddress",
+        "ConsultingPhysicianAddress",
+        "VerifyingOrganization",
+        "ResponsibleOrganization",
+        "RequestingService",
+    )
 )
 PHONES = frozenset(
-    """PatientTelephoneNumbers PatientTelecomInformation PersonTelephoneNumbers PersonTelecomInformation
-    OrderCallbackPhoneNumber OrderCallbackTelecomInformation ReferringPhysicianTelephoneNumbers
-    ConsultingPhysicianTelephoneNumbers""".split()
+    (
+        "PatientTelephoneNumbers",
+        "PatientTelecomInformation",
+        "PersonTelephoneNumbers",
+        "PersonTelecomInformation",
+        "OrderCallbackPhoneNumber",
+        "OrderCallbackTelecomInformation",
+        "ReferringPhysicianTelephoneNumbers",
+        "ConsultingPhysicianTelephoneNumbers",
+    )
 )
 _TEXT_VRS = frozenset(("LO", "SH", "ST", "LT", "UT", "UC", "PN", "CS", "UI", "DA", "DT"))
 

@@ -118,9 +118,7 @@ class Identifiers:
         patterns = self._binary_spellings + (self._binary_dates if dates else [])
         if any(key in lowered and pattern.search(lowered) for key, pattern in patterns):
             return True
-        return bool(self.uids) and any(
-            m.group().decode() in self.uids for m in _UID_IN_BYTES.finditer(data)
-        )
+        return bool(self.uids) and any(m.group().decode() in self.uids for m in _UID_IN_BYTES.finditer(data))
 
 
 def _fold_with_offsets(text: str) -> tuple[str, range | list[int]]:

@@ -15,9 +15,8 @@ from airlock.identity.vocabulary import fold, vocabulary
 
 _SEPARATORS = r"[\W_]*"
 _RUNS = re.compile(r"[^\W_]+")
-_MONTHS = (
-    "jan feb mar|mrz|mars apr mai|may|mei jun jul aug sep okt|oct|out nov dec|dez|des|dic"  # English and neighbours
-).split()
+# English and its neighbours.
+_MONTHS = ("jan", "feb", "mar|mrz", "apr", "mai|may|mei", "jun", "jul", "aug", "sep", "okt|oct", "nov", "dec|dez|des")
 
 
 @dataclass(frozen=True)
@@ -110,7 +109,7 @@ def spell_phrase(value: str) -> Iterator[Spelling]:
     for line in {value, *re.split(r"[\r\n^,;]+", value)}:
         runs = _RUNS.findall(fold(line))
         text = "".join(runs)
-        telling = len(runs) >= 2 and len(text) >= 6 or len(text) >= (4 if _ideographic(text) else 10)
+        telling = (len(runs) >= 2 and len(text) >= 6) or len(text) >= (4 if _ideographic(text) else 10)
         if runs and telling and not _common(runs):
             yield _joined(runs[:24])
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import hmac
 from functools import lru_cache
 
+from pydicom._uid_dict import UID_dictionary
 from pydicom.datadict import dictionary_keyword
-from pydicom.uid import UID_dictionary
 
 from airlock.identity.keys import KeyRing
+
 
 def is_registered(uid: str) -> bool:
     """Whether PS3.6 annex A lists the UID: it names a class, a syntax or a well-known frame, never a patient's data."""

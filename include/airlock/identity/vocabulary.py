@@ -7,7 +7,7 @@ from functools import lru_cache
 from importlib.resources import files
 
 # Letters that Unicode does not decompose, as they are written where a keyboard lacks them.
-_PLAIN = {"ø": "o", "æ": "ae", "œ": "oe", "đ": "d", "ð": "d", "ł": "l", "þ": "th", "ı": "i", "ħ": "h"}
+_PLAIN = dict(zip("øæœđðłþıħ", "o ae oe d d l th i h".split(), strict=True))  # noqa: SIM905 - letters
 
 
 @lru_cache(maxsize=1)

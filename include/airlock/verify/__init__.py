@@ -1,1 +1,1 @@
-"""To be described by its room."""
+"""Verification: every output is read again, by other code than wrote it, before anything leaves."""
