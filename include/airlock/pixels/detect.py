@@ -98,5 +98,6 @@ def _scaled(view: Picture, scale: float) -> Patch:
     if scale == 1.0:
         return Patch(view, 0, 0, 1.0)
     how = cv2.INTER_CUBIC if scale > 1 else cv2.INTER_AREA
-    scaled = cv2.resize(view, None, fx=scale, fy=scale, interpolation=how).astype(np.uint8, copy=False)
+    size = (max(round(view.shape[1] * scale), 1), max(round(view.shape[0] * scale), 1))
+    scaled = cv2.resize(view, size, interpolation=how).astype(np.uint8, copy=False)
     return Patch(scaled, 0, 0, scale)

@@ -6,6 +6,7 @@ Explicit VR Little Endian, which every receiver takes and which loses nothing th
 
 from __future__ import annotations
 
+import os
 import re
 import struct
 from collections.abc import Iterator
@@ -63,12 +64,13 @@ def rewrite_file(source: Path, folder: Path, boxes: dict[int, list[Box]]) -> tup
         raise InstanceNotUnderstood("it has no pixels of a kind that can be masked")
     target = _target(image.dataset, folder)
     target.parent.mkdir(parents=True, exist_ok=True)
-    part = target.with_name(f".{target.name}.part")
+    part = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
         _write(image, part, boxes)
         frames = check_rewritten(source, part, boxes)
-        # Never over another file: two inputs with one UID would lose one.
-        target.hardlink_to(part)
+        # Never over another file: two inputs with one UID would lose one. The empty file reserves the name.
+        target.touch(exist_ok=False)
+        part.replace(target)
     except FileExistsError:
         raise InstanceNotUnderstood("another input has the same SOPInstanceUID") from None
     except InstanceNotUnderstood:
