@@ -69,7 +69,7 @@ def examine(
 def examine_frame(frame: Frame, image: StoredImage, engine: TextEngine, judge: Judge) -> list[Box]:
     """Return the boxes to mask in one frame: the union of what its views show."""
     found: list[Box] = []
-    for view in views(displayable(frame, image.dataset), frame.layout.bits_stored):
+    for view in views(displayable(frame, image.pixels), frame.layout.bits_stored):
         rows, columns = view.shape[:2]
         for patch in patches(view):
             boxes = engine.find(patch.picture)

@@ -121,12 +121,11 @@ def _write(image: StoredImage, part: Path, boxes: dict[int, list[Box]]) -> None:
 
 def _masked_frames(image: StoredImage, boxes: dict[int, list[Box]]) -> Iterator[tuple[Layout, Array]]:
     expected: Layout | None = None
-    palette = image.dataset.copy()  # the header is changed while frames are still read
     for frame in image.read():
         expected = expected or frame.layout
         if frame.layout != expected:
             raise InstanceNotUnderstood("its frames are of different kinds")
-        yield frame.layout, masked(frame, palette, boxes.get(frame.number, []))
+        yield frame.layout, masked(frame, image.pixels, boxes.get(frame.number, []))
 
 
 def _write_pixels(stream: BinaryIO, layout: Layout, first: Array, rest: Iterator[tuple[Layout, Array]]) -> None:
