@@ -284,6 +284,7 @@ def radiograph(  # noqa: PLR0913 - everything but where and who has a default
     """
     ds = _common(patient, ComputedRadiographyImageStorage, "CR", series, 1)
     ds.ImageType = ["ORIGINAL", "PRIMARY"]
+    del ds.Laterality  # the chest is not a paired body part
     ds.BodyPartExamined, ds.ViewPosition, ds.PatientOrientation = "CHEST", "PA", ["L", "F"]
     grey = 700 + _noise(rows, columns, 7, 3) + 250 * _ellipse(rows, columns, 0.6, 0.5, 0.3, 0.35)
     lines = patient.lines if text is None else text
@@ -310,8 +311,10 @@ def ultrasound_cine(  # noqa: PLR0913 - everything but where and who has a defau
     size: int = 18,
     declared: str | None = "NO",
     series: int = 3,
-) -> Path:
-    """Write an ultrasound cine of 8 bits per sample with burned-in text.
+) -> list[Path]:
+    """Write an ultrasound cine of 8 bits per sample with burned-in text; return its one file.
+
+    Native YBR and JPEG-LS or RLE of a palette occur in the field, although the IOD doesn't list them all.
 
     :param text: burned-in lines, the patient's by default.
     :param text_frames: frames that have them (from 0), all by default.
@@ -336,7 +339,7 @@ def ultrasound_cine(  # noqa: PLR0913 - everything but where and who has a defau
         ]
     )
     _store(ds, grey, photometric, UID(syntax), planar)
-    return _save(ds, folder)
+    return [_save(ds, folder)]
 
 
 def _store(ds: Dataset, grey: Array, photometric: Photometric, syntax: UID, planar: int) -> None:
@@ -494,5 +497,5 @@ def study(folder: Path, patient: Patient, *, slices: int = 20) -> list[Path]:
     """Write one study with everything: CT, MR, ultrasound, screenshot, presentation state and report."""
     paths = ct_series(folder, patient, slices)
     paths += mr_series(folder, patient)
-    paths += [ultrasound_cine(folder, patient), secondary_capture(folder, patient)]
+    paths += [*ultrasound_cine(folder, patient), secondary_capture(folder, patient)]
     return [*paths, presentation_state(folder, patient, paths[0]), report(folder, patient)]

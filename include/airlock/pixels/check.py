@@ -40,6 +40,6 @@ def check_rewritten(before: Path, after: Path, boxes: dict[int, list[Box]]) -> i
     for old, new in zip(source.read(), result.read(), strict=True):
         if old.layout.photometric != new.layout.photometric or old.layout.signed != new.layout.signed:
             raise InstanceNotUnderstood("the rewritten file's pixels mean something else")
-        if not np.array_equal(masked(old, source.dataset, boxes.get(old.number, [])), new.pixels):
+        if not np.array_equal(masked(old, source.pixels, boxes.get(old.number, [])), new.pixels):
             raise InstanceNotUnderstood(f"the pixels of frame {old.number} are not as they must be")
     return source.frames

@@ -10,6 +10,7 @@ import logging
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -56,7 +57,10 @@ class Frame:
 class StoredImage:
     """An image file, opened.
 
-    :param path: a DICOM file with or without preamble.
+    `dataset` is the whole file; `pixels` is a copy of its image pixel module that stays as it is when the header is
+    changed while frames are still read.
+
+    :param path: a DICOM file.
     :raises InstanceNotUnderstood: when it is not a DICOM file, or its image cannot be decoded for certain.
     """
 
@@ -67,9 +71,11 @@ class StoredImage:
             raise InstanceNotUnderstood(f"the file cannot be parsed ({type(error).__name__})") from None
         self.keyword = next((k for k in PIXEL_KEYWORDS if k in self.dataset), None)
         self.frames = 0
+        self.pixels = Dataset()
         if self.keyword is None:
             return
         try:
+            self.pixels = _pixel_module(self.dataset, self.keyword)
             self._check()
         except InstanceNotUnderstood:
             raise
@@ -84,10 +90,10 @@ class StoredImage:
     @property
     def syntax(self) -> UID:
         """Transfer syntax of the file."""
-        return UID(self.dataset.file_meta.TransferSyntaxUID)
+        return UID(self.pixels.file_meta.TransferSyntaxUID)
 
     def _check(self) -> None:
-        ds = self.dataset
+        ds = self.pixels
         self.frames = int(ds.get("NumberOfFrames") or 1)
         rows, columns, samples = int(ds.Rows), int(ds.Columns), int(ds.get("SamplesPerPixel") or 1)
         allocated = int(ds.BitsAllocated)
@@ -106,11 +112,11 @@ class StoredImage:
     def _check_length(self, frame_bits: int) -> None:
         """Refuse hidden frames: an image that holds more than its header says would be examined in part only."""
         assert self.keyword
-        stored = self.dataset[self.keyword].value or b""
+        stored = self.pixels[self.keyword].value or b""
         if self.syntax.is_encapsulated:
             found = sum(1 for _ in generate_fragmented_frames(stored, number_of_frames=self.frames))
         else:
-            if str(self.dataset.PhotometricInterpretation) == "YBR_FULL_422":
+            if str(self.pixels.PhotometricInterpretation) == "YBR_FULL_422":
                 frame_bits = frame_bits // 3 * 2
             found = len(stored) * 8 // frame_bits if frame_bits * self.frames > 64 else self.frames
         if found != self.frames:
@@ -124,16 +130,11 @@ class StoredImage:
         wanted = list(range(self.frames) if numbers is None else numbers)
         if not wanted:
             return
-        # pydicom 3.0 takes the second frame of native YBR_FULL_422 for one that isn't subsampled: one call per frame.
-        packed = not self.syntax.is_encapsulated and self.dataset.PhotometricInterpretation == "YBR_FULL_422"
-        groups = [[number] for number in wanted] if packed else [wanted]
-        decoder = get_decoder(self.syntax)
         try:
-            decoded = (
-                item
-                for group in groups
-                for item in decoder.iter_array(self.dataset, indices=group, raw=True, allow_excess_frames=False)
-            )
+            if self.keyword == "PixelData" and self.pixels.BitsAllocated == 1 and not self.syntax.is_encapsulated:
+                yield from map(self._unpack, wanted)
+                return
+            decoded = self._decode(wanted)
             for number, (pixels, found) in zip(wanted, decoded, strict=True):
                 yield Frame(number, pixels, self._layout(pixels, found))
         except InstanceNotUnderstood:
@@ -141,8 +142,26 @@ class StoredImage:
         except Exception as error:  # noqa: BLE001 - codecs raise almost anything
             raise InstanceNotUnderstood(f"its pixels cannot be decoded ({type(error).__name__})") from None
 
+    def _decode(self, wanted: list[int]) -> Iterator[tuple[Array, dict[str, Any]]]:
+        # pydicom 3.0 takes the second frame of native YBR_FULL_422 for one that isn't subsampled: one call per frame.
+        packed = not self.syntax.is_encapsulated and self.pixels.PhotometricInterpretation == "YBR_FULL_422"
+        decoder = get_decoder(self.syntax)
+        for group in [[number] for number in wanted] if packed else [wanted]:
+            yield from decoder.iter_array(self.pixels, indices=group, raw=True, allow_excess_frames=False)
+
+    def _unpack(self, number: int) -> Frame:
+        """Read a frame of one bit per pixel; pydicom 3.0 cannot when frames don't begin at a byte."""
+        ds = self.pixels
+        if not self.syntax.is_little_endian:
+            raise InstanceNotUnderstood("it has one bit per pixel, in words of big-endian order")
+        size = ds.Rows * ds.Columns * int(ds.get("SamplesPerPixel") or 1)
+        begin, end = number * size, (number + 1) * size
+        stored = np.frombuffer(ds.PixelData, np.uint8)[begin // 8 : -(-end // 8)]
+        bits = np.unpackbits(stored, bitorder="little")[begin % 8 :][:size].reshape(ds.Rows, ds.Columns)
+        return Frame(number, bits, Layout(str(ds.PhotometricInterpretation), 1, 1, 1, False))
+
     def _layout(self, pixels: Array, found: dict[str, Any]) -> Layout:
-        expected = (self.dataset.Rows, self.dataset.Columns)
+        expected = (self.pixels.Rows, self.pixels.Columns)
         if pixels.shape[:2] != expected:
             raise InstanceNotUnderstood("a decoded frame has another size than the header says")
         photometric = str(found["photometric_interpretation"])
@@ -156,6 +175,17 @@ class StoredImage:
             bits_stored=int(found["bits_allocated"] if floating else found["bits_stored"]),
             signed=floating or bool(found["pixel_representation"]),
         )
+
+
+def _pixel_module(dataset: Dataset, keyword: str) -> Dataset:
+    result = Dataset()
+    result.file_meta = deepcopy(dataset.file_meta)
+    for element in dataset.group_dataset(0x0028):
+        result.add(deepcopy(element))
+    for name in (keyword, "ExtendedOffsetTable", "ExtendedOffsetTableLengths"):
+        if name in dataset:
+            result.add(dataset[name])
+    return result
 
 
 def displayable(frame: Frame, dataset: Dataset) -> npt.NDArray[np.float32] | npt.NDArray[np.uint8]:

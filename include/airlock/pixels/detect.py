@@ -69,7 +69,7 @@ def examine(
 def examine_frame(frame: Frame, image: StoredImage, engine: TextEngine, judge: Judge) -> list[Box]:
     """Return the boxes to mask in one frame: the union of what its views show."""
     found: list[Box] = []
-    for view in views(displayable(frame, image.dataset), frame.layout.bits_stored):
+    for view in views(displayable(frame, image.pixels), frame.layout.bits_stored):
         rows, columns = view.shape[:2]
         for patch in patches(view):
             boxes = engine.find(patch.picture)
@@ -98,5 +98,6 @@ def _scaled(view: Picture, scale: float) -> Patch:
     if scale == 1.0:
         return Patch(view, 0, 0, 1.0)
     how = cv2.INTER_CUBIC if scale > 1 else cv2.INTER_AREA
-    scaled = cv2.resize(view, None, fx=scale, fy=scale, interpolation=how).astype(np.uint8, copy=False)
+    size = (max(round(view.shape[1] * scale), 1), max(round(view.shape[0] * scale), 1))
+    scaled = cv2.resize(view, size, interpolation=how).astype(np.uint8, copy=False)
     return Patch(scaled, 0, 0, scale)

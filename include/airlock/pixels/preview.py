@@ -47,7 +47,7 @@ def _shown(path: Path, frame: int) -> npt.NDArray[np.float32] | npt.NDArray[np.u
     image = StoredImage(path)
     if not 0 <= frame < image.frames:
         raise InstanceNotUnderstood(f"the image has no frame {frame}")
-    return displayable(next(image.read([frame])), image.dataset)
+    return displayable(next(image.read([frame])), image.pixels)
 
 
 def _window(

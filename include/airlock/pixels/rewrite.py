@@ -6,6 +6,7 @@ Explicit VR Little Endian, which every receiver takes and which loses nothing th
 
 from __future__ import annotations
 
+import os
 import re
 import struct
 from collections.abc import Iterator
@@ -63,12 +64,13 @@ def rewrite_file(source: Path, folder: Path, boxes: dict[int, list[Box]]) -> tup
         raise InstanceNotUnderstood("it has no pixels of a kind that can be masked")
     target = _target(image.dataset, folder)
     target.parent.mkdir(parents=True, exist_ok=True)
-    part = target.with_name(f".{target.name}.part")
+    part = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
         _write(image, part, boxes)
         frames = check_rewritten(source, part, boxes)
-        # Never over another file: two inputs with one UID would lose one.
-        target.hardlink_to(part)
+        # Never over another file: two inputs with one UID would lose one. The empty file reserves the name.
+        target.touch(exist_ok=False)
+        part.replace(target)
     except FileExistsError:
         raise InstanceNotUnderstood("another input has the same SOPInstanceUID") from None
     except InstanceNotUnderstood:
@@ -119,12 +121,11 @@ def _write(image: StoredImage, part: Path, boxes: dict[int, list[Box]]) -> None:
 
 def _masked_frames(image: StoredImage, boxes: dict[int, list[Box]]) -> Iterator[tuple[Layout, Array]]:
     expected: Layout | None = None
-    palette = image.dataset.copy()  # the header is changed while frames are still read
     for frame in image.read():
         expected = expected or frame.layout
         if frame.layout != expected:
             raise InstanceNotUnderstood("its frames are of different kinds")
-        yield frame.layout, masked(frame, palette, boxes.get(frame.number, []))
+        yield frame.layout, masked(frame, image.pixels, boxes.get(frame.number, []))
 
 
 def _write_pixels(stream: BinaryIO, layout: Layout, first: Array, rest: Iterator[tuple[Layout, Array]]) -> None:

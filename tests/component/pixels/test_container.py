@@ -1,0 +1,73 @@
+"""The image as the chain runs it: no network, read-only, no capabilities, an ordinary user."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+from airlock.findings import Findings
+from airlock.pixels.step import detect_burned_in_text, finish_rewrite, prepare_rewrite
+
+from demo.phantoms import Patient, ct_series, ultrasound_cine
+from tests.peers import require
+
+IMAGE = "airlock/pixel-rewriter:latest"
+BUILD = Path(__file__).parents[3] / "images" / "pixel-rewriter" / "build"
+SEALED = (
+    "--rm --network none --read-only --cap-drop ALL --security-opt no-new-privileges --pids-limit 256 --memory 2g "
+    "--tmpfs /tmp:size=256m,noexec,nosuid"
+).split()
+SMALL = {"rows": 240, "columns": 320, "size": 13}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def image():
+    """Build the image when its inputs changed."""
+    require("docker")
+    if subprocess.run(["docker", "info"], capture_output=True).returncode:
+        if os.environ.get("CI", "").lower() == "true":
+            pytest.fail("no Docker engine answers")
+        pytest.skip("no Docker engine answers")
+    built = subprocess.run([str(BUILD)], capture_output=True, text=True)
+    if built.returncode and os.geteuid() != 0:
+        pytest.skip("the image's base is made by root: run images/pixel-rewriter/build once")
+    assert built.returncode == 0, built.stderr
+
+
+def sealed(source: Path, output: Path, *arguments: str, user: str | None = None) -> subprocess.CompletedProcess:
+    mounts = ["-v", f"{source}:/input:ro", "-v", f"{output}:/output"]
+    who = ["--user", user or f"{os.getuid()}:{os.getgid()}"]
+    command = ["docker", "run", *SEALED, *who, *mounts, IMAGE, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=300)
+
+
+def test_it_masks_what_the_chain_found(transfer, tmp_path):
+    study = ultrasound_cine(tmp_path / "us", Patient(), 2, **SMALL)
+    opened = transfer([*study, *ct_series(tmp_path / "ct", Patient(), 1, side=256, text=Patient().lines)])
+    assert detect_burned_in_text(opened) == 2
+    job = prepare_rewrite(opened, attempt=1)
+    done = sealed(job.input, job.output, *job.arguments)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert finish_rewrite(opened, job) == sum(f.boxes for f in Findings.load(opened.workspace).instances.values())
+
+
+def test_it_detects_by_itself_as_any_user(tmp_path):
+    source, output = tmp_path / "in", tmp_path / "out"
+    ultrasound_cine(source, Patient(), 1, **SMALL)
+    output.mkdir()
+    output.chmod(0o777)
+    for folder in (source, *source.iterdir(), *tmp_path.parents[:2], tmp_path):
+        folder.chmod(folder.stat().st_mode | (0o055 if folder.is_dir() else 0o044))
+    arguments = ["--input", "/input", "--output", "/output", "-c", "20", "--report", "/output/report.json"]
+    done = sealed(source, output, *arguments, user="1234:1234")
+    assert done.returncode == 0, done.stdout + done.stderr
+    [outcome] = json.loads((output / "report.json").read_text())["files"].values()
+    assert outcome["outcome"] == "rewritten"
+    assert outcome["boxes"] == 3
+
+
+def test_a_second_build_does_nothing():
+    assert "up to date" in subprocess.run([str(BUILD)], capture_output=True, text=True).stdout

@@ -1,0 +1,137 @@
+"""The rewriter program and the two commands, as they are called."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+from airlock.cli import detect, rewrite
+from airlock.pixels.detect import examine
+from airlock.pixels.engine import load_engine
+from airlock.pixels.decode import StoredImage
+from airlock.pixels.pool import WorkerPool, worker_environment
+from airlock.pixels.preview import write_preview
+from click.testing import CliRunner
+from PIL import Image
+from pydicom import dcmread
+
+from demo.phantoms import Patient, presentation_state, ultrasound_cine
+
+SMALL = {"rows": 240, "columns": 320, "size": 13}
+
+
+def run(*arguments) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-m", "airlock.pixels.rewriter", *map(str, arguments)]
+    return subprocess.run(command, env=worker_environment(), capture_output=True, text=True, timeout=120)
+
+
+def test_fionas_command_line(tmp_path):
+    patient = Patient.invent(8)
+    [source] = ultrasound_cine(tmp_path / "in" / "deep er", patient, 1, **SMALL)
+    mapping = tmp_path / "words.json"
+    done = run("--input", tmp_path / "in", "--output", tmp_path / "out", "-c", 20, "-t", 2, "-m", mapping)
+    assert (done.returncode, done.stdout) == (0, "1 of 1 files written, 3 boxes masked\n")
+    [output] = (tmp_path / "out").rglob("*.dcm")
+    assert list(examine(StoredImage(output), load_engine(), 20)) == [(0, [])]
+    header = dcmread(source, stop_before_pixels=True)
+    words = json.loads(mapping.read_text())
+    assert set(words) == {f"{header.SOPInstanceUID}_{n:04d}" for n in range(3)}
+    assert {w["word"] for w in words.values()} == {""}
+    for identifier in (patient.name, patient.id, *patient.name.split("^")):
+        assert identifier not in mapping.read_text() + done.stdout + done.stderr
+
+
+def test_one_file_that_fails_fails_the_run(tmp_path):
+    ultrasound_cine(tmp_path / "in", Patient(), 1, **SMALL)
+    (tmp_path / "in" / "text.dcm").write_text("hello")
+    done = run("-i", tmp_path / "in", "-o", tmp_path / "out", "--report", tmp_path / "report.json")
+    assert done.returncode == 1
+    files = json.loads((tmp_path / "report.json").read_text())["files"]
+    assert {name: f["outcome"] for name, f in files.items()} == {"US-3-0001.dcm": "rewritten", "text.dcm": "held"}
+
+
+def test_an_empty_or_missing_input_is_not_success(tmp_path):
+    (tmp_path / "in").mkdir()
+    assert run("-i", tmp_path / "in", "-o", tmp_path / "out").returncode == 1
+    assert run("-i", tmp_path / "none", "-o", tmp_path / "out").returncode == 2
+
+
+@pytest.mark.parametrize("arguments", [["-c", "101"], ["-c", "x"], ["-t", "0"], ["--unknown"]])
+def test_wrong_arguments(arguments):
+    assert run("-i", "a", "-o", "b", *arguments).returncode == 2
+
+
+def test_it_imports_nothing_that_the_image_lacks():
+    code = (
+        "import sys, airlock.pixels.rewriter, airlock.pixels.worker, airlock.pixels.detect, airlock.pixels.rewrite, "
+        "airlock.pixels.engine\n"
+        "print([m for m in ('pydantic', 'sqlalchemy', 'yaml', 'click', 'rich', 'airlock.transfer') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], env=worker_environment(), capture_output=True, text=True)
+    assert done.stdout.strip() == "[]", done.stderr
+
+
+def test_detect_command(tmp_path, monkeypatch):
+    monkeypatch.setenv("AIRLOCK_WORKERS", "1")
+    [cine] = ultrasound_cine(tmp_path / "in", Patient(), 2, text_frames=[1], **SMALL)
+    state = presentation_state(tmp_path / "in", Patient(), cine)
+    done = CliRunner().invoke(detect.command, [str(tmp_path / "in"), "--json"])
+    assert done.exit_code == 0, done.output
+    by_file = {d["file"]: d for d in map(json.loads, done.stdout.splitlines())}
+    assert by_file[str(state)] == {"file": str(state), "frames": []}
+    first, second = by_file[str(cine)]["frames"]
+    assert first == {"frame": 0, "boxes": []}
+    assert len(second["boxes"]) == 3
+    assert all(len(box) == 4 and box[0] < box[2] and box[1] < box[3] for box in second["boxes"])
+
+    broken = tmp_path / "broken.dcm"
+    broken.write_bytes(cine.read_bytes()[:-5000])
+    done = CliRunner().invoke(detect.command, [str(broken)])
+    assert done.exit_code == 3
+    assert "FJELDSTAD" not in done.output.upper()
+
+
+def test_rewrite_command_is_the_program(tmp_path):
+    done = CliRunner().invoke(rewrite.command, ["-i", str(tmp_path / "none"), "-o", str(tmp_path / "out")])
+    assert done.exit_code == 2
+    assert "rewritepixel" in CliRunner().invoke(rewrite.command, ["--help"]).output
+
+
+def test_preview_shows_both_sides(tmp_path):
+    [before] = ultrasound_cine(tmp_path, Patient(), 2, rows=100, columns=160, photometric="PALETTE COLOR")
+    write_preview(before, before, 1, tmp_path / "preview.png")
+    picture = Image.open(tmp_path / "preview.png")
+    assert picture.width > 2 * 160
+    assert picture.height > 100
+
+
+def test_a_worker_that_dies_costs_one_file(tmp_path):
+    """The first task makes its process end; the second is done by the next process."""
+    [cine] = ultrasound_cine(tmp_path, Patient(), 1, rows=64, columns=64)
+    box = {"0": [[2, 2, 9, 9]]}
+    with WorkerPool(1) as pool:
+        pool.submit({"do": "rewrite", "name": "dies", "source": None, "boxes": 1, "folder": "x" * 10})
+        pool.submit({"name": "no task"})
+        pool.submit(
+            {"do": "rewrite", "name": "lives", "source": str(cine), "folder": str(tmp_path / "o"), "boxes": box}
+        )
+        answers = {task["name"]: answer for task, answer in pool.results()}
+    assert "held" in answers["dies"]
+    assert "held" in answers["no task"]
+    assert "ok" in answers["lives"]
+
+
+def test_a_killed_worker_is_replaced(tmp_path, monkeypatch):
+    [cine] = ultrasound_cine(tmp_path, Patient(), 1, rows=64, columns=64)
+    pipe = tmp_path / "pipe.dcm"
+    os.mkfifo(pipe)  # opening it for reading waits for ever
+    task = {"do": "rewrite", "source": str(cine), "folder": str(tmp_path / "o"), "boxes": {"0": [[2, 2, 9, 9]]}}
+    with WorkerPool(1, patience_seconds=2) as pool:
+        pool.submit({**task, "name": "hangs", "source": str(pipe)})
+        pool.submit({**task, "name": "lives"})
+        answers = {t["name"]: answer for t, answer in pool.results()}
+    assert "nothing was heard" in answers["hangs"]["held"]
+    assert "ok" in answers["lives"]

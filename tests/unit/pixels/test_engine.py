@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+import importlib.util
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from airlock.errors import DetectorUnavailable
+from airlock.pixels.engine import DETECTION_MODEL, RECOGNITION_MODEL, RapidOcrEngine
+
+MODELS = Path(importlib.util.find_spec("rapidocr_onnxruntime").origin).parent / "models"
+
+
+@pytest.mark.parametrize("missing", [DETECTION_MODEL, RECOGNITION_MODEL])
+def test_a_missing_model_is_said(tmp_path, missing):
+    for name in {DETECTION_MODEL, RECOGNITION_MODEL} - {missing}:
+        shutil.copyfile(MODELS / name, tmp_path / name)
+    with pytest.raises(DetectorUnavailable, match=missing):
+        RapidOcrEngine(tmp_path)
+
+
+def test_a_broken_model_is_said(tmp_path):
+    for name in (DETECTION_MODEL, RECOGNITION_MODEL):
+        (tmp_path / name).write_bytes(b"not a model")
+    with pytest.raises(DetectorUnavailable):
+        RapidOcrEngine(tmp_path)
+
+
+def test_a_failing_network_is_said(monkeypatch):
+    engine = RapidOcrEngine()
+
+    def fail(_picture):
+        raise RuntimeError("secret text")
+
+    monkeypatch.setattr(engine, "_detector", fail)
+    with pytest.raises(DetectorUnavailable) as raised:
+        engine.find(np.zeros((64, 64, 3), np.uint8))
+    assert "secret" not in str(raised.value)

@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import pytest
+from airlock.pixels.engine import Reading
+from airlock.pixels.judge import Judge, known_words, merge
+from pydicom import Dataset
+
+LINE = (10, 10, 200, 30)
+FAR = (10, 300, 30, 320)
+SIDE = 400
+
+
+def masked(judge: Judge, *given: tuple) -> list:
+    boxes, readings = [box for box, _ in given], [reading for _, reading in given]
+    return judge.masked(boxes, readings, SIDE)
+
+
+def header() -> Dataset:
+    ds = Dataset()
+    ds.PatientName, ds.PatientID, ds.PatientBirthDate = "Sørlie^Åse", "77-1234", "19610312"
+    return ds
+
+
+def test_text_is_masked_from_the_confidence_on():
+    judge = Judge(confidence=50)
+    assert masked(judge, (LINE, Reading("Gain 60", 50.0))) == [LINE]
+    assert masked(judge, (LINE, Reading("Gain 60", 49.9))) == []
+
+
+def test_known_identifiers_are_masked_at_any_confidence():
+    judge = Judge(confidence=100, known=known_words(header()))
+    for text in ("SORLIE", "S0RLIE, Ase", "12.03.1961", "771234"):
+        assert masked(judge, (LINE, Reading(text, 3.0))) == [LINE], text
+    assert masked(judge, (LINE, Reading("Depth 11cm", 3.0))) == []
+
+
+def test_known_words_are_plain_and_not_too_short():
+    words = known_words(header())
+    assert {"SORLIE", "ASE", "771234", "12031961", "03121961"} <= words
+    assert all(len(word) >= 3 for word in words)
+
+
+def test_orientation_letters_are_left_alone_and_masked_beside_text():
+    letter = Reading("L", 99.0)
+    beside = (205, 12, 215, 28)
+    assert masked(Judge(), (FAR, letter)) == []
+    assert masked(Judge(), (LINE, Reading("Brekke", 99.0)), (beside, letter)) == [LINE, beside]
+
+
+def test_an_orientation_letter_that_was_guessed_is_masked():
+    assert masked(Judge(), (FAR, Reading("L", 80.0))) == [FAR]
+
+
+@pytest.mark.parametrize("reading", [Reading("", 0.0), Reading("8", 50.0), Reading("●", 90.0)])
+def test_one_uncertain_character_is_anatomy(reading):
+    assert masked(Judge(), (FAR, reading)) == []
+
+
+def test_one_huge_character_is_anatomy():
+    assert masked(Judge(), ((50, 50, 200, 200), Reading("O", 75.0))) == []
+
+
+def test_readings_are_not_shown():
+    assert "SORLIE" not in repr(Judge(known=known_words(header())))
+
+
+def test_merge_drops_what_lies_inside_another():
+    assert merge([(5, 5, 10, 10), (0, 0, 20, 20), (15, 15, 30, 30)]) == [(0, 0, 20, 20), (15, 15, 30, 30)]
