@@ -7,6 +7,7 @@ always whole. What a killed step left in the partial folder may be reused by its
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -81,7 +82,8 @@ def link_or_copy(source: Path, target: Path) -> None:
 def write_atomically(target: Path, content: bytes | str) -> None:
     """Write a small file so that it appears complete or not at all, readable by the owner only."""
     data = content.encode() if isinstance(content, str) else content
-    part = target.with_name(f".{target.name}.{os.getpid()}.part")
+    # Not the process id: two containers that share the folder can have the same.
+    part = target.with_name(f".{secrets.token_hex(8)}.part")
     descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "wb") as stream:
         stream.write(data)

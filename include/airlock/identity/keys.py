@@ -42,7 +42,8 @@ def load_master_key(path: Path) -> bytes:
 
 def _make_master_key(path: Path) -> bytes:
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    # Not the process id: two containers that share the folder can have the same.
+    part = path.with_name(f".{path.name}.{secrets.token_hex(8)}.part")
     descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w") as stream:
         stream.write(secrets.token_hex(KEY_BYTES) + "\n")

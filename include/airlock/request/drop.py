@@ -7,6 +7,7 @@ when a run exists, :func:`clear` removes the file. Whatever is killed in between
 from __future__ import annotations
 
 import os
+import secrets
 import stat
 import time
 from contextlib import suppress
@@ -138,7 +139,7 @@ def drop(request: TransferRequest, settings: Settings) -> Path:
     """
     stem = request.file_name.removesuffix(".json")
     target = settings.drop_folder / (safe_name(stem, room=len(".json")) + ".json")
-    part = target.with_name(f".{os.getpid()}-{time.monotonic_ns()}.part")
+    part = target.with_name(f".{secrets.token_hex(8)}.part")
     with no_file_names("The request could not be written"):
         target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         # The group may read: whoever drops a request need not be the user that Airlock runs as.
