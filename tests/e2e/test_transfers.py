@@ -60,8 +60,8 @@ def test_c_move_from_the_staging_pacs(installation):
 
 
 def test_burned_in_text_is_masked(installation, tmp_path):
-    cine = phantoms.ultrasound_cine(tmp_path, installation.patient(), frames=4)
-    transfer_id = installation.drop(installation.request(installation.put_into_raw([cine])))
+    files = phantoms.ultrasound_cine(tmp_path, installation.patient(), frames=4)
+    transfer_id = installation.drop(installation.request(installation.put_into_raw(files)))
     assert installation.wait(transfer_id)[transfer_id] == "success"
     assert installation.find(transfer_id).counts.boxes > 0
     assert installation.airflow.tasks_of(transfer_id)["rewrite_pixels"]["state"] == "success"
