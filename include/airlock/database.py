@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from alembic.config import Config
 from sqlalchemy import Engine, MetaData, create_engine, event, make_url, text
 
 MIGRATIONS = Path(__file__).parent
+_upgrading = threading.Lock()
 
 
 @lru_cache(maxsize=8)
@@ -49,7 +51,9 @@ def upgrade(url: str, room: str) -> None:
     config.set_main_option("script_location", str(MIGRATIONS / room / "migrations"))
     # Alembic would interpolate a % in the URL.
     config.attributes["engine"] = connect(url)
-    command.upgrade(config, "head")
+    # Alembic keeps the migration at work in globals, so the threads of a process must take turns.
+    with _upgrading:
+        command.upgrade(config, "head")
 
 
 def migrate(context: Any, metadata: MetaData, version_table: str) -> None:

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from airlock.errors import PolicyError
-from airlock.ledger import TransferState, TransferSummary
+from airlock.ledger import InstanceUpdate, TransferState, TransferSummary
 from airlock.project import ProjectPolicy
 from airlock.redcap.client import RedcapClient
 from airlock.request.model import TransferRequest
@@ -71,6 +71,7 @@ def outcome_of(
 ) -> Outcome:
     """Derive the outcome from what the ledger knows of a transfer.
 
+    :param mapped_uids: see :func:`mapped_uids_of`.
     :param now: aware time; the end of a transfer that has not ended yet.
     """
     seconds = 0.0
@@ -79,6 +80,14 @@ def outcome_of(
         seconds = max(0.0, (end - summary.started_at).total_seconds())
     unique = dict.fromkeys(mapped_uids)
     return Outcome(summary.state, summary.message, tuple(unique), pixel_rewrite_started, failed_step, seconds)
+
+
+def mapped_uids_of(instances: Iterable[InstanceUpdate]) -> list[str]:
+    """Return the new StudyInstanceUIDs of a transfer's instances, in the order of their instances.
+
+    :param instances: as the ledger has them; the path of a de-identified one begins with its study.
+    """
+    return list(dict.fromkeys(instance.path.split("/")[0] for instance in instances if instance.path))
 
 
 def update_redcap(request: TransferRequest, policy: ProjectPolicy, client: RedcapClient, outcome: Outcome) -> None:

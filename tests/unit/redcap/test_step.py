@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from airlock.errors import PolicyError
-from airlock.ledger import TransferState, TransferSummary
-from airlock.redcap.step import Outcome, outcome_of, rename, status_fields
+from airlock.ledger import InstanceUpdate, TransferState, TransferSummary
+from airlock.redcap.step import Outcome, mapped_uids_of, outcome_of, rename, status_fields
 
 NOW = datetime(2026, 3, 4, 15, 6, 7, tzinfo=UTC)
 
@@ -70,6 +70,13 @@ def test_outcome_counts_the_time_to_the_end():
     assert outcome_of(running, now=start + timedelta(seconds=5)).seconds == 5
     never = TransferSummary(**common, state=TransferState.REFUSED, arrived_at=start, started_at=None, finished_at=None)
     assert outcome_of(never).seconds == 0
+
+
+def test_new_study_uids_come_from_the_ledger():
+    paths = ["2.25.2/2.25.3/2.25.4.dcm", None, "2.25.1/2.25.5/2.25.6.dcm", "2.25.2/2.25.3/2.25.7.dcm"]
+    instances = [InstanceUpdate(f"i-{n}", path=path) for n, path in enumerate(paths)]
+    assert mapped_uids_of(instances) == ["2.25.2", "2.25.1"]
+    assert mapped_uids_of([]) == []
 
 
 def test_fields_are_renamed():

@@ -1,0 +1,166 @@
+"""What a ledger must do on every database."""
+
+import multiprocessing
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from airlock.database import connect, upgrade
+from airlock.errors import DuplicateRequest
+from airlock.ledger import Counts, InstanceState, InstanceUpdate, Ledger, TransferState
+from airlock.ledger.models import Base
+from sqlalchemy import inspect
+
+T = "transfer-abc"
+
+
+class LedgerContract:
+    """Needs the fixtures `url` (an empty database) and `ledger`."""
+
+    @pytest.fixture
+    def ledger(self, url):
+        upgrade(url, "ledger")
+        return Ledger(url)
+
+    def test_migrations_make_the_tables_of_the_models(self, url):
+        for _ in range(2):
+            upgrade(url, "ledger")
+        found = inspect(connect(url))
+        assert set(Base.metadata.tables) <= set(found.get_table_names())
+        for name, table in Base.metadata.tables.items():
+            columns = {column["name"]: column for column in found.get_columns(name)}
+            assert set(columns) == set(table.columns.keys())
+            assert {n for n, c in columns.items() if c["nullable"]} == {c.name for c in table.columns if c.nullable}
+            indexed = {tuple(index["column_names"]) for index in found.get_indexes(name)}
+            assert {tuple(column.name for column in index.columns) for index in table.indexes} <= indexed
+
+    def test_threads_that_migrate_together_take_turns(self, url):
+        with ThreadPoolExecutor(3) as pool:
+            list(pool.map(lambda _: upgrade(url, "ledger"), range(3)))
+        assert Ledger(url).transfers() == []
+
+    def test_processes_that_migrate_together_take_turns(self, url):
+        context = multiprocessing.get_context("fork")
+        processes = [context.Process(target=upgrade, args=(url, "ledger")) for _ in range(3)]
+        for process in processes:
+            process.start()
+        for process in processes:
+            process.join(60)
+        assert [process.exitcode for process in processes] == [0, 0, 0]
+        assert Ledger(url).transfers() == []
+
+    def test_a_request_is_registered_once(self, ledger):
+        at = datetime(2026, 1, 31, 23, 30, tzinfo=timezone(timedelta(hours=2)))
+        assert ledger.register(T, at, "Demo")
+        assert not ledger.register(T, datetime.now(UTC), "Other")
+        summary = ledger.find(T)
+        assert (summary.state, summary.project, summary.attempt) == (TransferState.REQUESTED, "Demo", 1)
+        assert summary.arrived_at == at
+        assert summary.arrived_at.tzinfo is UTC
+        assert summary.counts == Counts()
+        assert ledger.find("transfer-none") is None
+
+    def test_one_of_many_registers(self, ledger):
+        with ThreadPoolExecutor(4) as pool:
+            assert sum(pool.map(lambda _: ledger.register(T), range(8))) == 1
+
+    def test_a_run_owns_its_transfer(self, ledger):
+        ledger.register(T)
+        assert ledger.claim(T, "run-1") is TransferState.REQUESTED
+        assert ledger.claim(T, "run-1") is TransferState.RUNNING
+        with pytest.raises(DuplicateRequest, match="run-1"):
+            ledger.claim(T, "run-2")
+        assert ledger.find(T).run_id == "run-1"
+
+    def test_one_of_many_claims(self, ledger):
+        ledger.register(T)
+        owners = []
+
+        def claim(number):
+            try:
+                ledger.claim(T, f"run-{number}")
+            except DuplicateRequest:
+                return
+            owners.append(number)
+
+        threads = [threading.Thread(target=claim, args=(number,)) for number in range(6)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert len(owners) == 1
+
+    def test_moving_to_an_end(self, ledger):
+        ledger.register(T)
+        ledger.claim(T, "run")
+        started = ledger.find(T).started_at
+        assert ledger.find(T).finished_at is None
+        ledger.move(T, TransferState.FAILED, "The PACS is full.")
+        summary = ledger.find(T)
+        assert (summary.state, summary.message) == (TransferState.FAILED, "The PACS is full.")
+        assert summary.finished_at >= started
+        ledger.claim(T, "run")
+        assert (ledger.find(T).message, ledger.find(T).finished_at) == ("", None)
+
+    def test_counts_add_up(self, ledger):
+        ledger.register(T)
+        updates = [InstanceUpdate(f"i-{n:04}", size=n, boxes=n % 3) for n in range(1200)]
+        ledger.record(T, updates)
+        ledger.record(T, [InstanceUpdate("i-0000", state=InstanceState.SKIPPED, reason="presentation state")])
+        ledger.record(T, [InstanceUpdate("i-0001", state=InstanceState.HELD, reason="r")])
+        ledger.record(T, [InstanceUpdate(f"i-{n:04}", state=InstanceState.SENT, status=0) for n in range(2, 1000)])
+        counts = ledger.counts(T)
+        assert counts == Counts(1200, 998, 1, 1, 1200) == ledger.find(T).counts
+        assert counts.open == 200
+        (skipped,) = ledger.instances(T, InstanceState.SKIPPED)
+        assert (skipped.id, skipped.size, skipped.reason) == ("i-0000", 0, "presentation state")
+        assert len(ledger.instances(T)) == 1200
+        assert ledger.counts("transfer-other") == Counts()
+
+    def test_an_update_leaves_what_it_does_not_know(self, ledger):
+        ledger.register(T)
+        full = InstanceUpdate("i-1", InstanceState.READY, "", 9, "d", "1.2.840.10008.5.1.4.1.1.4", "2.25.1", "p", 1, 0)
+        ledger.record(T, [full])
+        ledger.record(T, [InstanceUpdate("i-1", state=InstanceState.SENT)])
+        (found,) = ledger.instances(T)
+        assert found == InstanceUpdate(**{**full.__dict__, "state": InstanceState.SENT})
+        ledger.record(T, [InstanceUpdate("i-1", boxes=2), InstanceUpdate("i-1", boxes=3)])
+        assert ledger.instances(T)[0].boxes == 3
+
+    def test_an_ending_holds_what_is_open_and_a_new_try_resumes_it(self, ledger):
+        ledger.register(T)
+        ledger.claim(T, "run")
+        states = dict(zip("abcdef", InstanceState, strict=True))
+        ledger.record(T, [InstanceUpdate(name, state=state) for name, state in states.items()])
+        ledger.hold_open(T, "the transfer failed")
+        ledger.move(T, TransferState.FAILED, "m")
+        counts = ledger.counts(T)
+        assert (counts.received, counts.sent, counts.skipped, counts.held, counts.open) == (6, 1, 1, 4, 0)
+        ledger.resume(T)
+        assert {i.id: i.state for i in ledger.instances(T)} == states
+        assert ledger.find(T).state is TransferState.RUNNING
+        assert ledger.find(T).message == ""
+
+    def test_a_new_attempt_forgets_the_instances_not_the_events(self, ledger):
+        ledger.register(T)
+        ledger.describe(T, expected=3, policy_digest="d")
+        ledger.record(T, [InstanceUpdate("i-1")])
+        ledger.event(T, "pull", "started", expected=3)
+        ledger.event(T, "pull", "finished")
+        ledger.restart(T)
+        summary = ledger.find(T)
+        assert (summary.attempt, summary.expected, summary.counts) == (2, None, Counts())
+        assert [(step, kind, detail) for _, step, kind, detail in ledger.events(T)] == [
+            ("pull", "started", {"expected": 3}),
+            ("pull", "finished", {}),
+        ]
+
+    def test_transfers_of_a_time(self, ledger):
+        noon = datetime(2026, 1, 31, 12, tzinfo=UTC)
+        for hours in (2, 0, 1):
+            ledger.register(f"t-{hours}", noon + timedelta(hours=hours))
+        assert [t.id for t in ledger.transfers()] == ["t-0", "t-1", "t-2"]
+        hour = timedelta(hours=1)
+        assert [t.id for t in ledger.transfers(noon + hour, noon + 2 * hour)] == ["t-1"]
+        assert [t.id for t in ledger.transfers(limit=2)] == ["t-0", "t-1"]
