@@ -6,15 +6,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from airlock.dicomio.peer import Peer
+from airlock.dicomio.syntaxes import RECEIVED, STUDY_ROOT_FIND, STUDY_ROOT_GET, STUDY_ROOT_MOVE, VERIFICATION
 from pydicom import Dataset, dcmread
 from pynetdicom import AE, build_context, evt
 from pynetdicom.presentation import StoragePresentationContexts
 
-from airlock.dicomio.peer import Peer
-from airlock.dicomio.syntaxes import RECEIVED, STUDY_ROOT_FIND, STUDY_ROOT_GET, STUDY_ROOT_MOVE, VERIFICATION
 from demo.pacs import free_port
-
-FAR = Path("/nonexistent")
 
 
 class SimulatedPacs:
@@ -69,7 +67,7 @@ class SimulatedPacs:
         self.destinations[peer.move_aet] = ("127.0.0.1", peer.move_port)
         entity = AE(ae_title="SIMULATED")
         entity.require_called_aet = True
-        entity.maximum_associations = 2
+        entity.acse_timeout = entity.dimse_timeout = 5
         entity.supported_contexts = []
         self.entity = entity
         entity.add_supported_context(VERIFICATION)

@@ -29,9 +29,10 @@ def send_to_research(transfer: Transfer, peer: Peer, progress: Progress | None =
     :raises AssociationRejected: the peer refuses us.
     :raises AssociationAborted: the association ended in the middle.
     """
+    if not transfer.ledger.instances(transfer.id, InstanceState.READY):
+        return transfer.ledger.counts(transfer.id)
     summary = transfer.ledger.find(transfer.id)
     attempt = summary.attempt if summary else 1
-    transfer.workspace.root.mkdir(parents=True, exist_ok=True, mode=0o700)
     with Journal(transfer.workspace.root / "send.journal", attempt) as journal:
         _recover(transfer, peer, journal, attempt)
         ready = transfer.ledger.instances(transfer.id, InstanceState.READY)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import queue
 import socket
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from pynetdicom import AE, evt
@@ -70,6 +71,7 @@ def associate(
         ) from None
     if not association.is_established:
         raise _not_established(peer, association, connected)
+    association.dimse.msg_queue = AnswerQueue()
     try:
         yield association
     except BaseException:
@@ -105,6 +107,33 @@ def no_answer(peer: Peer, since: float) -> AirlockError:
     if time.monotonic() - since >= peer.dimse_timeout:
         return PeerUnavailable(f"{peer.name} did not answer in {peer.dimse_timeout:g} s.")
     return AssociationAborted(f"{peer.name}, or the network, ended the association in the middle of the work.")
+
+
+class AnswerQueue(queue.Queue[Any]):
+    """Queue of what a peer answers, only for who waits for an answer.
+
+    pynetdicom's own thread looks into the queue too, without waiting, and drops what it finds. It is to pause while a
+    request is under way, but may wake up late from the pause before, and then takes an answer of the next request: an
+    instance would be missing from a C-FIND without any error.
+
+    :param alive_at: `time.monotonic()` of another sign of life, from which the patience starts again.
+    """
+
+    def __init__(self, alive_at: Callable[[], float] = lambda: 0.0) -> None:
+        super().__init__()
+        self._alive_at = alive_at
+
+    def get(self, block: bool = True, timeout: float | None = None) -> Any:
+        """Wait for an answer, `timeout` seconds from the last sign of life."""
+        if not block:
+            raise queue.Empty
+        if timeout is None:
+            return super().get()
+        since = time.monotonic()
+        while (left := max(since, self._alive_at()) + timeout - time.monotonic()) > 0:
+            with suppress(queue.Empty):
+                return super().get(True, left)
+        raise queue.Empty
 
 
 class _PromptSocket(socket.socket):

@@ -12,10 +12,10 @@ from airlock.dicomio.association import MAX_CONTEXTS, associate
 from airlock.dicomio.inbox import Inbox
 from airlock.dicomio.peer import Peer
 from airlock.dicomio.retrieval import Retrieval, RetrievalResult
-from airlock.dicomio.syntaxes import COMPRESSED, NATIVE, RECEIVED, STUDY_ROOT_GET
+from airlock.dicomio.syntaxes import RECEIVED, STUDY_ROOT_GET
 from airlock.errors import PeerUnavailable
 
-CLASSES_PER_ASSOCIATION = (MAX_CONTEXTS - 1) // (1 + len(COMPRESSED))
+CLASSES_PER_ASSOCIATION = (MAX_CONTEXTS - 1) // len(RECEIVED)
 _OUT_OF_RESOURCES = 0xA701  # PS3.4 table C.4-3
 
 
@@ -40,10 +40,9 @@ def get(peer: Peer, retrievals: Sequence[Retrieval], inbox: Inbox, sop_classes: 
 
 
 def _contexts(sop_classes: Iterable[str]) -> Iterable[PresentationContext]:
-    # A context per compressed syntax: of a list the peer would choose one, and could not send the others as they are.
+    # A context per syntax: of a list the peer would choose one, and could not send the others as they are.
     for uid in sop_classes:
-        yield build_context(uid, NATIVE)
-        for syntax in COMPRESSED:
+        for syntax in RECEIVED:
             yield build_context(uid, syntax)
 
 

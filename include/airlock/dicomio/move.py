@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import fcntl
 import os
-import queue
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from pynetdicom import build_context
+from pynetdicom.association import Association
 
 from airlock.dicomio.answers import last_answer
-from airlock.dicomio.association import associate
+from airlock.dicomio.association import AnswerQueue, associate
 from airlock.dicomio.inbox import Inbox
 from airlock.dicomio.peer import Peer
 from airlock.dicomio.retrieval import Retrieval, RetrievalResult
@@ -25,6 +24,7 @@ from airlock.errors import AssociationRejected, PeerUnavailable
 
 _OUT_OF_RESOURCES, _DESTINATION_UNKNOWN = 0xA701, 0xA801  # PS3.4 table C.4-2
 _PATIENCE_SECONDS = 10.0
+_SECOND_TRY_SECONDS = 1.0
 
 
 def move(peer: Peer, retrievals: Sequence[Retrieval], inbox: Inbox) -> RetrievalResult:
@@ -47,43 +47,32 @@ def move(peer: Peer, retrievals: Sequence[Retrieval], inbox: Inbox) -> Retrieval
     )
     result = RetrievalResult(0)
     with _our_turn(peer.move_port), server, associate(peer, [build_context(STUDY_ROOT_MOVE)]) as association:
+        # Intermediate answers are optional (PS3.4 section C.4.2.2.2): what arrives may be the only sign of life.
+        association.dimse.msg_queue = AnswerQueue(lambda: inbox.last_arrival)
         for retrieval in retrievals:
-            before = inbox.acknowledged
-            association.dimse.msg_queue = _PatientQueue(lambda: inbox.last_arrival)
-            answers = association.send_c_move(retrieval.identifier(), peer.move_aet, STUDY_ROOT_MOVE)
-            result = last_answer(peer, answers, lambda: inbox.last_arrival)
+            result = _request(peer, association, retrieval, inbox)
+            if result.status == _DESTINATION_UNKNOWN:
+                # Some peers say so too when they know our address, but a connection failed.
+                time.sleep(_SECOND_TRY_SECONDS)
+                result = _request(peer, association, retrieval, inbox)
             _check(peer, result)
-            # The answer may overtake the last instances, which came over other connections.
-            inbox.wait(before + result.completed, min(_PATIENCE_SECONDS, peer.network_timeout))
     return result
 
 
-class _PatientQueue(queue.Queue[Any]):
-    """Queue of answers whose patience starts again with every instance that arrives.
-
-    Intermediate answers are optional (PS3.4 section C.4.2.2.2): what arrives may be the only sign of life.
-    """
-
-    def __init__(self, arrived_at: Callable[[], float]) -> None:
-        super().__init__()
-        self._arrived_at = arrived_at
-
-    def get(self, block: bool = True, timeout: float | None = None) -> Any:
-        """Wait for an answer, `timeout` seconds from the last sign of life."""
-        if not block or timeout is None:
-            return super().get(block, timeout)
-        since = time.monotonic()
-        while (left := max(since, self._arrived_at()) + timeout - time.monotonic()) > 0:
-            with suppress(queue.Empty):
-                return super().get(True, left)
-        raise queue.Empty
+def _request(peer: Peer, association: Association, retrieval: Retrieval, inbox: Inbox) -> RetrievalResult:
+    before = inbox.acknowledged
+    answers = association.send_c_move(retrieval.identifier(), peer.move_aet, STUDY_ROOT_MOVE)
+    result = last_answer(peer, answers, lambda: inbox.last_arrival)
+    # The answer may overtake the last instances, which came over other connections.
+    inbox.wait(before + result.completed, min(_PATIENCE_SECONDS, peer.network_timeout))
+    return result
 
 
 def _check(peer: Peer, result: RetrievalResult) -> None:
     if result.status == _DESTINATION_UNKNOWN:
         raise AssociationRejected(
-            f"{peer.name} doesn't know the move destination {peer.move_aet}. Register it there, with the address of "
-            f"this machine and port {peer.move_port}."
+            f"{peer.name} doesn't know the move destination {peer.move_aet}, or cannot connect to it. Register it there, "
+            f"with the address of this machine and port {peer.move_port}, and open the firewall."
         )
     if result.status == _OUT_OF_RESOURCES:
         raise PeerUnavailable(f"{peer.name} is out of resources (status 0x{result.status:04X}).")

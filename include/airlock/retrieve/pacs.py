@@ -14,6 +14,7 @@ from airlock.dicomio.move import move
 from airlock.dicomio.peer import Peer
 from airlock.dicomio.progress import Progress, no_progress
 from airlock.dicomio.retrieval import RetrievalResult, plan
+from airlock.dicomio.syntaxes import COMPRESSED_CLASSES
 from airlock.errors import StudyNotFound
 
 _NAMED_IN_ERRORS = 10
@@ -34,10 +35,12 @@ class Fetched:
     def explain(self, peer: Peer) -> str:
         """Say what is missing, by name."""
         named = ", ".join(self.missing[:_NAMED_IN_ERRORS]) + (", ..." if len(self.missing) > _NAMED_IN_ERRORS else "")
+        advice = "A retry asks for these only; when it does not help, check at the PACS whether they can be retrieved."
+        if len(self.missing) == self.expected:
+            advice = f"With C-MOVE, check that the PACS knows {peer.move_aet}, this machine and port {peer.move_port}."
         return (
             f"{self.expected - len(self.missing)} of {self.expected} instances arrived from {peer.name} (last status "
-            f"0x{self.status:04X}). Missing: {named}. A retry asks for these only; when it does not help, check at the "
-            "PACS whether they can be retrieved."
+            f"0x{self.status:04X}). Missing: {named}. {advice}"
         )
 
 
@@ -94,21 +97,29 @@ def _get(
     singly: bool,
 ) -> RetrievalResult:
     result = RetrievalResult(0)
-    for classes, sop_uids in _by_classes(wanted):
-        result = get(peer, list(plan(study_uid, expected, sop_uids, singly=singly)), inbox, classes)
+    for classes, sop_uids in _by_classes(wanted, common=singly):
+        missing = [uid for uid in sop_uids if uid not in inbox.received]
+        if missing:
+            result = get(peer, list(plan(study_uid, expected, missing, singly=singly)), inbox, classes)
     return result
 
 
-def _by_classes(wanted: Mapping[str, FoundInstance]) -> Iterator[tuple[Sequence[str], list[str]]]:
-    """Divide instances so that the SOP classes of each part fit into one association."""
+def _by_classes(wanted: Mapping[str, FoundInstance], *, common: bool) -> Iterator[tuple[Sequence[str], list[str]]]:
+    """Divide instances so that the SOP classes of each part fit into one association.
+
+    :param common: try the classes that are commonly compressed one after the other, when the PACS doesn't tell them.
+    """
     by_class: dict[str, list[str]] = defaultdict(list)
     for sop_uid, instance in wanted.items():
         by_class[instance.sop_class_uid or ""].append(sop_uid)
-    if "" in by_class:
-        # The PACS doesn't tell the classes of some: propose the common ones for all.
-        yield [], sorted(wanted)
-        return
+    unknown = by_class.pop("", [])
     classes = sorted(by_class)
-    for start in range(0, len(classes), CLASSES_PER_ASSOCIATION):
-        part = classes[start : start + CLASSES_PER_ASSOCIATION]
+    for part in _parts(classes):
         yield part, [sop_uid for sop_class in part for sop_uid in by_class[sop_class]]
+    if unknown:
+        yield from ((part, unknown) for part in (_parts(COMPRESSED_CLASSES) if common else [[]]))
+
+
+def _parts(classes: Sequence[str]) -> Iterator[Sequence[str]]:
+    for start in range(0, len(classes), CLASSES_PER_ASSOCIATION):
+        yield classes[start : start + CLASSES_PER_ASSOCIATION]

@@ -49,9 +49,7 @@ class RawStudy:
 
         Links to folders are followed; a folder that was seen already is not entered again.
         """
-        paths = (
-            os.path.relpath(Path(folder, name), self.folder) for folder, files in self.folders() for name in files
-        )
+        paths = (os.path.relpath(Path(folder, name), self.folder) for folder, files in self.folders() for name in files)
         return sorted((path for path in paths if not _is_series_index(path)), key=os.fsencode)
 
     def folders(self) -> Iterator[tuple[str, list[str]]]:

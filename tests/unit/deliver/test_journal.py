@@ -1,5 +1,4 @@
 import pytest
-
 from airlock.deliver.files import path_of
 from airlock.deliver.journal import Journal
 from airlock.errors import TransferIncomplete

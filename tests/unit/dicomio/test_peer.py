@@ -1,7 +1,6 @@
 import json
 
 import pytest
-
 from airlock.dicomio.peer import Peer
 from airlock.errors import PolicyError
 
