@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import subprocess
 
 import numpy as np
 import pytest
@@ -28,6 +29,7 @@ from pydicom.uid import (
 )
 
 from demo.phantoms import Patient, radiograph, ultrasound_cine
+from tests.peers import require
 
 NATIVE = ExplicitVRLittleEndian
 BOX = (3, 4, 20, 12)
@@ -93,6 +95,26 @@ def test_text_on_one_frame_is_masked_and_nothing_else(tmp_path, photometric, syn
     header = dcmread(source, stop_before_pixels=True)
     assert target.relative_to(tmp_path / "out").as_posix() == f"{header.SeriesInstanceUID}/{header.SOPInstanceUID}.dcm"
     assert str(ds.PatientName) == str(header.PatientName)
+
+
+@pytest.mark.parametrize(
+    ("photometric", "syntax"),
+    [
+        ("RGB", NATIVE),
+        ("YBR_FULL_422", JPEGBaseline8Bit),
+        ("RGB", JPEG2000Lossless),
+        ("PALETTE COLOR", RLELossless),
+        ("MONOCHROME2", JPEGLSLossless),
+    ],
+)
+def test_what_was_valid_stays_valid(tmp_path, photometric, syntax):
+    require("dciodvfy")
+    [source] = ultrasound_cine(tmp_path, Patient(), 2, photometric=photometric, syntax=syntax, rows=64, columns=64)
+    target, _ = rewrite_file(source, tmp_path / "out", {0: [BOX]})
+    for path in (source, target):
+        told = subprocess.run(["dciodvfy", "-new", str(path)], check=False, capture_output=True, text=True)
+        assert "USMultiFrameImage" in told.stdout + told.stderr
+        assert not [line for line in (told.stdout + told.stderr).splitlines() if line.startswith("Error")]
 
 
 def test_jpeg_colours_are_those_of_an_independent_decoder(tmp_path):
