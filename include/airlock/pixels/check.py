@@ -8,7 +8,7 @@ import numpy as np
 
 from airlock.errors import InstanceNotUnderstood
 from airlock.findings import Box
-from airlock.pixels.decode import StoredImage
+from airlock.pixels.decode import StoredImage, as_rewritten
 from airlock.pixels.mask import masked
 
 SAME_HEADER = ("SOPInstanceUID", "SOPClassUID", "SeriesInstanceUID", "StudyInstanceUID", "PatientID")
@@ -37,7 +37,8 @@ def check_rewritten(before: Path, after: Path, boxes: dict[int, list[Box]]) -> i
         raise InstanceNotUnderstood("the rewritten file has another number or size of frames")
     if outside := [n for n in boxes if n not in range(source.frames)]:
         raise InstanceNotUnderstood(f"{len(outside)} frames with boxes don't exist")
-    for old, new in zip(source.read(), result.read(), strict=True):
+    for stored, new in zip(source.read(), result.read(), strict=True):
+        old = as_rewritten(stored, source)
         if old.layout.photometric != new.layout.photometric or old.layout.signed != new.layout.signed:
             raise InstanceNotUnderstood("the rewritten file's pixels mean something else")
         if not np.array_equal(masked(old, source.pixels, boxes.get(old.number, [])), new.pixels):

@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +21,16 @@ from pydicom import Dataset, dcmread
 from pydicom.encaps import generate_fragmented_frames
 from pydicom.pixels.decoders.base import get_decoder
 from pydicom.pixels.processing import apply_color_lut, convert_color_space
-from pydicom.uid import UID
+from pydicom.uid import HTJ2K, JPEG2000, UID, JPEGBaseline8Bit, JPEGExtended12Bit, JPEGLSNearLossless
 
 from airlock.errors import InstanceNotUnderstood
 
 Array = npt.NDArray[Any]
 
 PIXEL_KEYWORDS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
+LOSSY_SYNTAXES = (JPEGBaseline8Bit, JPEGExtended12Bit, JPEGLSNearLossless, JPEG2000, HTJ2K)
+"""Transfer syntaxes that lose, or may lose."""
+
 MAX_FRAME_BYTES = 1 << 30
 
 
@@ -186,6 +189,22 @@ def _pixel_module(dataset: Dataset, keyword: str) -> Dataset:
         if name in dataset:
             result.add(dataset[name])
     return result
+
+
+def as_rewritten(frame: Frame, image: StoredImage) -> Frame:
+    """Return a frame in the colour space in which a rewritten file stores it.
+
+    What was compressed with loss as YBR becomes RGB, once: uncompressed YBR is not valid in most IODs. Everything else
+    stays as it is stored, because the conversion rounds.
+
+    :raises InstanceNotUnderstood: when it cannot be converted.
+    """
+    if frame.layout.photometric != "YBR_FULL" or image.syntax not in LOSSY_SYNTAXES:
+        return frame
+    if frame.layout.bits_stored != 8:
+        raise InstanceNotUnderstood("it has YBR colours of more or less than 8 bits")
+    pixels = convert_color_space(frame.pixels, "YBR_FULL", "RGB")
+    return Frame(frame.number, pixels, replace(frame.layout, photometric="RGB"))
 
 
 def displayable(frame: Frame, dataset: Dataset) -> npt.NDArray[np.float32] | npt.NDArray[np.uint8]:

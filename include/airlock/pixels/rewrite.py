@@ -33,7 +33,7 @@ from pydicom.uid import (
 from airlock.errors import InstanceNotUnderstood
 from airlock.findings import Box
 from airlock.pixels.check import check_rewritten
-from airlock.pixels.decode import Array, Layout, StoredImage
+from airlock.pixels.decode import Array, Layout, StoredImage, as_rewritten
 from airlock.pixels.mask import masked
 
 PIXEL_DATA = 0x7FE00010
@@ -121,7 +121,8 @@ def _write(image: StoredImage, part: Path, boxes: dict[int, list[Box]]) -> None:
 
 def _masked_frames(image: StoredImage, boxes: dict[int, list[Box]]) -> Iterator[tuple[Layout, Array]]:
     expected: Layout | None = None
-    for frame in image.read():
+    for stored in image.read():
+        frame = as_rewritten(stored, image)
         expected = expected or frame.layout
         if frame.layout != expected:
             raise InstanceNotUnderstood("its frames are of different kinds")

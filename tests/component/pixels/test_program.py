@@ -9,9 +9,9 @@ import sys
 
 import pytest
 from airlock.cli import detect, rewrite
+from airlock.pixels.decode import StoredImage
 from airlock.pixels.detect import examine
 from airlock.pixels.engine import load_engine
-from airlock.pixels.decode import StoredImage
 from airlock.pixels.pool import WorkerPool, worker_environment
 from airlock.pixels.preview import write_preview
 from click.testing import CliRunner
@@ -25,7 +25,7 @@ SMALL = {"rows": 240, "columns": 320, "size": 13}
 
 def run(*arguments) -> subprocess.CompletedProcess:
     command = [sys.executable, "-m", "airlock.pixels.rewriter", *map(str, arguments)]
-    return subprocess.run(command, env=worker_environment(), capture_output=True, text=True, timeout=120)
+    return subprocess.run(command, env=worker_environment(), check=False, capture_output=True, text=True, timeout=120)
 
 
 def test_fionas_command_line(tmp_path):
@@ -68,9 +68,12 @@ def test_it_imports_nothing_that_the_image_lacks():
     code = (
         "import sys, airlock.pixels.rewriter, airlock.pixels.worker, airlock.pixels.detect, airlock.pixels.rewrite, "
         "airlock.pixels.engine\n"
-        "print([m for m in ('pydantic', 'sqlalchemy', 'yaml', 'click', 'rich', 'airlock.transfer') if m in sys.modules])"
+        "print([m for m in ('pydantic', 'sqlalchemy', 'yaml', 'click', 'rich', 'airlock.transfer')"
+        " if m in sys.modules])"
     )
-    done = subprocess.run([sys.executable, "-c", code], env=worker_environment(), capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=worker_environment(), check=False, capture_output=True, text=True
+    )
     assert done.stdout.strip() == "[]", done.stderr
 
 

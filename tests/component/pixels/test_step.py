@@ -7,9 +7,14 @@ import shutil
 import numpy as np
 import pytest
 from airlock.errors import DetectorUnavailable, PixelsNotCleaned
-from airlock.findings import Findings
+from airlock.findings import Findings, InstanceFindings
 from airlock.ledger import InstanceState, InstanceUpdate
 from airlock.pixels import step
+from airlock.pixels.decode import StoredImage
+from airlock.pixels.detect import examine
+from airlock.pixels.engine import load_engine
+from airlock.pixels.pool import worker_environment
+from airlock.pixels.rewrite import rewrite_file
 from airlock.pixels.step import detect_burned_in_text, finish_rewrite, prepare_rewrite, run_locally
 from pydicom import dcmread
 
@@ -22,7 +27,7 @@ SMALL = {"rows": 240, "columns": 320, "size": 13}
 def study(tmp_path):
     """CT without text, a cine with text on frame 1, a presentation state."""
     folder, patient = tmp_path / "study", Patient.invent(3)
-    ct = ct_series(folder, patient, 1, side=128)
+    ct = ct_series(folder, patient, 1, side=64)
     return [
         *ultrasound_cine(folder, patient, 2, text_frames=[1], **SMALL),
         *ct,
@@ -34,15 +39,30 @@ def states(transfer) -> dict[str, InstanceUpdate]:
     return {i.id: i for i in transfer.ledger.instances(transfer.id)}
 
 
+@pytest.fixture(scope="module")
+def found(tmp_path_factory) -> InstanceFindings:
+    """What the detector finds in the study's cine."""
+    [cine] = ultrasound_cine(tmp_path_factory.mktemp("cine"), Patient.invent(3), 2, text_frames=[1], **SMALL)
+    return InstanceFindings({n: boxes for n, boxes in examine(StoredImage(cine), load_engine(), 20) if boxes}, ["ocr"])
+
+
 @pytest.fixture
-def rewritten(transfer, study):
-    """A transfer whose rewriter has run; its output is not checked yet."""
+def detected(transfer, study, found):
+    """A transfer whose detection is finished."""
     opened = transfer(study)
+    instance = opened.instance_id(dcmread(study[0], stop_before_pixels=True).SOPInstanceUID)
+    with opened.workspace.writing("findings") as folder:
+        Findings(2, {instance: found}, []).write(folder / "findings.json")
     assert detect_burned_in_text(opened) == 1
-    job = prepare_rewrite(opened, attempt=1)
-    run_locally(job)
-    [instance] = Findings.load(opened.workspace).instances
-    return opened, job, instance, next(job.output.rglob("*.dcm"))
+    return opened, prepare_rewrite(opened, attempt=1), instance
+
+
+@pytest.fixture
+def rewritten(detected, found):
+    """A transfer whose rewriter has run; its output is not checked yet."""
+    opened, job, instance = detected
+    output, _ = rewrite_file(job.input / f"{instance}.dcm", job.output, found.frames)
+    return opened, job, instance, output
 
 
 def test_from_detection_to_published_files(transfer, study, caplog, capfd):
@@ -85,7 +105,7 @@ def test_from_detection_to_published_files(transfer, study, caplog, capfd):
 
 
 def test_nothing_to_rewrite(transfer, tmp_path):
-    opened = transfer(ct_series(tmp_path / "ct", Patient(), 1, side=128))
+    opened = transfer(ct_series(tmp_path / "ct", Patient(), 1, side=64))
     assert detect_burned_in_text(opened) == 0
     assert prepare_rewrite(opened, attempt=1) is None
     assert not opened.workspace.complete("flagged")
@@ -144,8 +164,6 @@ def test_without_a_detector_nothing_goes_on(transfer, study, tmp_path, monkeypat
 
 
 def step_environment(first) -> dict[str, str]:
-    from airlock.pixels.pool import worker_environment
-
     environment = worker_environment()
     return {**environment, "PYTHONPATH": f"{first}:{environment['PYTHONPATH']}"}
 
@@ -244,20 +262,20 @@ def test_garbage_and_strangers_are_caught(rewritten, study):
         finish_rewrite(opened, job)
 
 
-def test_a_failing_program_is_an_error_that_names_the_instance(transfer, study):
-    opened = transfer(study)
-    detect_burned_in_text(opened)
-    job = prepare_rewrite(opened, attempt=1)
-    [instance] = Findings.load(opened.workspace).instances
+def test_what_the_program_wrote_is_published(rewritten, found):
+    opened, job, _, _ = rewritten
+    assert finish_rewrite(opened, job) == found.boxes
+
+
+def test_a_failing_program_is_an_error_that_names_the_instance(detected):
+    _, job, instance = detected
     (job.input / f"{instance}.dcm").unlink()
     with pytest.raises(PixelsNotCleaned, match=f"exit code 1.*{instance}: missing"):
         run_locally(job)
 
 
-def test_each_try_has_its_own_output(transfer, study):
-    opened = transfer(study)
-    detect_burned_in_text(opened)
-    first = prepare_rewrite(opened, attempt=1)
+def test_each_try_has_its_own_output(detected):
+    opened, first, _ = detected
     (first.output / "leftover.dcm").touch()
     second = prepare_rewrite(opened, attempt=2)
     assert not first.output.exists()
