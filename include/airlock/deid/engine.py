@@ -103,7 +103,7 @@ class Engine:
         self, current: Dataset, tag: BaseTag, level: Level, types: Types, outcome: Outcome, content: Content
     ) -> list[tuple[Dataset, Level]]:
         """Treat one element; return the items of it that must be entered."""
-        if tag.is_private or tag.element == 0:
+        if tag.is_private or tag.element == 0 or tag.group in (0x0000, 0x0002):
             del current[tag]
             return []
         element = current.get_item(tag)

@@ -45,12 +45,14 @@ class Recipe:
 class Written:
     """An instance that was written.
 
-    :param path: `<StudyInstanceUID>/<SeriesInstanceUID>/<SOPInstanceUID>.dcm` with the new UIDs.
+    :param path: below the output folder: its place, or the name that was asked for.
+    :param place: `<StudyInstanceUID>/<SeriesInstanceUID>/<SOPInstanceUID>.dcm` with the new UIDs.
     :param size: in bytes.
     :param unreadable_dates: dates that could not be moved and were emptied.
     """
 
     path: str
+    place: str
     sop_class_uid: str
     sop_instance_uid: str
     size: int
@@ -108,9 +110,10 @@ class Deidentifier:
         stamp_subject(dataset, recipe.subject, recipe.project, recipe.event, self._study_id(dataset))
         stamp_method(dataset, self._profile, recipe.edition, pixels_rewritten=pixels_rewritten)
         uids = [str(dataset.StudyInstanceUID), str(dataset.SeriesInstanceUID), str(dataset.SOPInstanceUID)]
-        path = name or f"{uids[0]}/{uids[1]}/{uids[2]}.dcm"
+        place = f"{uids[0]}/{uids[1]}/{uids[2]}.dcm"
+        path = name or place
         size = write_instance(instance, folder / PurePosixPath(path))
-        return Written(path, str(dataset.SOPClassUID), uids[2], size, outcome.unreadable_dates)
+        return Written(path, place, str(dataset.SOPClassUID), uids[2], size, outcome.unreadable_dates)
 
     def _study_id(self, dataset: Dataset) -> str:
         """Return a StudyID (SH, 16 characters) of digits, made from the new StudyInstanceUID."""

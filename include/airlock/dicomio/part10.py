@@ -7,6 +7,7 @@ here, because a byte that was not understood must not be passed on.
 from __future__ import annotations
 
 import io
+import logging
 import os
 import re
 import struct
@@ -82,16 +83,18 @@ class _Clipped(io.BufferedIOBase):
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Keep pydicom from quoting values of the dataset in warnings and from checking what it reads."""
-    settings = pydicom.config.settings
-    before = settings.reading_validation_mode
-    settings.reading_validation_mode = pydicom.config.IGNORE
+    """Keep pydicom from quoting values of the dataset in warnings and log lines, and from checking them."""
+    settings, logger = pydicom.config.settings, logging.getLogger("pydicom")
+    before = settings.reading_validation_mode, settings.writing_validation_mode, logger.level
+    settings.reading_validation_mode = settings.writing_validation_mode = pydicom.config.IGNORE
+    logger.setLevel(logging.CRITICAL + 1)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
-        settings.reading_validation_mode = before
+        settings.reading_validation_mode, settings.writing_validation_mode = before[:2]
+        logger.setLevel(before[2])
 
 
 @contextmanager

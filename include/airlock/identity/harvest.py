@@ -78,6 +78,7 @@ class Evidence:
 
     :param names: values of PN elements, one component group each (PS3.5 section 6.2.1).
     :param patients: `(PatientID, IssuerOfPatientID)` of the patients that the inputs belong to.
+    :param studies: StudyInstanceUIDs of the inputs.
     :param encoded: names as the files encode them, when that is not ASCII.
     :param dates: `YYYYMMDD`, of any event; `birth_dates` are not among them.
     """
@@ -90,6 +91,7 @@ class Evidence:
     birth_dates: set[str] = field(default_factory=set)
     uids: set[str] = field(default_factory=set)
     patients: set[tuple[str, str]] = field(default_factory=set)
+    studies: set[str] = field(default_factory=set)
     encoded: set[bytes] = field(default_factory=set)
 
     def __repr__(self) -> str:
@@ -121,6 +123,8 @@ def harvest(dataset: Dataset) -> Evidence:
     patient_id = _first(dataset, 0x00100020)
     if patient_id:
         evidence.patients.add((patient_id, _first(dataset, 0x00100021)))
+    if study := _first(dataset, 0x0020000D):
+        evidence.studies.add(study)
     for tag, vr, raw, values in walk_text(dataset):
         _collect(evidence, tag, vr, raw, values)
     return evidence

@@ -64,12 +64,14 @@ def spell_name(group: str) -> Iterator[Spelling]:
     components = [_RUNS.findall(fold(part)) for part in group.split("^")[:3]]
     parts = [runs for runs in components if runs]
     if len(parts) == 1:
-        parts = [[run] for run in parts[0]]
-    for word in {run for runs in parts for run in runs}:
+        parts = [[run] for run in parts[0][:3]]
+    for word in {run for runs in components for run in runs}:
         if _significant(word):
             yield _joined([word])
-    for length in (2, 3):
-        for order in permutations(parts[:3], length):
+    # Of several given names, usually only the first is written.
+    shortest = [part[:1] for part in parts[:2]]
+    for order in (*permutations(parts, 2), *permutations(parts, 3), *permutations(shortest, 2)):
+        if order:
             runs = [run for part in order for run in part]
             if sum(map(len, runs)) >= (2 if _ideographic("".join(runs)) else 4) and not _common(runs):
                 yield _joined(runs)

@@ -1,0 +1,112 @@
+"""`airlock deidentify IN OUT`: de-identify a folder of DICOM files as a project's policy says, without Airflow."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+
+import click
+from airlock.deid.folder import FolderRun, Outcome
+from airlock.errors import AirlockError, UnknownProject
+from airlock.identity.keys import KeyRing
+from airlock.project import ProjectPolicy, find_policy
+from airlock.settings import Settings, load_settings
+from airlock.workspace import write_atomically
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+EXIT_HELD = 3
+_FILE = click.Path(dir_okay=False, writable=True, path_type=Path)
+
+
+@click.command("deidentify")
+@click.argument("source", metavar="IN", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("target", metavar="OUT", type=click.Path(file_okay=False, path_type=Path))
+@click.option("--project", required=True, help="Project whose policy and keys are used.")
+@click.option("--subject", help="Research subject id, when IN holds one patient. Default: a keyed pseudonym.")
+@click.option("--keep-paths", is_flag=True, help="Keep relative paths that hold no identifier.")
+@click.option("--uid-map", type=_FILE, help="Write changed UIDs: CSV, id_old,id_new.")
+@click.option("--patid-map", type=_FILE, help="Write changed PatientIDs: CSV, id_old,id_new.")
+@click.option("--report", type=_FILE, help="Write one JSON object per input and line.")
+def command(
+    source: Path,
+    target: Path,
+    project: str,
+    subject: str | None,
+    keep_paths: bool,
+    uid_map: Path | None,
+    patid_map: Path | None,
+    report: Path | None,
+) -> None:
+    """De-identify the DICOM files below IN into OUT.
+
+    Outputs are named by their new UIDs. Files that are not understood are held: they are not written, and the report
+    says why. The maps and the report stay with you: they tell who is who.
+
+    Exit status: 0 when every input went out or was skipped, 3 when some are held.
+    """
+    if target.resolve().is_relative_to(source.resolve()):
+        raise click.UsageError("OUT lies in IN. Choose a folder outside.")
+    try:
+        settings = load_settings()
+        run = FolderRun(
+            source,
+            target,
+            _policy(settings, project),
+            KeyRing.load(settings.key_path),
+            subject=subject,
+            keep_paths=keep_paths,
+            workers=settings.workers,
+        )
+        outcomes = _run(run)
+    except AirlockError as error:
+        raise click.ClickException(str(error)) from None
+    if uid_map is not None:
+        _write_map(uid_map, run.uid_map())
+    if patid_map is not None:
+        _write_map(patid_map, run.patient_map())
+    if report is not None:
+        write_atomically(report, "".join(_line(outcome) for outcome in sorted(outcomes, key=lambda o: o.name)))
+    counts = Counter(outcome.kind for outcome in outcomes)
+    click.echo(f"in {len(outcomes)} / out {counts['out']} / skipped {counts['skipped']} / held {counts['held']}")
+    sys.exit(EXIT_HELD if counts["held"] else 0)
+
+
+def _policy(settings: Settings, project: str) -> ProjectPolicy:
+    if not settings.projects.is_dir():
+        return _strictest(project)
+    try:
+        return find_policy(settings.projects, project)
+    except UnknownProject:
+        return _strictest(project)
+
+
+def _strictest(project: str) -> ProjectPolicy:
+    policy = ProjectPolicy(name=project)
+    edition = policy.deidentify.edition
+    click.echo(f"No policy describes this project: the Basic Profile of PS3.15 {edition} is used.", err=True)
+    return policy
+
+
+def _run(run: FolderRun) -> list[Outcome]:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task("De-identifying", total=None)
+        return list(run.run(lambda done, total: bar.update(task, completed=done, total=total)))
+
+
+def _write_map(path: Path, rows: Iterable[tuple[str, str]]) -> None:
+    with path.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(("id_old", "id_new"))
+        writer.writerows(rows)
+    path.chmod(0o600)
+
+
+def _line(outcome: Outcome) -> str:
+    document = {"input": outcome.name, "outcome": outcome.kind, "reason": outcome.reason, "output": outcome.output}
+    return json.dumps({key: value for key, value in document.items() if value}, ensure_ascii=False) + "\n"

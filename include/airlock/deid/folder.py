@@ -1,0 +1,198 @@
+"""De-identify a folder of files of any number of patients, without a transfer: what `airlock deidentify` does."""
+
+from __future__ import annotations
+
+import shutil
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from airlock.deid.batch import Refused, Task, deidentify_all, harvest_all
+from airlock.deid.instance import Deidentifier, Recipe, Written
+from airlock.dicomio.splice import same_content
+from airlock.errors import RefusedError
+from airlock.identity.dates import offset_days, patient_key
+from airlock.identity.harvest import Evidence
+from airlock.identity.keys import KeyRing
+from airlock.identity.uids import UidMap
+from airlock.project import ProjectPolicy
+from airlock.workers import Workers
+
+Progress = Callable[[int, int | None], None]
+_PENDING = ".airlock-pending"
+_TWO_PATIENTS = "Its study holds instances of more than one patient. Have the study corrected, or split it."
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one input.
+
+    :param name: its path below the input folder.
+    :param reason: why it is skipped or held, free of values.
+    :param output: path below the output folder.
+    """
+
+    name: str
+    kind: Literal["out", "skipped", "held"]
+    reason: str = ""
+    output: str | None = None
+
+
+@dataclass
+class Patient:
+    """The inputs of one patient."""
+
+    key: str
+    patient_id: str
+    subject: str
+    tasks: list[Task] = field(default_factory=list)
+    evidence: Evidence = field(default_factory=Evidence)
+
+
+class FolderRun:
+    """One run over a folder.
+
+    :param source: folder with inputs, at any depth.
+    :param target: folder for outputs.
+    :param subject: research subject id; only for one patient. Others get a keyed pseudonym.
+    :param keep_paths: keep the inputs' relative paths where they hold no identifier.
+    """
+
+    def __init__(
+        self,
+        source: Path,
+        target: Path,
+        policy: ProjectPolicy,
+        keys: KeyRing,
+        *,
+        subject: str | None = None,
+        keep_paths: bool = False,
+        workers: int = 1,
+    ) -> None:
+        self._source, self._target, self._policy, self._keys = source, target, policy, keys
+        self._subject, self._keep_paths, self._workers = subject, keep_paths, workers
+        self.patients: list[Patient] = []
+        self._taken: set[str] = set()
+
+    def run(self, progress: Progress | None = None) -> Iterator[Outcome]:
+        """Yield what became of every input.
+
+        :raises RefusedError: when a subject was given and there is more than one patient.
+        """
+        tasks = [Task(path.relative_to(self._source).as_posix(), path) for path in files_of(self._source)]
+        done = 0
+        with Workers(self._workers) as pool:
+            for outcome in self._run(pool, tasks):
+                done += 1
+                if progress is not None:
+                    progress(done, len(tasks))
+                yield outcome
+
+    def _run(self, pool: Workers, tasks: list[Task]) -> Iterator[Outcome]:
+        found: dict[str, Evidence] = {}
+        for task, result in harvest_all(pool, tasks):
+            if isinstance(result, Refused):
+                yield Outcome(task.key, "held", result.reason)
+            else:
+                found[task.key] = result
+        mixed = _mixed_studies(found.values())
+        readable = [task for task in tasks if task.key in found]
+        for task in readable:
+            if found[task.key].studies & mixed:
+                yield Outcome(task.key, "held", _TWO_PATIENTS)
+        self._group([task for task in readable if not found[task.key].studies & mixed], found)
+        pending = self._target / _PENDING
+        try:
+            for patient in self.patients:
+                yield from self._deidentify(pool, patient, pending)
+        finally:
+            shutil.rmtree(pending, ignore_errors=True)
+
+    def _group(self, tasks: list[Task], found: dict[str, Evidence]) -> None:
+        issuers: dict[str, set[str]] = defaultdict(set)
+        for task in tasks:
+            for patient_id, issuer in found[task.key].patients:
+                issuers[patient_id].add(issuer)
+        patients: dict[str, Patient] = {}
+        for task in tasks:
+            evidence = found[task.key]
+            patient_id, issuer = min(evidence.patients, default=("", ""))
+            # Where only some instances name the issuer, they belong to the same patient.
+            if len(known := issuers[patient_id] - {""}) == 1:
+                issuer = next(iter(known))
+            key = patient_key(patient_id, issuer, min(evidence.studies, default=""))
+            if key not in patients:
+                pseudonym = "P-" + self._keys.token(f"patient/{self._policy.name}", key, length=13).upper()
+                patients[key] = Patient(key, patient_id, self._subject or pseudonym)
+            patients[key].tasks.append(task)
+            patients[key].evidence.update(evidence)
+        self.patients = list(patients.values())
+        if self._subject is not None and len(patients) > 1:
+            raise RefusedError(
+                f"The folder holds {len(patients)} patients, and one subject was given for them. "
+                "Leave out --subject, or give one patient's folder."
+            )
+
+    def recipe(self, patient: Patient) -> Recipe:
+        """Return how a patient's instances are de-identified."""
+        policy = self._policy.deidentify
+        return Recipe(
+            keys=self._keys,
+            project=self._policy.name,
+            subject=patient.subject,
+            event="",
+            edition=policy.edition,
+            options=policy.options,
+            days=offset_days(self._keys, self._policy.name, patient.key, policy.max_shift_days),
+            evidence=patient.evidence,
+        )
+
+    def _deidentify(self, pool: Workers, patient: Patient, pending: Path) -> Iterator[Outcome]:
+        recipe = self.recipe(patient)
+        identifiers = Deidentifier(recipe).identifiers
+        tasks = [Task(task.key, task.source, name=f"{number}.dcm") for number, task in enumerate(patient.tasks)]
+        for task, result in deidentify_all(pool, recipe, pending, tasks):
+            if isinstance(result, Refused):
+                yield Outcome(task.key, "held", result.reason)
+            else:
+                keep = self._keep_paths and not identifiers.find(task.key)
+                yield self._place(task.key, result, pending, task.key if keep else result.place)
+
+    def _place(self, name: str, written: Written, pending: Path, place: str) -> Outcome:
+        made, target = pending / written.path, self._target / place
+        if place in self._taken:
+            if same_content(made, target):
+                return Outcome(name, "skipped", "Another input is the same instance with the same content.")
+            return Outcome(name, "held", "Another input has the same SOPInstanceUID and other content.")
+        self._taken.add(place)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        made.replace(target)
+        return Outcome(name, "out", output=place)
+
+    def uid_map(self) -> Iterator[tuple[str, str]]:
+        """Yield every UID of the inputs that changes, with its new one."""
+        if "retain_uids" in self._policy.deidentify.options:
+            return
+        uids = UidMap(self._keys, self._policy.name)
+        for uid in sorted({uid for patient in self.patients for uid in patient.evidence.uids}):
+            yield uid, uids(uid)
+
+    def patient_map(self) -> Iterator[tuple[str, str]]:
+        """Yield every PatientID of the inputs with its new one."""
+        yield from sorted((patient.patient_id, patient.subject) for patient in self.patients if patient.patient_id)
+
+
+def files_of(folder: Path) -> list[Path]:
+    """Return every file below a folder, in order of path."""
+    return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
+def _mixed_studies(found: Iterable[Evidence]) -> set[str]:
+    """Return the studies whose instances have more than one PatientID."""
+    patients: dict[str, set[str]] = defaultdict(set)
+    for evidence in found:
+        for study in evidence.studies:
+            patients[study].update(patient_id for patient_id, _issuer in evidence.patients)
+    return {study for study, ids in patients.items() if len(ids) > 1}

@@ -1,0 +1,119 @@
+"""`airlock deidentify` on folders with several patients and all kinds of files."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import pydicom
+import pytest
+from airlock.cli.deidentify import command
+from airlock.settings import load_settings
+from click.testing import CliRunner, Result
+from pydicom.filewriter import dcmwrite
+
+from tests.synthetic import PLANTED, STUDY, ct
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("AIRLOCK_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("AIRLOCK_WORKERS", "1")
+    monkeypatch.setenv("AIRLOCK_PROJECTS", str(tmp_path / "projects"))
+    (tmp_path / "projects").mkdir()
+    (tmp_path / "projects" / "one.yaml").write_text(
+        "name: One\ndeidentify:\n  options: [retain_longitudinal_modified_dates]\n"
+    )
+    load_settings.cache_clear()
+    source = tmp_path / "in"
+    (source / "a" / "scan").mkdir(parents=True)
+    for number in (1, 2):
+        dcmwrite(source / "a" / "scan" / f"im{number}.dcm", ct(number), enforce_file_format=True)
+    (source / "quillfeather").mkdir()
+    dcmwrite(source / "quillfeather" / "im3.dcm", ct(3), enforce_file_format=True)
+    return source
+
+
+def add_other_patient(folder: Path) -> None:
+    other = ct(9, PatientID="OTHER-42", PatientName="Tannenbaum^Olga", StudyInstanceUID="1.2.276.0.7230010.3.1.2.101")
+    other.StudyDate = "20200111"
+    dcmwrite(folder / "other.dcm", other, enforce_file_format=True)
+
+
+def run(folder: Path, *options: str) -> Result:
+    out = folder.parent / "out"
+    return CliRunner().invoke(command, [str(folder), str(out), "--project", "One", *options])
+
+
+def last_line(result: Result) -> str:
+    return result.stdout.strip().splitlines()[-1]
+
+
+def test_several_patients_with_maps_and_report(folder: Path) -> None:
+    add_other_patient(folder)
+    (folder / "notes.txt").write_text("Zebedee Quillfeather")
+    (folder / "copy.dcm").write_bytes((folder / "quillfeather" / "im3.dcm").read_bytes())
+    changed = ct(2, ImageComments="other", SliceThickness=7)
+    dcmwrite(folder / "zz.dcm", changed, enforce_file_format=True)
+    maps = folder.parent
+    result = run(
+        folder,
+        *("--uid-map", str(maps / "u.csv")),
+        *("--patid-map", str(maps / "p.csv")),
+        *("--report", str(maps / "r")),
+    )
+    assert (result.exit_code, last_line(result)) == (3, "in 7 / out 4 / skipped 1 / held 2")
+    report = {line["input"]: line for line in map(json.loads, (maps / "r").read_text().splitlines())}
+    assert set(report) == {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    assert report["notes.txt"] == {
+        "input": "notes.txt",
+        "outcome": "held",
+        "reason": "It is not a DICOM file (PS3.10 section 7.1).",
+    }
+    uids = dict(csv.reader((maps / "u.csv").open()))
+    patients = dict(csv.reader((maps / "p.csv").open()))
+    assert uids.pop("id_old") == patients.pop("id_old") == "id_new"
+    assert set(patients) == {"QF-7731942", "OTHER-42"}
+    outputs = list((folder.parent / "out").rglob("*.*"))
+    files = [path for path in outputs if path.is_file()]
+    assert len(files) == 4
+    for path in files:
+        ds = pydicom.dcmread(path)
+        assert path.parts[-3:-1] == (ds.StudyInstanceUID, ds.SeriesInstanceUID)
+        assert ds.StudyInstanceUID in uids.values()
+        assert ds.PatientID in patients.values()
+        assert not [word for word in (*PLANTED, "tannenbaum", "other-42") if word.encode() in path.read_bytes().lower()]
+
+
+def test_a_subject_is_for_one_patient(folder: Path) -> None:
+    result = run(folder, "--subject", "S-1")
+    assert (result.exit_code, last_line(result)) == (0, "in 3 / out 3 / skipped 0 / held 0")
+    for path in (folder.parent / "out").rglob("*.dcm"):
+        assert pydicom.dcmread(path).PatientID == "S-1"
+    add_other_patient(folder)
+    result = run(folder, "--subject", "S-1")
+    assert result.exit_code == 1
+    assert "2 patients" in result.stderr
+
+
+def test_paths_are_kept_only_when_they_say_nothing(folder: Path) -> None:
+    result = run(folder, "--keep-paths")
+    assert result.exit_code == 0
+    out = folder.parent / "out"
+    names = {path.relative_to(out).as_posix() for path in out.rglob("*.dcm")}
+    assert {"a/scan/im1.dcm", "a/scan/im2.dcm"} < names
+    assert not [name for name in names if "quillfeather" in name]
+    assert len(names) == 3
+
+
+def test_a_study_of_two_patients_is_held(folder: Path) -> None:
+    dcmwrite(folder / "other.dcm", ct(9, PatientID="OTHER-42"), enforce_file_format=True)
+    result = run(folder)
+    assert (result.exit_code, last_line(result)) == (3, "in 4 / out 0 / skipped 0 / held 4")
+
+
+def test_output_below_the_input_is_refused(folder: Path) -> None:
+    result = CliRunner().invoke(command, [str(folder), str(folder / "out"), "--project", "One"])
+    assert result.exit_code == 2
+    assert STUDY not in result.output

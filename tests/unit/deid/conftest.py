@@ -1,0 +1,27 @@
+"""Shorthand to run the engine over a dataset."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from airlock.deid.engine import Engine, Outcome
+from airlock.deid.profile import Profile
+from airlock.dicomio.part10 import quiet
+from airlock.identity.harvest import harvest
+from airlock.identity.identifiers import Identifiers
+from airlock.identity.keys import KeyRing
+from airlock.identity.uids import UidMap
+from pydicom.dataset import Dataset
+
+Apply = Callable[..., Outcome]
+
+
+@pytest.fixture
+def apply() -> Apply:
+    def run(dataset: Dataset, *options: str, days: int = -17) -> Outcome:
+        with quiet():
+            identifiers = Identifiers(harvest(dataset))
+            return Engine(Profile("2026d", options), UidMap(KeyRing(b"k" * 32), "P"), identifiers, days).apply(dataset)
+
+    return run

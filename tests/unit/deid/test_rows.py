@@ -1,0 +1,190 @@
+"""Every row of table E.1-1 at the top level and three levels deep, with and without every option."""
+
+from __future__ import annotations
+
+import json
+from functools import lru_cache
+from importlib.resources import files
+from typing import Any
+
+import pytest
+from airlock.deid.engine import Engine
+from airlock.deid.iod import types_of
+from airlock.deid.profile import Profile
+from airlock.dicomio.part10 import quiet
+from airlock.identity.dates import shift_date
+from airlock.identity.harvest import Evidence
+from airlock.identity.identifiers import Identifiers
+from airlock.identity.keys import KeyRing
+from airlock.identity.uids import UidMap
+from pydicom.datadict import dictionary_VR
+from pydicom.dataelem import DataElement
+from pydicom.dataset import Dataset
+from pydicom.sequence import Sequence
+from pydicom.uid import CTImageStorage
+
+TABLE = json.loads((files("airlock.deid") / "profiles" / "ps315_2026d.json").read_text("utf-8"))["attributes"]
+OPTIONS = (
+    "",
+    "retain_uids",
+    "retain_device_identity",
+    "retain_institution_identity",
+    "retain_patient_characteristics",
+    "retain_longitudinal_full_dates",
+    "retain_longitudinal_modified_dates",
+    "clean_descriptors",
+)
+CHAIN = ("SharedFunctionalGroupsSequence", "DerivationImageSequence", "PurposeOfReferenceCodeSequence")
+CANARY = "canary chest Wolpertinger"
+DAYS = -17
+ORIGINAL: dict[str, Any] = {
+    **dict.fromkeys(("LO", "SH", "ST", "LT", "UT", "UC", "PN", "CS", "AE", "UR"), CANARY),
+    **dict.fromkeys(("OB", "UN", "OW"), CANARY.encode()),
+    **dict.fromkeys(("US", "UL", "SS", "SL"), 4242),
+    **dict.fromkeys(("DS", "IS"), "4242"),
+    **dict.fromkeys(("FL", "FD"), 42.5),
+    "DA": "20190708",
+    "TM": "112233.445566",
+    "DT": "20190708112233.445566+0130",
+    "AS": "042Y",
+    "UI": "1.2.276.9.8.7.6",
+}
+# In the file meta information or the command, never in a dataset; and the one whose presence holds the instance.
+ELSEWHERE = {"00020003", "00001000", "00001001", "00420011", "PRIVATE"}
+ROWS = [row for row in TABLE if row[0] not in ELSEWHERE]
+
+
+def tag_of(row: list[Any]) -> int:
+    return int(row[0].replace("xx", "02").replace("x", "0"), 16)
+
+
+def vr_of(row: list[Any]) -> str:
+    if row[3]:
+        return str(row[3])
+    try:
+        return str(dictionary_VR(tag_of(row))).split(" or ", maxsplit=1)[0]
+    except KeyError:
+        name = row[2]
+        return "SQ" if "Sequence" in name else "DT" if "DateTime" in name else "LO"
+
+
+def all_rows() -> Dataset:
+    ds = Dataset()
+    for row in ROWS:
+        vr = vr_of(row)
+        if vr == "SQ":
+            item = Dataset()
+            item.PatientName, item.ReferencedSOPInstanceUID = CANARY, ORIGINAL["UI"]
+            ds.add(DataElement(tag_of(row), vr, Sequence([item]), already_converted=True))
+        else:
+            ds.add_new(tag_of(row), vr, ORIGINAL[vr])
+    return ds
+
+
+@lru_cache(maxsize=32)
+@quiet()
+def processed(option: str, depth: int) -> Dataset:
+    ds = inner = all_rows()
+    if depth:
+        ds = inner = Dataset()
+        for keyword in CHAIN:
+            item = Dataset()
+            setattr(inner, keyword, Sequence([item]))
+            inner = item
+        inner.update(all_rows())
+        ds.SOPInstanceUID = ORIGINAL["UI"]
+    ds.SOPClassUID = CTImageStorage
+    profile = Profile("2026d", (option,) if option else ())
+    Engine(profile, UidMap(KeyRing(b"k" * 32), "P"), Identifiers(Evidence()), DAYS).apply(ds)
+    for keyword in CHAIN if depth else ():
+        ds = ds[keyword].value[0]
+    return ds
+
+
+def outcome(ds: Dataset, row: list[Any]) -> str:
+    """Say what became of an attribute."""
+    tag, vr = tag_of(row), vr_of(row)
+    if tag not in ds:
+        return "X"
+    value = ds[tag].value
+    if vr == "SQ":
+        return sequence_outcome(value)
+    if value is None or value in ("", b""):
+        return "Z"
+    return "K" if str(value) == str(ORIGINAL[vr]) else changed_outcome(str(value), vr)
+
+
+def changed_outcome(value: str, vr: str) -> str:
+    if vr == "UI":
+        return "U" if value.startswith("2.25.") else "?"
+    if vr in ("DA", "DT") and value[:8] == shift_date("20190708", DAYS) and value[8:] == ORIGINAL[vr][8:]:
+        return "S"
+    if "olpertinger" in value or "canary" in value:
+        return "?"
+    return "C" if "chest" in value else "D"
+
+
+def sequence_outcome(items: Sequence) -> str:
+    if not items:
+        return "Z"
+    item = items[0]
+    if CANARY in str(item.get("PatientName", "")):
+        return "?"
+    return "K" if "ReferencedSOPInstanceUID" in item else "D"
+
+
+def allowed(row: list[Any], option: str, depth: int) -> set[str]:
+    """What the table and the option allow."""
+    action, vr = row[5].get(option), vr_of(row)
+    if action == "K":
+        # A kept sequence is still cleaned inside.
+        return {"K"}
+    if action == "C":
+        by_vr = dict.fromkeys(("LO", "SH", "ST", "LT", "UT", "UC", "CS", "AE"), "C") | {"SQ": "K", "TM": "K"}
+        by_vr |= {"DA": "S", "DT": "S"} if option == "retain_longitudinal_modified_dates" else {}
+        if row[1] == "TimezoneOffsetFromUTC":
+            return {"K"}
+        if vr in by_vr:
+            return {by_vr[vr]}
+    return allowed_by_basic(row, vr, types_of(CTImageStorage).get(CHAIN[-1] if depth else "", {}).get(row[1], "3"))
+
+
+def allowed_by_basic(row: list[Any], vr: str, kind: str) -> set[str]:
+    """What the basic action allows, with the attribute's type where a plain X or Z would break the object."""
+    outcomes = set(row[4].replace("/", "").replace("*", ""))
+    if row[4] in ("X", "Z", "X/Z") and kind in ("1", "1C"):
+        outcomes = {"D"}
+    elif row[4] in ("X", "X/D") and kind in ("2", "2C"):
+        outcomes = {"Z", "D"}
+    if vr == "UI" and "D" in outcomes:
+        outcomes.add("U")  # the dummy of a UID is another UID
+    if vr == "SQ" and outcomes & {"D", "U"}:
+        outcomes.add("K")  # its items stay, with everything in them replaced
+    return outcomes
+
+
+@pytest.mark.parametrize("depth", [0, 3])
+@pytest.mark.parametrize("option", OPTIONS)
+def test_every_row(option: str, depth: int) -> None:
+    ds = processed(option, depth)
+    wrong = {
+        row[1] or row[0]: (found, sorted(allowed(row, option, depth)))
+        for row in ROWS
+        if (row[0], depth) not in {("00080018", 3)} and (found := outcome(ds, row)) not in allowed(row, option, depth)
+    }
+    assert wrong == {}
+
+
+def test_the_table_is_whole() -> None:
+    assert len(TABLE) == 657
+    assert len({row[0] for row in TABLE}) == 657
+    assert {"50xxxxxx", "60xx3000", "60xx4000", "PRIVATE"} < {row[0] for row in TABLE}
+
+
+def test_an_option_changes_only_its_own_rows() -> None:
+    basic = processed("", 0)
+    for option in OPTIONS[1:]:
+        ds = processed(option, 0)
+        changed = {row[0] for row in ROWS if outcome(ds, row) != outcome(basic, row)}
+        assert changed, option
+        assert changed <= {row[0] for row in ROWS if option in row[5]}, option

@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+import pytest
+from airlock.identity.harvest import Evidence, harvest
+from airlock.identity.identifiers import Identifiers
+from hypothesis import given
+from hypothesis import strategies as st
+from pydicom.dataset import Dataset
+
+EVIDENCE = Evidence(
+    names={"Müller^Hans Peter^X^Dr", "Chest^Li", "山田^太郎", "やまだ^たろう", "Ng^Bo"},
+    numbers={"QF-77319", "0012345678", "1", "4711", "S1"},
+    phrases={"Wolkenkuckucksheim 17\r\n5020 Bergen"},
+    phones={"+47 55 97 50 00"},
+    dates={"20200112"},
+    birth_dates={"19610203"},
+    uids={"1.2.276.0.99.1"},
+)
+FOUND = [
+    "MULLER", "muller, hans", "Müller", "MÜLLER^HANS", "Hans Peter", "hans_muller", "HansMüller", "x Peter x",
+    "Li Chest", "chest^li", "山田太郎", "患者山田様", "Bo Ng", "NG^BO",
+    "QF-77319", "qf77319", "id:QF 77319.", "PIDQF-77319"[3:], "12345678", "0012345678", "no 4711 x",
+    "wolkenkuckucksheim 17", "5020 bergen", "47559750 00", "+4755975000",
+    "20200112", "2020-01-12", "12.01.2020", "01/12/2020", "12. Jan 2020", "Jan 12, 2020", "12012020", "3.2.61",
+    "1961-02-03", "uid 1.2.276.0.99.1.",
+]  # fmt: skip
+CLEAN = [
+    "Chest", "CT Chest 1", "Li", "Bo", "Mullerian", "Hanswurst", "77319", "123456789", "1", "S1", "T1 AX",
+    "20200113", "12.01.2021", "1.2.276.0.99.11", "1.2.276.0.99", "47119", "ORIGINAL", "wolkenkuckucksheim 18",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", FOUND)
+def test_found(text: str) -> None:
+    identifiers = Identifiers(EVIDENCE)
+    assert identifiers.find(text)
+    assert not identifiers.find(identifiers.cut(text))
+
+
+@pytest.mark.parametrize("text", CLEAN)
+def test_not_found(text: str) -> None:
+    assert Identifiers(EVIDENCE).find(text) == []
+
+
+@given(st.text())
+def test_cutting_leaves_nothing_to_find_and_changes_nothing_else(text: str) -> None:
+    identifiers = Identifiers(EVIDENCE)
+    if not identifiers.find(text):
+        assert identifiers.cut(text) == text
+
+
+def test_short_numbers_count_in_free_text_only() -> None:
+    assert Identifiers(EVIDENCE).find("4711")
+    assert not Identifiers(EVIDENCE).find("4711", free=False)
+
+
+def test_what_the_output_carries_on_purpose_is_not_searched() -> None:
+    assert not Identifiers(EVIDENCE, ["QF-77319"]).find("QF-77319")
+
+
+def test_kept_dates_are_no_identifiers_and_birth_dates_are() -> None:
+    identifiers = Identifiers(EVIDENCE, keep_dates=True)
+    assert not identifiers.find("2020-01-12")
+    assert identifiers.find("1961-02-03")
+    newborn = Evidence(dates={"20200112"}, birth_dates={"20200112"})
+    assert not Identifiers(newborn, keep_dates=True).find("2020-01-12")
+
+
+def test_bytes() -> None:
+    identifiers = Identifiers(EVIDENCE)
+    assert identifiers.in_bytes(b"\0\1MULLER^HANS\0", dates=True)
+    assert identifiers.in_bytes(b"\0\0001.2.276.0.99.1\0", dates=True)
+    assert identifiers.in_bytes(b"\0\00020200112\0", dates=True)
+    assert not identifiers.in_bytes(b"\0\00020200112\0", dates=False)
+    assert not identifiers.in_bytes(b"\0\1\0024711 1 S1 Chest\0", dates=True)
+
+
+def test_names_that_are_not_ascii_are_found_as_the_file_encodes_them() -> None:
+    ds = Dataset()
+    ds.SpecificCharacterSet = "ISO_IR 100"
+    ds.PatientName = "Çelebioğlu^Şükrü"
+    evidence = harvest(ds)
+    assert Identifiers(evidence).find("celebioglu")
+    evidence.encoded.add("Größenwahn".encode("latin-1"))
+    assert Identifiers(evidence).in_bytes(b"xx" + "Größenwahn".encode("latin-1"), dates=True)
+
+
+def test_evidence_is_collected_at_every_level() -> None:
+    ds, inner = Dataset(), Dataset()
+    inner.OperatorsName, inner.OtherPatientIDs = "Deep^Down", "ABC-99881"
+    inner.ReferencedSOPInstanceUID, inner.ReferencedSOPClassUID = "1.2.3.4.5", "1.2.840.10008.5.1.4.1.1.2"
+    ds.PatientID, ds.PatientBirthDate, ds.StudyDate = "P-1", "19610203", "20200112"
+    ds.RequestAttributesSequence = [inner]
+    evidence = harvest(ds)
+    assert evidence.names == {"Deep^Down"}
+    assert evidence.numbers == {"P-1", "ABC-99881"}
+    assert evidence.uids == {"1.2.3.4.5"}
+    assert (evidence.birth_dates, evidence.dates) == ({"19610203"}, {"20200112"})
+    assert evidence.patients == {("P-1", "")}
+    assert "Deep" not in repr(evidence)
+    assert "Deep" not in repr(Identifiers(evidence))

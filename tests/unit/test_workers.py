@@ -1,0 +1,82 @@
+"""Workers survive what happens to single tasks."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from airlock.workers import Lost, Workers
+
+
+def make_worker(folder: str) -> Callable[[str], object]:
+    """Return a function that does what its task says."""
+
+    def work(task: str) -> object:
+        word, _, name = task.partition(" ")
+        if word == "die" or (word == "die-once" and not (Path(folder) / name).exists()):
+            (Path(folder) / name).touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        if word == "sleep":
+            time.sleep(60)
+        if word == "fail":
+            raise ValueError(name)
+        if word == "eat":
+            return len(bytearray(8 << 30))
+        return word.upper()
+
+    return work
+
+
+def test_tasks_are_done_and_the_lost_ones_are_told(tmp_path: Path) -> None:
+    tasks = [f"one {n}" for n in range(120)]
+    tasks[10], tasks[20], tasks[30] = "die a", "die-once b", "sleep"
+    with Workers(2) as pool:
+        results = dict(pool.run(make_worker, str(tmp_path), tasks, lambda task: 2 if task == "sleep" else 60))
+        assert set(results) == set(tasks)
+        assert (results.pop("die a"), results.pop("sleep")) == (Lost(timed_out=False), Lost(timed_out=True))
+        assert results.pop("die-once b") == "DIE-ONCE"
+        assert set(results.values()) == {"ONE"}
+        assert dict(pool.run(make_worker, str(tmp_path), ["again"])) == {"again": "AGAIN"}
+
+
+def test_errors_of_tasks_are_raised(tmp_path: Path) -> None:
+    with Workers(1) as pool, pytest.raises(ValueError, match="because"):
+        list(pool.run(make_worker, str(tmp_path), ["fail because"]))
+
+
+def test_memory_is_bounded(tmp_path: Path) -> None:
+    with Workers(1) as pool, pytest.raises(MemoryError):
+        list(pool.run(make_worker, str(tmp_path), ["eat"]))
+
+
+PARENT = """
+import os, sys
+from airlock.workers import Workers
+from tests.unit.test_workers import make_worker
+with Workers(1) as pool:
+    for _ in pool.run(make_worker, "/tmp", ["one", "sleep"]):
+        print(pool._workers[0].process.pid, flush=True)
+"""
+
+
+def test_workers_die_with_their_parent() -> None:
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([*sys.path, str(Path.cwd())])}
+    parent = subprocess.Popen([sys.executable, "-c", PARENT], stdout=subprocess.PIPE, env=environment)
+    assert parent.stdout is not None
+    worker = int(parent.stdout.readline())
+    parent.kill()
+    parent.wait()
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline and Path(f"/proc/{worker}/stat").exists():
+        if Path(f"/proc/{worker}/stat").read_text().rsplit(")", 1)[1].split()[0] == "Z":
+            break
+        time.sleep(0.05)
+    else:
+        assert not Path(f"/proc/{worker}").exists()
+    parent.stdout.close()
