@@ -45,6 +45,8 @@ lock: setup ## recompile requirements*.txt from requirements*.in
 	  --custom-compile-command "make lock" -q requirements.in -o requirements.txt
 	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --override requirements-overrides.txt \
 	  --custom-compile-command "make lock" -q requirements-dev.in -o requirements-dev.txt
+	$(BIN)/uv pip compile --python-version 3.11 --generate-hashes --override requirements-overrides.txt \
+	  --custom-compile-command "make lock" -q images/pixel-rewriter/requirements.in -o images/pixel-rewriter/requirements.txt
 
 bench: setup ## measure against the named peers
 	@$(BIN)/python -m bench

@@ -32,7 +32,7 @@ STATUS_FIELDS = (
 # REDCap's form status.
 INCOMPLETE, UNVERIFIED, COMPLETE = 0, 1, 2
 
-SEND_STEPS = frozenset({"send", "confirm", "deliver"})
+SEND_STEPS = frozenset({"send_to_research", "confirm_receipt"})
 """Steps whose failure is FIONA's "Send error"; the failure of any other is its "Anonymization error"."""
 
 

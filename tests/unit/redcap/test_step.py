@@ -60,7 +60,7 @@ def test_outcome_counts_the_time_to_the_end():
         started_at=start,
         finished_at=start + timedelta(seconds=90),
     )
-    outcome = outcome_of(ended, mapped_uids=["2.25.2", "2.25.1", "2.25.2"], failed_step="send")
+    outcome = outcome_of(ended, mapped_uids=["2.25.2", "2.25.1", "2.25.2"], failed_step="send_to_research")
     assert outcome.seconds == 90
     assert outcome.mapped_uids == ("2.25.2", "2.25.1")
     assert outcome.failed_step == "send"

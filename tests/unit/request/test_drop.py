@@ -77,7 +77,7 @@ def test_take_keeps_and_registers(settings):
     assert json.loads(stored.content) == REQUEST
     summary = open_ledger(settings).find(first.transfer_id)
     assert summary is not None
-    assert (summary.state, summary.project) == (TransferState.REQUESTED, "Demo")
+    assert (summary.state, summary.project) == (TransferState.REQUESTED, None)
     assert abs((datetime.now(UTC) - summary.arrived_at).total_seconds() - 3600) < 60
 
     again = take(put(settings, "b.json"), settings)
