@@ -20,7 +20,7 @@ from demo.scene import Case
 from demo.stack import ROOT, Stack
 from demo.watch import TookTooLong, Watch
 
-console = Console(highlight=False, soft_wrap=True)
+console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 110)
 
 
 def main() -> int:

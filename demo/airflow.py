@@ -9,6 +9,7 @@ import secrets
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -150,32 +151,46 @@ class Airflow:
             # Readers and the one writer no longer wait for each other; the file keeps this setting.
             with closing(sqlite3.connect(folder / "airflow.db")) as database:
                 database.execute("PRAGMA journal_mode=WAL")
-        for name, command in COMPONENTS.items():
-            self.services.start(name, [sys.executable, "-m", "airflow", *command], self.environment, cwd=self.root)
-        self.wait_until_healthy()
+        # Pools and connections first, while nobody else writes to the database, and before a task needs them.
+        self._start("api-server")
+        self._wait_for("api-server", lambda: [] if self._get_health() else ["api-server"])
         self._configure(connections)
+        self._start(*COMPONENTS)
+        self._wait_for("Airflow", self._unhealthy)
+
+    def _start(self, *names: str) -> None:
+        for name in names:
+            command = [sys.executable, "-m", "airflow", *COMPONENTS[name]]
+            self.services.start(name, command, self.environment, cwd=self.root)
 
     def stop(self) -> list[str]:
         """End every component and all its children."""
         return self.services.stop(*COMPONENTS)
 
-    def wait_until_healthy(self, seconds: float = 180.0) -> None:
-        """Wait until API, scheduler, triggerer and DAG processor say they are healthy."""
+    def _wait_for(self, what: str, missing: Callable[[], list[str]], seconds: float = 180.0) -> None:
+        """Wait until nothing is missing any more."""
         end = monotonic() + seconds
-        waiting: list[str] = []
-        while monotonic() < end:
-            dead = [name for name in COMPONENTS if self.services.pid(name) is None]
+        while waiting := missing():
+            dead = [name for name in self.services.names() if name in COMPONENTS and self.services.pid(name) is None]
             if dead:
                 raise AirflowNotReady(f"airflow {dead[0]} ended:\n{self.services.log_tail(dead[0])}")
-            try:
-                health = requests.get(f"{self.url}/api/v2/monitor/health", timeout=5).json()
-                waiting = [n for n in ("scheduler", "triggerer", "dag_processor") if health[n]["status"] != "healthy"]
-                if not waiting:
-                    return
-            except (requests.RequestException, ValueError, KeyError):
-                waiting = ["api-server"]
-            sleep(0.5)
-        raise AirflowNotReady(f"Not healthy after {seconds:.0f} s: {', '.join(waiting)}. Logs: {self.home / 'log'}")
+            if monotonic() > end:
+                raise AirflowNotReady(
+                    f"{what} is not up after {seconds:.0f} s: {', '.join(waiting)}. Logs: {self.home / 'log'}"
+                )
+            sleep(0.3)
+
+    def _get_health(self) -> dict[str, dict[str, str]]:
+        try:
+            answer = requests.get(f"{self.url}/api/v2/monitor/health", timeout=10)
+            return dict(answer.json()) if answer.ok else {}
+        except (requests.RequestException, ValueError):
+            return {}
+
+    def _unhealthy(self) -> list[str]:
+        health = self._get_health()
+        names = ("scheduler", "triggerer", "dag_processor")
+        return [name for name in names if health.get(name, {}).get("status") != "healthy"]
 
     def _configure(self, connections: dict[str, dict[str, Any]]) -> None:
         for pool, slots in POOLS.items():

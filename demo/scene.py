@@ -80,7 +80,7 @@ def prepare(stack: Stack, number: int, say: Say) -> list[Case]:
     return [
         Case("CT series, by C-MOVE", request(ct_study, "demo", "DEMO-001", **from_pacs), TransferState.SENT),
         Case(
-            "ultrasound cine with a name burned in, from the raw folder",
+            "ultrasound with a name burned in, raw folder",
             request(us_study, "demo", "DEMO-002"),
             TransferState.SENT,
             picture=cine,
@@ -89,7 +89,7 @@ def prepare(stack: Stack, number: int, say: Say) -> list[Case]:
         ),
         Case("unknown project", request(us_study, "not-a-project", "DEMO-003"), TransferState.REFUSED),
         Case(
-            "research PACS refuses once; restarted from send_to_research",
+            "research PACS refuses; restarted by Clear",
             request(us2_study, "demo-gated", "DEMO-004"),
             TransferState.SENT,
             restart="send_to_research",
