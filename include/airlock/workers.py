@@ -23,6 +23,8 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from typing import Any, TypeVar
 
+from airlock.errors import AirlockError
+
 A = TypeVar("A")
 T = TypeVar("T")
 R = TypeVar("R")
@@ -151,7 +153,13 @@ class Workers:
             arguments = [sys.executable, "-m", "airlock.workers", str(theirs.fileno()), str(os.getpid())]
             environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
             process = subprocess.Popen(
-                arguments, stdin=subprocess.DEVNULL, pass_fds=(theirs.fileno(),), env=environment
+                arguments,
+                stdin=subprocess.DEVNULL,
+                # What libraries print may quote values of datasets.
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                pass_fds=(theirs.fileno(),),
+                env=environment,
             )
         return _Worker(process, Connection(ours.detach()))
 
@@ -195,9 +203,17 @@ def _serve(connection: Connection) -> None:
             work = work or _make(job)
             answer: object = (work(received),)
         except Exception as error:  # noqa: BLE001 - raised again in the parent
-            answer = error.with_traceback(None)
-            answer.__cause__ = answer.__context__ = None
+            answer = _told(error)
         connection.send(answer)
+
+
+def _told(error: Exception) -> Exception:
+    """Return what the parent is told of an error: its text only where it is known to be free of values."""
+    if isinstance(error, AirlockError):
+        return type(error)(str(error))
+    if isinstance(error, OSError):
+        return OSError(error.errno, error.strerror)
+    return MemoryError() if isinstance(error, MemoryError) else RuntimeError(f"{type(error).__name__} in a worker")
 
 
 def _make(job: bytes) -> Callable[[Any], Any]:

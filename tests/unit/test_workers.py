@@ -45,9 +45,9 @@ def test_tasks_are_done_and_the_lost_ones_are_told(tmp_path: Path) -> None:
         assert dict(pool.run(make_worker, str(tmp_path), ["again"])) == {"again": "AGAIN"}
 
 
-def test_errors_of_tasks_are_raised(tmp_path: Path) -> None:
-    with Workers(1) as pool, pytest.raises(ValueError, match="because"):
-        list(pool.run(make_worker, str(tmp_path), ["fail because"]))
+def test_errors_of_tasks_are_raised_without_their_text(tmp_path: Path) -> None:
+    with Workers(1) as pool, pytest.raises(RuntimeError, match=r"^ValueError in a worker$"):
+        list(pool.run(make_worker, str(tmp_path), ["fail Quillfeather"]))
 
 
 def test_memory_is_bounded(tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ OPTIONS = (
 )
 STRICTNESS = ("1", "1C", "2", "2C")
 # Attributes of these VRs may be acted on even when table E.1-1 does not list them.
-ACTED_ON = frozenset(("PN", "DA", "DT", "TM", "LO", "SH", "ST", "LT", "UT", "UC"))
+ACTED_ON = frozenset(("PN", "DA", "DT", "TM", "LO", "SH", "ST", "LT", "UT", "UC", "CS", "DS", "IS"))
 
 
 def _rows(path: Path) -> list[dict[str, str]]:

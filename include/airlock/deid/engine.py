@@ -42,6 +42,37 @@ _CODE = frozenset(
     )
 )
 
+# Coding schemes that others than a site fill (PS3.16 section 8, table 8-1).
+_STANDARD_SCHEMES = frozenset(
+    (
+        "ACR",
+        "BARI",
+        "C4",
+        "CPT4",
+        "DCM",
+        "FMA",
+        "HPC",
+        "I10",
+        "I10P",
+        "I9",
+        "I9C",
+        "ICD10",
+        "ICD11",
+        "ICDO3",
+        "LN",
+        "MDC",
+        "NCIt",
+        "NDC",
+        "RADLEX",
+        "RXNORM",
+        "SCT",
+        "SNM3",
+        "SRT",
+        "UCUM",
+        "UMLS",
+    )
+)
+
 
 @dataclass(frozen=True)
 class Level:
@@ -110,7 +141,7 @@ class Engine:
         _check_whole(element)
         dictionary_vr, keyword = dictionary_entry(tag)
         vr = _actual_vr(element, dictionary_vr)
-        action = content.override(current, keyword) or self._action(tag, vr, dictionary_vr, keyword, level)
+        action = content.override(current, keyword) or self._action(current, tag, vr, dictionary_vr, level)
         kind = types.get(level.parent, {}).get(keyword, "3")
         letter = resolve(action, kind)
         if vr in BINARY_VRS and letter == "D" and keyword == "EncapsulatedDocument" and element.value:
@@ -126,15 +157,25 @@ class Engine:
         row = self._profile.row(tag)
         return row.basic if row is not None else "X/Z/D"
 
-    def _action(self, tag: BaseTag, vr: str, dictionary_vr: str, keyword: str, level: Level) -> str:
+    def _action(self, current: Dataset, tag: BaseTag, vr: str, dictionary_vr: str, level: Level) -> str:
+        keyword = dictionary_entry(tag)[1]
         action = self._profile.action(tag)
         if action in ("K", "C", "S"):
             action = self._checked(action, tag, vr, dictionary_vr)
-        if action == "K" and self._profile.row(tag) is None and vr in FREE_TEXT_VRS and keyword not in _CODE:
-            return "D" if level.dummying else "C" if level.cleaning else "K"
+        if action == "K" and self._profile.row(tag) is None and vr in FREE_TEXT_VRS:
+            return self._text_action(current, keyword, level)
         if level.graphics and keyword == "GraphicData":
             return "D"
         return action
+
+    @staticmethod
+    def _text_action(current: Dataset, keyword: str, level: Level) -> str:
+        if keyword not in _CODE:
+            return "D" if level.dummying else "C" if level.cleaning else "K"
+        # A site's own codes may be made up for one person; a device's own concept names are not.
+        own_code = str(current.get("CodingSchemeDesignator", "")) not in _STANDARD_SCHEMES
+        looked_at = level.cleaning or (level.dummying and level.parent != "ConceptNameCodeSequence")
+        return "C" if keyword.endswith("Meaning") and own_code and looked_at else "K"
 
     def _checked(self, action: str, tag: BaseTag, vr: str, dictionary_vr: str) -> str:
         """Don't keep, clean or move what is not of the kind that the attribute is meant to be."""

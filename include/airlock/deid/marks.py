@@ -36,6 +36,9 @@ def stamp_subject(dataset: Dataset, subject: str, project: str, event: str, stud
     for keyword in ("ClinicalTrialSiteID", "ClinicalTrialSiteName"):
         if keyword not in dataset:
             setattr(dataset, keyword, "")
+    # Type 1C: it may be there only with the approval number, which never stays.
+    if "ClinicalTrialProtocolEthicsCommitteeName" in dataset:
+        del dataset.ClinicalTrialProtocolEthicsCommitteeName
     for keyword in ("ClinicalTrialTimePointID", "ClinicalTrialTimePointDescription"):
         if event:
             setattr(dataset, keyword, event)

@@ -9,7 +9,7 @@ from pathlib import Path
 from airlock.deid.batch import Refused, Task, deidentify_all, harvest_all
 from airlock.deid.instance import Recipe, Written
 from airlock.deid.profile import Profile
-from airlock.errors import HeldError, PixelsNotCleaned
+from airlock.errors import HeldError, PixelsNotCleaned, RetryableError
 from airlock.findings import Findings
 from airlock.identity.dates import offset_days, patient_key
 from airlock.identity.harvest import Evidence
@@ -41,7 +41,7 @@ def deidentify(transfer: Transfer, progress: Progress | None = None) -> Counts:
         workspace.partial("deidentified").mkdir(exist_ok=True, mode=0o700)
         workspace.partial("deidentified").rmdir()
         workspace.folder("deidentified").rename(workspace.partial("deidentified"))
-    tasks = _tasks(transfer, waiting)
+    tasks = _tasks(transfer, waiting) if waiting else []
     with workspace.writing("deidentified") as folder:
         _remove_remains(folder)
         if tasks:
@@ -155,6 +155,10 @@ def _run(
             if len(pending) >= _RECORD_AT_MOST or time.monotonic() - recorded > _RECORD_EVERY_SECONDS:
                 transfer.ledger.record(transfer.id, pending)
                 pending, recorded = [], time.monotonic()
+    except OSError as error:
+        raise RetryableError(
+            f"An output cannot be written ({error.strerror}). Make room where AIRLOCK_HOME is, and clear this step."
+        ) from None
     finally:
         transfer.ledger.record(transfer.id, pending)
     if unreadable:

@@ -119,7 +119,10 @@ def _read(file: BinaryIO, size: int) -> Instance:
         syntax = _read_meta(stream)
     else:
         stream.seek(0)
-        syntax = ""
+        # Some old programs write the meta information without the preamble.
+        starts_with_meta = stream.read(2) == b"\2\0"
+        stream.seek(0)
+        syntax = _read_meta(stream) if starts_with_meta else ""
     guessed = not syntax
     if guessed:
         syntax = _guess_syntax(stream)
@@ -152,9 +155,9 @@ def _guess_syntax(stream: Any) -> str:
         raise InstanceNotUnderstood("It is not a DICOM file (PS3.10 section 7.1).")
     little, big = struct.unpack("<H", head[:2])[0], struct.unpack(">H", head[:2])[0]
     explicit = head[4:6] in (b"UL", b"UI", b"CS", b"SH", b"LO", b"DA", b"TM", b"PN", b"DT", b"OB", b"SQ")
-    if little in (0x0002, 0x0008):
+    if little == 0x0008:
         return EXPLICIT if explicit else IMPLICIT
-    if big in (0x0002, 0x0008) and explicit:
+    if big == 0x0008 and explicit:
         return BIG_ENDIAN
     raise InstanceNotUnderstood("It is not a DICOM file (PS3.10 section 7.1).")
 

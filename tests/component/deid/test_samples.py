@@ -37,7 +37,9 @@ def errors(path: Path) -> frozenset[str]:
     """What dciodvfy says, without the values in it."""
     result = subprocess.run(["dciodvfy", str(path)], capture_output=True, check=False)
     lines = (result.stdout + result.stderr).decode("latin-1").splitlines()
-    return frozenset(re.sub(r"<[^>]*\d[^>]*>|\d+(\.\d+){2,}", "<>", line) for line in lines if line.startswith("Error"))
+    return frozenset(
+        re.sub(r"<[^>]*\d[^>]*>|\d+(\.\d+){2,}|(?<=UID )0", "<>", line) for line in lines if line.startswith("Error")
+    )
 
 
 def deidentify(path: Path, options: tuple[str, ...], folder: Path) -> tuple[Path, Deidentifier] | str:

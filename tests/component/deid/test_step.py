@@ -105,11 +105,11 @@ deidentify(Transfer.open(transfer_id, Settings(home=home, projects=projects, wor
 
 
 def test_killed_at_any_moment_it_goes_on_where_it_was(make_transfer: MakeTransfer) -> None:
-    transfer = make_transfer([ct(number) for number in range(1, 121)])
+    transfer = make_transfer([ct(number) for number in range(1, 81)])
     arguments = [str(transfer.settings.home), str(transfer.settings.projects), transfer.id]
     partial = transfer.workspace.partial("deidentified")
     kept: dict[Path, int] = {}
-    for written in (1, 40, 100):
+    for written in (1, 50):
         process = subprocess.Popen(
             [sys.executable, "-c", SLOWLY, *arguments], env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
         )
@@ -121,9 +121,9 @@ def test_killed_at_any_moment_it_goes_on_where_it_was(make_transfer: MakeTransfe
         ready = transfer.ledger.instances(transfer.id, InstanceState.READY)
         kept = {partial / row.path: (partial / row.path).stat().st_mtime_ns for row in ready if row.path}
     counts = deidentify(transfer)
-    assert (counts.received, counts.held, counts.open) == (120, 0, 120)
+    assert (counts.received, counts.held, counts.open) == (80, 0, 80)
     final = transfer.workspace.folder("deidentified")
-    assert len(outputs(transfer)) == 120
+    assert len(outputs(transfer)) == 80
     assert not list(final.rglob("*.part"))
     for path, modified in kept.items():
         assert (final / path.relative_to(partial)).stat().st_mtime_ns == modified

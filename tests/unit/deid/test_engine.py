@@ -173,7 +173,7 @@ def test_a_report_says_nothing_about_persons(apply: Apply) -> None:
 def test_a_report_with_options(apply: Apply) -> None:
     ds = report()
     apply(ds, "clean_descriptors", "retain_longitudinal_modified_dates")
-    assert ds.ContentSequence[0].TextValue == "lesion in the lung of"
+    assert ds.ContentSequence[0].TextValue == "has lesion in the lung of"
     assert ds.ContentSequence[2].Date == "20191226"
 
 
@@ -183,6 +183,13 @@ def test_items_referred_to_by_position_stay_where_they_are(apply: Apply) -> None
     apply(ds)
     assert len(ds.ContentSequence) == 6
     assert ds.ContentSequence[3].TextValue == "ANONYMIZED"
+
+
+def test_meanings_of_a_sites_own_codes_are_cleaned(apply: Apply) -> None:
+    ds = ct()
+    ds.ReasonForVisitCodeSequence = [code("1", "99SITE", "lung of Olga"), code("39607008", "SCT", "Lung structure")]
+    apply(ds, "clean_descriptors")
+    assert [item.CodeMeaning for item in ds.ReasonForVisitCodeSequence] == ["lung of", "Lung structure"]
 
 
 def test_options_that_contradict_each_other_are_refused() -> None:
