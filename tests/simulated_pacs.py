@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socketserver
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +14,9 @@ from pynetdicom import AE, build_context, evt
 from pynetdicom.presentation import StoragePresentationContexts
 
 from demo.pacs import free_port
+
+# How often a server looks whether it is to end, in seconds. The default is 0.5, and there is a server per test.
+socketserver.BaseServer.serve_forever.__defaults__ = (0.02,)
 
 
 class SimulatedPacs:

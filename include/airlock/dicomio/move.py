@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import os
 import tempfile
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,7 +23,6 @@ from airlock.errors import AssociationRejected, PeerUnavailable
 
 _OUT_OF_RESOURCES, _DESTINATION_UNKNOWN = 0xA701, 0xA801  # PS3.4 table C.4-2
 _PATIENCE_SECONDS = 10.0
-_SECOND_TRY_SECONDS = 1.0
 
 
 def move(peer: Peer, retrievals: Sequence[Retrieval], inbox: Inbox) -> RetrievalResult:
@@ -51,11 +49,7 @@ def move(peer: Peer, retrievals: Sequence[Retrieval], inbox: Inbox) -> Retrieval
         association.dimse.msg_queue = AnswerQueue(lambda: inbox.last_arrival)
         for retrieval in retrievals:
             result = _request(peer, association, retrieval, inbox)
-            if result.status == _DESTINATION_UNKNOWN:
-                # Some peers say so too when they know our address, but a connection failed.
-                time.sleep(_SECOND_TRY_SECONDS)
-                result = _request(peer, association, retrieval, inbox)
-            _check(peer, result)
+            _check(peer, retrieval, result)
     return result
 
 
@@ -68,11 +62,12 @@ def _request(peer: Peer, association: Association, retrieval: Retrieval, inbox: 
     return result
 
 
-def _check(peer: Peer, result: RetrievalResult) -> None:
-    if result.status == _DESTINATION_UNKNOWN:
+def _check(peer: Peer, retrieval: Retrieval, result: RetrievalResult) -> None:
+    # A peer that doesn't understand a list finds nothing, and some say then that they cannot connect.
+    if result.status == _DESTINATION_UNKNOWN and len(retrieval.sop_uids) < 2:
         raise AssociationRejected(
-            f"{peer.name} doesn't know the move destination {peer.move_aet}, or cannot connect to it. Register it there, "
-            f"with the address of this machine and port {peer.move_port}, and open the firewall."
+            f"{peer.name} doesn't know the move destination {peer.move_aet}, or cannot connect to it. Register it "
+            f"there, with the address of this machine and port {peer.move_port}, and open the firewall."
         )
     if result.status == _OUT_OF_RESOURCES:
         raise PeerUnavailable(f"{peer.name} is out of resources (status 0x{result.status:04X}).")

@@ -89,7 +89,7 @@ def test_as_staging(pacs, method, tmp_path):
 
 
 def test_as_research(pacs, tmp_path):
-    name, peer = pacs
+    _, peer = pacs
     study_uid = generate_uid()
     files = make_study(tmp_path / "made", study_uid, 2, 4)
     transfer = make_transfer(tmp_path)
@@ -117,7 +117,8 @@ def test_only_what_is_missing_is_pulled(pacs, tmp_path):
     transfer = make_transfer(tmp_path, study_uid=study_uid, source={"method": "c-move", "connection": "staging"})
     partial = transfer.workspace.partial("incoming")
     partial.mkdir(parents=True)
-    present = sorted(files)[:2]
+    # One of each series: what is missing is asked for by lists of instances. qrscp doesn't understand these.
+    present = list({path.parent: uid for uid, path in files.items()}.values())
     marks = {}
     for uid in present:
         target = partial / f"{transfer.instance_id(uid)}.dcm"
@@ -135,7 +136,7 @@ def test_an_unknown_move_destination_is_told(pacs, tmp_path):
     store(peer, make_study(tmp_path / "made", study_uid, 1, 1))
     transfer = make_transfer(tmp_path, study_uid=study_uid, source={"method": "c-move", "connection": "staging"})
     # Orthanc answers 0xC000 instead of 0xA801: then the advice is all there is.
-    with pytest.raises((AssociationRejected, TransferIncomplete), match="knows? .*NOBODY"):
+    with pytest.raises((AssociationRejected, TransferIncomplete), match=r"knows? .*NOBODY"):
         pull_study(transfer, replace(peer, move_aet="NOBODY"))
 
 

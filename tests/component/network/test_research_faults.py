@@ -9,6 +9,7 @@ import pytest
 from airlock.deliver import step
 from airlock.deliver.step import confirm_receipt, send_to_research
 from airlock.dicomio.echo import echo
+from airlock.dicomio.peer import Peer
 from airlock.dicomio.syntaxes import VERIFICATION
 from airlock.errors import (
     AssociationAborted,
@@ -157,14 +158,14 @@ def test_a_kind_that_the_peer_does_not_accept(transfer, tmp_path):
         files[uid] = make_instance(tmp_path / f"{number}", study, "1.2.3", uid, sop_class=sop_class)
     ids = make_ready(transfer, files)
     only_ct = [build_context(CT, [ExplicitVRLittleEndian])]
-    with SimulatedPacs(storage=only_ct).running() as peer:
-        with pytest.raises(DeliveryRefused, match=f"no presentation context accepted: {ids[1]}"):
-            send_to_research(transfer, peer)
+    refused = pytest.raises(DeliveryRefused, match=f"no presentation context accepted: {ids[1]}")
+    with SimulatedPacs(storage=only_ct).running() as peer, refused:
+        send_to_research(transfer, peer)
     assert in_state(transfer, InstanceState.READY) == {ids[1]}
     nothing_of_it = [build_context("1.2.840.10008.5.1.4.1.1.20", [ExplicitVRLittleEndian])]
-    with SimulatedPacs(storage=nothing_of_it).running() as peer:
-        with pytest.raises(DeliveryRefused, match="1 of 1 instances"):
-            send_to_research(transfer, peer)
+    refused = pytest.raises(DeliveryRefused, match="1 of 1 instances")
+    with SimulatedPacs(storage=nothing_of_it).running() as peer, refused:
+        send_to_research(transfer, peer)
 
 
 def test_implicit_vr_is_enough_for_a_peer(transfer, files):
@@ -202,8 +203,6 @@ def test_rejected_for_good_and_for_the_moment(transfer, files):
 
 
 def test_somebody_who_does_not_speak_dicom():
-    from airlock.dicomio.peer import Peer
-
     for reply, expected in ((b"", PeerUnavailable), (b"HTTP/1.0 400 Bad Request\r\n\r\n" * 10, AssociationAborted)):
         with socket.create_server(("127.0.0.1", 0)) as server:
 
@@ -235,7 +234,5 @@ def test_an_unreadable_output_is_held_and_a_missing_path_told(transfer, files):
 
 
 def test_without_a_peer_that_can_be_named():
-    from airlock.dicomio.peer import Peer
-
     with pytest.raises(PolicyError):
         Peer("", 104)

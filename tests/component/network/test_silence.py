@@ -27,7 +27,7 @@ def test_no_log_no_warning_no_error_and_no_event_quotes_a_dataset(tmp_path, meth
         dataset.save_as(path)
     transfer = make_transfer(tmp_path, study_uid=study_uid, source={"method": method, "connection": "staging"})
     withheld = sorted(files)[0]
-    pacs = SimulatedPacs(withhold={withheld}, store_statuses={1: 0xC000, 2: 0xA700}, abort_at=4)
+    pacs = SimulatedPacs(withhold={withheld}, store_statuses={1: 0xC000, 2: 0xA700}, abort_at=6)
     pacs.hold(files)
     said = []
 
