@@ -2,8 +2,10 @@
 
 from airflow.plugins_manager import AirflowPlugin
 
-from airlock_provider.plugin import run_note
+from airlock_provider.plugin import preload, run_note
 from airlock_provider.plugin.run_id import DerivedRunId
+
+preload.preload()
 
 
 class AirlockPlugin(AirflowPlugin):

@@ -1,0 +1,44 @@
+"""Imports once what every task needs, in the process that tasks are forked from.
+
+LocalExecutor forks its tasks from the scheduler's children, so what the scheduler has imported costs a task nothing.
+Left out is what must not be forked: onnxruntime starts threads when it is loaded.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from importlib import import_module
+
+log = logging.getLogger(__name__)
+
+FORKING_COMMANDS = {"scheduler", "worker"}
+MODULES = (
+    "airflow.providers.docker.operators.docker",
+    "airflow.providers.standard.operators.trigger_dagrun",
+    "airlock.deid.step",
+    "airlock.deliver.step",
+    "airlock.pixels.step",
+    "airlock.redcap.step",
+    "airlock.retrieve.step",
+    "airlock.screen.step",
+    "airlock.verify.step",
+    "airlock_provider.form",
+    "airlock_provider.hooks.dicom",
+    "airlock_provider.hooks.redcap",
+    "airlock_provider.intake",
+    "airlock_provider.operators.request",
+    "airlock_provider.operators.rewrite",
+    "airlock_provider.sensors",
+    "airlock_provider.triggers",
+)
+
+
+def preload(arguments: list[str] = sys.argv) -> bool:
+    """Import the steps if this process forks tasks; return whether it does."""
+    if not FORKING_COMMANDS.intersection(arguments):
+        return False
+    for module in MODULES:
+        import_module(module)
+    log.info("Imported the steps of a transfer for the tasks to come")
+    return True
