@@ -6,11 +6,12 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
+from sqlalchemy import inspect
+
 from airlock.database import connect, upgrade
 from airlock.errors import DuplicateRequest
 from airlock.ledger import Counts, InstanceState, InstanceUpdate, Ledger, TransferState
 from airlock.ledger.models import Base
-from sqlalchemy import inspect
 
 T = "transfer-abc"
 

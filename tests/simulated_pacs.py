@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from airlock.dicomio.peer import Peer
-from airlock.dicomio.syntaxes import RECEIVED, STUDY_ROOT_FIND, STUDY_ROOT_GET, STUDY_ROOT_MOVE, VERIFICATION
 from pydicom import Dataset, dcmread
 from pynetdicom import AE, build_context, evt
 from pynetdicom.presentation import StoragePresentationContexts
 
+from airlock.dicomio.peer import Peer
+from airlock.dicomio.syntaxes import RECEIVED, STUDY_ROOT_FIND, STUDY_ROOT_GET, STUDY_ROOT_MOVE, VERIFICATION
 from demo.pacs import free_port
 
 # How often a server looks whether it is to end, in seconds. The default is 0.5, and there is a server per test.

@@ -10,14 +10,15 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
 from airlock.deid.folder import FolderRun, Outcome
 from airlock.errors import AirlockError, UnknownProject
 from airlock.identity.keys import KeyRing
 from airlock.project import ProjectPolicy, find_policy
 from airlock.settings import Settings, load_settings
 from airlock.workspace import write_atomically
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 EXIT_HELD = 3
 _FILE = click.Path(dir_okay=False, writable=True, path_type=Path)

@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 import yaml
+from pydicom.dataset import Dataset
+from pydicom.filewriter import dcmwrite
+
 from airlock.findings import FILE_NAME, Findings, InstanceFindings
 from airlock.identity.keys import KeyRing
 from airlock.ledger import InstanceState, InstanceUpdate
@@ -16,8 +19,6 @@ from airlock.request import parse_request
 from airlock.request.store import RequestStore, StoredRequest
 from airlock.settings import Settings
 from airlock.transfer import Transfer, open_ledger
-from pydicom.dataset import Dataset
-from pydicom.filewriter import dcmwrite
 
 STUDY = "1.2.276.0.7230010.3.1.2.100"
 MakeTransfer = Callable[..., Transfer]

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pydicom
 import pytest
-from airlock.cli.deidentify import command
-from airlock.settings import load_settings
 from click.testing import CliRunner, Result
 from pydicom.filewriter import dcmwrite
 
+from airlock.cli.deidentify import command
+from airlock.settings import load_settings
 from tests.synthetic import PLANTED, STUDY, ct
 
 

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pydicom
 import pytest
+
 from airlock.deid.instance import Deidentifier, Recipe
 from airlock.errors import InstanceNotUnderstood
 from airlock.identity.harvest import Evidence, harvest_file
 from airlock.identity.keys import KeyRing
-
 from tests import peers
 
 DATA = Path(pydicom.__file__).parent / "data"

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pydicom
 import pytest
+
 from airlock.deid.step import deidentify
 from airlock.errors import HeldError, IdentifierFound, PixelsNotCleaned
 from airlock.ledger import InstanceState
 from airlock.transfer import Transfer
 from airlock.verify.step import verify_output
-
 from tests.component.deid.conftest import MakeTransfer
 from tests.synthetic import PLANTED, ct
 

@@ -9,9 +9,9 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from airlock.database import connect
 from sqlalchemy import create_engine, text
 
+from airlock.database import connect
 from tests import peers
 from tests.ledger_contract import LedgerContract
 

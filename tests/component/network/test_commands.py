@@ -3,11 +3,11 @@
 import json
 
 import pytest
-from airlock.cli.pull import command as pull
-from airlock.cli.send import command as send
 from click.testing import CliRunner
 from pydicom.uid import generate_uid
 
+from airlock.cli.pull import command as pull
+from airlock.cli.send import command as send
 from tests.simulated_pacs import SimulatedPacs
 from tests.studies import make_study
 

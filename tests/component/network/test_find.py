@@ -4,12 +4,12 @@ import queue
 import threading
 import time
 
-from airlock.dicomio import find
-from airlock.dicomio.association import AnswerQueue, associate
-from airlock.dicomio.syntaxes import STUDY_ROOT_FIND
 from pydicom.uid import generate_uid
 from pynetdicom import build_context
 
+from airlock.dicomio import find
+from airlock.dicomio.association import AnswerQueue, associate
+from airlock.dicomio.syntaxes import STUDY_ROOT_FIND
 from tests.simulated_pacs import SimulatedPacs
 from tests.studies import make_study
 

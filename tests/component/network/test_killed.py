@@ -7,11 +7,11 @@ import sys
 import time
 
 import pytest
+from pydicom.uid import generate_uid
+
 from airlock.deliver.step import confirm_receipt, send_to_research
 from airlock.ledger import InstanceState
 from airlock.retrieve.step import pull_study
-from pydicom.uid import generate_uid
-
 from tests.simulated_pacs import SimulatedPacs
 from tests.studies import make_study
 from tests.transfers import make_ready, make_transfer

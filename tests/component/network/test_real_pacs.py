@@ -4,6 +4,10 @@ import shutil
 from dataclasses import replace
 
 import pytest
+from pydicom import dcmread
+from pydicom.data import get_testdata_file
+from pydicom.uid import generate_uid
+
 from airlock.deliver.step import confirm_receipt, send_to_research
 from airlock.dicomio.echo import echo
 from airlock.dicomio.find import find_instances, find_study
@@ -12,10 +16,6 @@ from airlock.dicomio.store import Outgoing, send_files
 from airlock.errors import AssociationRejected, StudyNotFound, TransferIncomplete
 from airlock.ledger import InstanceState
 from airlock.retrieve.step import pull_study, study_is_ready
-from pydicom import dcmread
-from pydicom.data import get_testdata_file
-from pydicom.uid import generate_uid
-
 from tests.pacs import PROGRAMS, START
 from tests.peers import require
 from tests.studies import make_study

@@ -6,6 +6,9 @@ from contextlib import suppress
 from dataclasses import replace
 
 import pytest
+from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian, generate_uid
+from pynetdicom import AE, build_context
+
 from airlock.deliver import step
 from airlock.deliver.step import confirm_receipt, send_to_research
 from airlock.dicomio.echo import echo
@@ -20,9 +23,6 @@ from airlock.errors import (
     TransferIncomplete,
 )
 from airlock.ledger import InstanceState
-from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian, generate_uid
-from pynetdicom import AE, build_context
-
 from tests.simulated_pacs import SimulatedPacs
 from tests.studies import CT, MR, make_instance, make_study
 from tests.transfers import make_ready, make_transfer

@@ -4,13 +4,13 @@ import logging
 import warnings
 
 import pytest
+from pydicom import dcmread
+from pydicom.uid import generate_uid
+
 from airlock.deliver.step import confirm_receipt, send_to_research
 from airlock.errors import AirlockError
 from airlock.retrieve.step import pull_study
 from airlock.screen.step import screen_instances
-from pydicom import dcmread
-from pydicom.uid import generate_uid
-
 from tests.simulated_pacs import SimulatedPacs
 from tests.studies import make_study
 from tests.transfers import make_ready, make_transfer

@@ -4,16 +4,16 @@ import threading
 from dataclasses import replace
 
 import pytest
+from pydicom import Dataset, dcmread
+from pydicom.uid import generate_uid
+from pynetdicom import AE, build_context
+
 from airlock.dicomio import move as move_module
 from airlock.dicomio.find import find_instances
 from airlock.dicomio.inbox import Inbox
 from airlock.dicomio.scp import storage_server
 from airlock.errors import AssociationRejected, PeerUnavailable, PolicyError, StudyNotFound, TransferIncomplete
 from airlock.retrieve.step import pull_study, study_is_ready
-from pydicom import Dataset, dcmread
-from pydicom.uid import generate_uid
-from pynetdicom import AE, build_context
-
 from demo.pacs import free_port
 from tests.simulated_pacs import SimulatedPacs
 from tests.studies import CT, make_instance, make_study

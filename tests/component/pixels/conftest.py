@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 import yaml
+from pydicom import dcmread
+
 from airlock.identity.keys import KeyRing
 from airlock.ledger import InstanceUpdate
 from airlock.request.model import validate_request
@@ -13,7 +15,6 @@ from airlock.request.store import RequestStore, StoredRequest
 from airlock.settings import Settings
 from airlock.transfer import Transfer, open_ledger
 from airlock.workspace import link_or_copy
-from pydicom import dcmread
 
 
 @pytest.fixture

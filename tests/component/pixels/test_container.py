@@ -8,9 +8,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
+
 from airlock.findings import Findings
 from airlock.pixels.step import detect_burned_in_text, finish_rewrite, prepare_rewrite
-
 from demo.phantoms import Patient, ct_series, ultrasound_cine
 from tests.peers import require
 

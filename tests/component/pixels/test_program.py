@@ -8,16 +8,16 @@ import subprocess
 import sys
 
 import pytest
+from click.testing import CliRunner
+from PIL import Image
+from pydicom import dcmread
+
 from airlock.cli import detect, rewrite
 from airlock.pixels.decode import StoredImage
 from airlock.pixels.detect import examine
 from airlock.pixels.engine import load_engine
 from airlock.pixels.pool import WorkerPool, worker_environment
 from airlock.pixels.preview import write_preview
-from click.testing import CliRunner
-from PIL import Image
-from pydicom import dcmread
-
 from demo.phantoms import Patient, presentation_state, ultrasound_cine
 
 SMALL = {"rows": 240, "columns": 320, "size": 13}

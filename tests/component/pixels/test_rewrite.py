@@ -7,12 +7,6 @@ import subprocess
 
 import numpy as np
 import pytest
-from airlock.errors import InstanceNotUnderstood
-from airlock.pixels.decode import StoredImage
-from airlock.pixels.detect import examine
-from airlock.pixels.engine import load_engine
-from airlock.pixels.mask import MARGIN
-from airlock.pixels.rewrite import rewrite_file
 from PIL import Image
 from pydicom import Dataset, dcmread, dcmwrite
 from pydicom.data import get_testdata_file
@@ -28,6 +22,12 @@ from pydicom.uid import (
     RLELossless,
 )
 
+from airlock.errors import InstanceNotUnderstood
+from airlock.pixels.decode import StoredImage
+from airlock.pixels.detect import examine
+from airlock.pixels.engine import load_engine
+from airlock.pixels.mask import MARGIN
+from airlock.pixels.rewrite import rewrite_file
 from demo.phantoms import Patient, radiograph, ultrasound_cine
 from tests.peers import require
 

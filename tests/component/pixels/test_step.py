@@ -6,6 +6,8 @@ import shutil
 
 import numpy as np
 import pytest
+from pydicom import dcmread
+
 from airlock.errors import DetectorUnavailable, PixelsNotCleaned
 from airlock.findings import Findings, InstanceFindings
 from airlock.ledger import InstanceState, InstanceUpdate
@@ -16,8 +18,6 @@ from airlock.pixels.engine import load_engine
 from airlock.pixels.pool import worker_environment
 from airlock.pixels.rewrite import rewrite_file
 from airlock.pixels.step import detect_burned_in_text, finish_rewrite, prepare_rewrite, run_locally
-from pydicom import dcmread
-
 from demo.phantoms import Patient, ct_series, presentation_state, secondary_capture, ultrasound_cine
 
 SMALL = {"rows": 240, "columns": 320, "size": 13}

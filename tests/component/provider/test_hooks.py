@@ -4,6 +4,7 @@ import json
 
 import pytest
 from airflow.sdk import BaseHook
+
 from airlock.errors import PolicyError, StatusRefused
 from airlock.redcap.sandbox import RedcapSandbox
 from airlock_provider.hooks.redcap import RedcapHook
@@ -76,8 +77,9 @@ def test_a_connection_that_cannot_work(connect):
 
 def test_dicom(connect):
     pytest.importorskip("airlock.dicomio.echo")
-    from airlock_provider.hooks.dicom import DicomHook  # noqa: PLC0415
-    from pynetdicom import AE, evt  # noqa: PLC0415 - only when the network room is there
+    from pynetdicom import AE, evt
+
+    from airlock_provider.hooks.dicom import DicomHook
 
     entity = AE("PACS")
     entity.add_supported_context("1.2.840.10008.1.1")

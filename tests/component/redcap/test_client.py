@@ -4,6 +4,7 @@ import logging
 import time
 
 import pytest
+
 from airlock.errors import PeerUnavailable, StatusRefused
 from airlock.redcap.client import RedcapClient
 from airlock.redcap.sandbox import RedcapSandbox

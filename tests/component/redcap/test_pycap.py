@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import pytest
+
 from airlock.redcap.sandbox import RedcapSandbox
 
 redcap = pytest.importorskip("redcap")

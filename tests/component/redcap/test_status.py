@@ -3,6 +3,7 @@
 import json
 
 import pytest
+
 from airlock.errors import PeerUnavailable
 from airlock.ledger import TransferState
 from airlock.project import ProjectPolicy, RedcapPolicy

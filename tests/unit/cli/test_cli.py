@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 import pytest
+
 from airlock import cli
 from airlock.errors import AirlockError, InstanceNotUnderstood, InvalidRequest, PeerUnavailable
 from airlock.ledger import InstanceState, InstanceUpdate, TransferState

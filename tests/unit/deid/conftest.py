@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from pydicom.dataset import Dataset
+
 from airlock.deid.engine import Engine, Outcome
 from airlock.deid.profile import Profile
 from airlock.dicomio.part10 import quiet
@@ -12,7 +14,6 @@ from airlock.identity.harvest import harvest
 from airlock.identity.identifiers import Identifiers
 from airlock.identity.keys import KeyRing
 from airlock.identity.uids import UidMap
-from pydicom.dataset import Dataset
 
 Apply = Callable[..., Outcome]
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from airlock.deid.profile import Profile
-from airlock.errors import InstanceNotUnderstood, PolicyError
 from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 from pydicom.uid import BasicTextSRStorage, CTImageStorage
 
+from airlock.deid.profile import Profile
+from airlock.errors import InstanceNotUnderstood, PolicyError
 from tests.synthetic import ct
 from tests.unit.deid.conftest import Apply
 

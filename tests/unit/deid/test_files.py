@@ -9,11 +9,6 @@ from pathlib import Path
 
 import pydicom
 import pytest
-from airlock.deid.instance import Deidentifier, Recipe, Written
-from airlock.dicomio.part10 import open_instance
-from airlock.errors import InstanceNotUnderstood
-from airlock.identity.harvest import Evidence, harvest
-from airlock.identity.keys import KeyRing
 from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate
 from pydicom.filewriter import dcmwrite
@@ -24,6 +19,11 @@ from pydicom.uid import (
     JPEGLSLossless,
 )
 
+from airlock.deid.instance import Deidentifier, Recipe, Written
+from airlock.dicomio.part10 import open_instance
+from airlock.errors import InstanceNotUnderstood
+from airlock.identity.harvest import Evidence, harvest
+from airlock.identity.keys import KeyRing
 from tests.synthetic import PLANTED, ct
 
 Process = Callable[..., Written]

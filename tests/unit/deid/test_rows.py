@@ -8,6 +8,12 @@ from importlib.resources import files
 from typing import Any
 
 import pytest
+from pydicom.datadict import dictionary_VR
+from pydicom.dataelem import DataElement
+from pydicom.dataset import Dataset
+from pydicom.sequence import Sequence
+from pydicom.uid import CTImageStorage
+
 from airlock.deid.engine import Engine
 from airlock.deid.iod import types_of
 from airlock.deid.profile import Profile
@@ -17,11 +23,6 @@ from airlock.identity.harvest import Evidence
 from airlock.identity.identifiers import Identifiers
 from airlock.identity.keys import KeyRing
 from airlock.identity.uids import UidMap
-from pydicom.datadict import dictionary_VR
-from pydicom.dataelem import DataElement
-from pydicom.dataset import Dataset
-from pydicom.sequence import Sequence
-from pydicom.uid import CTImageStorage
 
 TABLE = json.loads((files("airlock.deid") / "profiles" / "ps315_2026d.json").read_text("utf-8"))["attributes"]
 OPTIONS = (

@@ -1,4 +1,5 @@
 import pytest
+
 from airlock.deliver.files import path_of
 from airlock.deliver.journal import Journal
 from airlock.errors import TransferIncomplete

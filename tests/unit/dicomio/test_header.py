@@ -6,11 +6,11 @@ import zlib
 from pathlib import Path
 
 import pytest
-from airlock.dicomio.header import Category, UnreadableInstance, read_header
 from pydicom import dcmread
 from pydicom.data import get_testdata_file
 from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian, ImplicitVRLittleEndian
 
+from airlock.dicomio.header import Category, UnreadableInstance, read_header
 from tests.studies import CT, make_instance
 
 SHIPPED = [

@@ -1,13 +1,13 @@
 from pathlib import Path
 
+from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian, JPEGBaseline8Bit
+
 from airlock.dicomio.find import FoundInstance
 from airlock.dicomio.get import CLASSES_PER_ASSOCIATION
 from airlock.dicomio.retrieval import plan
 from airlock.dicomio.storage import is_storage_class
 from airlock.dicomio.store import Outgoing, contexts_for, split
 from airlock.dicomio.syntaxes import RECEIVED
-from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian, JPEGBaseline8Bit
-
 from tests.studies import CT, MR
 
 

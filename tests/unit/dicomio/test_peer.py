@@ -1,6 +1,7 @@
 import json
 
 import pytest
+
 from airlock.dicomio.peer import Peer
 from airlock.errors import PolicyError
 

@@ -3,10 +3,11 @@ from __future__ import annotations
 from datetime import date, datetime, timedelta
 
 import pytest
-from airlock.identity.dates import offset_days, parse_date, patient_key, shift_date, shift_datetime
-from airlock.identity.keys import KeyRing
 from hypothesis import given
 from hypothesis import strategies as st
+
+from airlock.identity.dates import offset_days, parse_date, patient_key, shift_date, shift_datetime
+from airlock.identity.keys import KeyRing
 
 KEYS = KeyRing(b"k" * 32)
 EARLIEST, LATEST = (datetime(year, 1, 1) for year in (1900, 2100))  # noqa: DTZ001 - DICOM's are local

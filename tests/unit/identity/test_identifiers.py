@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 import pytest
-from airlock.identity.harvest import Evidence, harvest
-from airlock.identity.identifiers import Identifiers
 from hypothesis import given
 from hypothesis import strategies as st
 from pydicom.dataset import Dataset
+
+from airlock.identity.harvest import Evidence, harvest
+from airlock.identity.identifiers import Identifiers
 
 EVIDENCE = Evidence(
     names={"Müller^Hans Peter^X^Dr", "Chest^Li", "山田^太郎", "やまだ^たろう", "Ng^Bo"},

@@ -5,6 +5,7 @@ import stat
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+
 from airlock.errors import PolicyError
 from airlock.identity.keys import KeyRing, load_master_key
 

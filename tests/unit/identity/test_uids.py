@@ -2,11 +2,12 @@ from __future__ import annotations
 
 import uuid
 
-from airlock.identity.keys import KeyRing
-from airlock.identity.uids import UidMap, is_structural
 from hypothesis import given
 from hypothesis import strategies as st
 from pydicom.uid import UID
+
+from airlock.identity.keys import KeyRing
+from airlock.identity.uids import UidMap, is_structural
 
 KEYS = KeyRing(b"k" * 32)
 MAP = UidMap(KEYS, "P")

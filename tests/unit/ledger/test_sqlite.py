@@ -1,8 +1,8 @@
 """The ledger on SQLite."""
 
 import pytest
-from airlock.database import connect
 
+from airlock.database import connect
 from tests.ledger_contract import LedgerContract
 
 

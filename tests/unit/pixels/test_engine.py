@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from airlock.errors import DetectorUnavailable
 from airlock.pixels.engine import DETECTION_MODEL, RECOGNITION_MODEL, RapidOcrEngine
 

@@ -1,9 +1,10 @@
 from __future__ import annotations
 
 import pytest
+from pydicom import Dataset
+
 from airlock.pixels.engine import Reading
 from airlock.pixels.judge import Judge, known_words, merge
-from pydicom import Dataset
 
 LINE = (10, 10, 200, 30)
 FAR = (10, 300, 30, 320)

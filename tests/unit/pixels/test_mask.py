@@ -2,10 +2,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from pydicom import Dataset
+
 from airlock.errors import InstanceNotUnderstood
 from airlock.pixels.decode import Frame, Layout
 from airlock.pixels.mask import MARGIN, black, masked
-from pydicom import Dataset
 
 BOX = (10, 12, 20, 16)
 

@@ -1,8 +1,9 @@
 from __future__ import annotations
 
 import pytest
-from airlock.pixels.rules import suspicions
 from pydicom import Dataset
+
+from airlock.pixels.rules import suspicions
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from airlock.pixels.detect import LARGE, patches
 from airlock.pixels.views import is_flat, views
 

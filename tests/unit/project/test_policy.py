@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from airlock.errors import PolicyError, UnknownProject
 from airlock.project import ProjectPolicy, find_policy, load_policies, load_policy
 

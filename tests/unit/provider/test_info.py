@@ -7,6 +7,7 @@ from pathlib import Path
 import airflow
 import jsonschema
 import pytest
+
 from airlock_provider import get_provider_info
 
 INFO = get_provider_info()

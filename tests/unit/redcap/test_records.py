@@ -3,6 +3,7 @@
 import json
 
 import pytest
+
 from airlock.errors import PolicyError
 from airlock.redcap.sandbox.dictionary import Dictionary
 from airlock.redcap.sandbox.records import BadRequest, Records

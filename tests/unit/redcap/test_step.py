@@ -4,6 +4,7 @@ import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
+
 from airlock.errors import PolicyError
 from airlock.ledger import InstanceUpdate, TransferState, TransferSummary
 from airlock.redcap.step import Outcome, mapped_uids_of, outcome_of, rename, status_fields

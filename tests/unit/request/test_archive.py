@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+
 from airlock.errors import RetryableError
 from airlock.request.archive import archive_done, archive_duplicate, archive_failed, reject, safe_name
 from airlock.request.store import StoredRequest

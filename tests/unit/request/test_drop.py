@@ -8,6 +8,7 @@ import time
 from datetime import UTC, datetime
 
 import pytest
+
 from airlock.errors import DuplicateRequest
 from airlock.ledger import TransferState
 from airlock.request import parse_request

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import jsonschema
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from airlock.errors import InvalidRequest
 from airlock.identity.keys import KeyRing
 from airlock.request import parse_request
 from airlock.request.schema import request_schema
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 ROOT = Path(__file__).parents[3]
 FRESH = {

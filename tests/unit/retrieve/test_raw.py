@@ -4,11 +4,11 @@ import subprocess
 import time
 
 import pytest
+from pydicom.uid import generate_uid
+
 from airlock.errors import StudyNotFound, TransferIncomplete
 from airlock.ledger import InstanceState
 from airlock.retrieve.step import pull_study, study_is_ready
-from pydicom.uid import generate_uid
-
 from tests.studies import make_instance, make_study
 from tests.transfers import make_transfer
 

@@ -2,13 +2,13 @@ import shutil
 import struct
 
 import pytest
+from pydicom.data import get_testdata_file
+from pydicom.uid import generate_uid
+
 from airlock.errors import TransferIncomplete
 from airlock.ledger import InstanceState
 from airlock.retrieve.step import pull_study
 from airlock.screen.step import screen_instances
-from pydicom.data import get_testdata_file
-from pydicom.uid import generate_uid
-
 from tests.studies import CT, MR, PRESENTATION_STATE, SECONDARY_CAPTURE, make_instance
 from tests.transfers import make_transfer
 

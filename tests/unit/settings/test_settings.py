@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from airlock.errors import PolicyError
 from airlock.settings import Settings, load_settings
 

@@ -5,6 +5,7 @@ import stat
 import threading
 
 import pytest
+
 from airlock.workspace import Workspace, link_or_copy, write_atomically
 
 
