@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from functools import lru_cache
 from pathlib import Path
@@ -52,6 +53,7 @@ def upgrade(url: str, room: str) -> None:
     # Alembic would interpolate a % in the URL.
     config.attributes["engine"] = connect(url)
     # Alembic keeps the migration at work in globals, so the threads of a process must take turns.
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     with _upgrading:
         command.upgrade(config, "head")
 

@@ -5,21 +5,25 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
 
 import pytest
+import requests
+import yaml
 from pydicom import dcmread
 
+from airlock.dicomio.peer import Peer
 from airlock.identity.keys import KeyRing
 from airlock.ledger import TransferSummary
 from airlock.request import TransferRequest
 from airlock.settings import Settings
 from airlock.transfer import open_ledger
 from airlock.workspace import write_atomically
+from demo import phantoms
 from demo.phantoms import Patient
 from demo.stack import Stack
 from demo.watch import Watch
@@ -33,6 +37,7 @@ class Installation:
     stack: Stack
     patients: list[Patient] = field(default_factory=list)
     requests: int = 0
+    typed_study_uids: set[str] = field(default_factory=set)
 
     @property
     def airflow(self):
@@ -88,6 +93,40 @@ class Installation:
         """Wait until runs ended; return their states."""
         return Watch(self.airflow, {}, print).until(run_ids, seconds=seconds)
 
+    def add_project(self, name: str, **parts: Any) -> None:
+        """Write a project policy like `demo`, with some parts replaced."""
+        policy = yaml.safe_load((self.settings.projects / "demo.yaml").read_text()) | {"name": name} | parts
+        (self.settings.projects / f"{name}.yaml").write_text(yaml.safe_dump(policy))
+
+    def add_connection(self, connection_id: str, peer: Peer) -> None:
+        """Make an Airflow connection to a PACS."""
+        fields = asdict(peer)
+        body = {
+            "connection_id": connection_id,
+            "conn_type": "dicom",
+            "host": fields.pop("host"),
+            "port": fields.pop("port"),
+            "extra": json.dumps(fields),
+        }
+        self.airflow.api("DELETE", f"connections/{connection_id}", check=False)
+        self.airflow.api("POST", "connections", json=body)
+
+    def ct_study(self, folder: Path, slices: int = 2) -> str:
+        """Put a small CT study of a new patient into the raw folder; return its StudyInstanceUID."""
+        return self.put_into_raw(phantoms.ct_series(folder, self.patient(), slices=slices, side=64))
+
+    def mapped_study(self, transfer_id: str) -> str:
+        """The StudyInstanceUID that a transfer's study has on the research side."""
+        return next(i.path for i in self.ledger.instances(transfer_id) if i.path).split("/")[0]
+
+    def status_row(self, request: TransferRequest) -> dict[str, Any] | None:
+        """The transfers row that REDCap has for a request, or None."""
+        data = {"token": self.stack.state["token"], "content": "record", "format": "json", "type": "flat"}
+        data["records[0]"] = request.study_instance_uid
+        rows = requests.post(self.stack.redcap_url, data=data, timeout=10).json()
+        wanted = str(request.redcap_repeat_instance)
+        return next((row for row in rows if str(row.get("redcap_repeat_instance")) == wanted), None)
+
     def wait_for_task(self, run_id: str, task_id: str, *states: str, seconds: float = 120) -> None:
         end = monotonic() + seconds
         while monotonic() < end:
@@ -102,6 +141,14 @@ class Installation:
         counts = summary.counts
         assert counts.received == counts.sent + counts.skipped + counts.held, counts
         return summary
+
+
+def wait_until(condition: Callable[[], Any], seconds: float = 60) -> None:
+    """Wait until something has happened."""
+    end = monotonic() + seconds
+    while not condition():
+        assert monotonic() < end, "it did not happen in time"
+        sleep(0.3)
 
 
 @pytest.fixture(scope="session")

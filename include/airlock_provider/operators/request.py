@@ -44,6 +44,7 @@ class AcceptRequestOperator(BaseOperator):
                 digest = self._find_policy(ledger, transfer_id, settings)
             except AirlockError as error:
                 ledger.event(transfer_id, self.task_id, "failed", error=type(error).__name__, message=str(error))
+                self.log.error("%s", error)
                 raise
             ledger.event(transfer_id, self.task_id, "finished", policy=digest)
         self.log.info("Accepted %s under the policy %s", transfer_id, digest[:12])

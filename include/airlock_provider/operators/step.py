@@ -71,6 +71,7 @@ def run_step(
             counts = as_counts(work())
     except AirlockError as error:
         ledger.event(transfer.id, step, "failed", error=type(error).__name__, message=str(error))
+        operator.log.error("%s", error)
         raise
     seconds = round(monotonic() - begun, 3)
     ledger.event(transfer.id, step, "finished", seconds=seconds, **counts)

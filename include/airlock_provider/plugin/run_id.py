@@ -73,7 +73,8 @@ def with_run_id(body: bytes) -> bytes:
     transfer_id = transfer_id_of(conf, load_settings())
     if not document.get("dag_run_id"):
         document["dag_run_id"] = transfer_id
-    document.setdefault("logical_date", None)
+    # Transfers have none, and Airflow allows only one run per logical date.
+    document["logical_date"] = None
     return json.dumps(document).encode()
 
 

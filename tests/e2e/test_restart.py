@@ -1,0 +1,122 @@
+"""What survives: a refusal, a killed worker, an interval done again."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections import Counter
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from airlock.dicomio.find import find_instances
+from airlock.ledger import TransferState
+from tests.e2e.browser import logged_in_page
+from tests.e2e.conftest import wait_until
+from tests.simulated_pacs import SimulatedPacs
+
+
+def kill_worker(installation, run_id, task_id):
+    """Kill the process that runs a task, its children, and the worker that supervises it."""
+    pid = installation.airflow.tasks_of(run_id)[task_id]["pid"]
+    worker = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    with suppress(ProcessLookupError):
+        os.kill(worker, signal.SIGKILL)
+    os.killpg(pid, signal.SIGKILL)
+
+
+def test_restart_from_the_failed_task(installation, tmp_path):
+    """The research PACS refuses once: clearing the failed task goes on there and repeats nothing."""
+    installation.stack.start_gate()
+    request = installation.request(installation.ct_study(tmp_path), project="demo-gated")
+    transfer_id = installation.drop(request)
+    assert installation.wait(transfer_id)[transfer_id] == "failed"
+    assert installation.find(transfer_id).counts.held == 2
+    assert installation.status_row(request)["transfer_error___2"] == "1"
+    before = installation.airflow.tasks_of(transfer_id)
+    installation.airflow.clear(transfer_id, "send_to_research")
+    wait_until(lambda: installation.airflow.run_of(transfer_id)["state"] != "failed")
+    assert installation.wait(transfer_id)[transfer_id] == "success"
+    assert installation.find(transfer_id).counts.sent == 2
+    after = installation.airflow.tasks_of(transfer_id)
+    for task_id in ("pull_study", "detect_burned_in_text", "deidentify", "verify_output"):
+        assert after[task_id]["start_date"] == before[task_id]["start_date"]
+    row = installation.status_row(request)
+    assert (row["transfers_complete"], row["transfer_error___2"], row["transfer_error_message"]) == ("2", "0", "")
+
+
+def test_worker_killed_in_deidentify_and_in_send(installation, tmp_path):
+    """The run ends well after the retries; nothing is sent twice, nothing is lost."""
+    killed = []
+
+    def kill_at(number):
+        if number == 25 and not killed:
+            killed.append(number)
+            kill_worker(installation, transfer_id, "send_to_research")
+
+    pacs = SimulatedPacs(on_store=kill_at)
+    with pacs.running() as peer:
+        installation.add_connection("counting_pacs", peer)
+        installation.add_project("counted", destination={"connection": "counting_pacs"})
+        study = installation.ct_study(tmp_path, slices=60)
+        transfer_id = installation.drop(installation.request(study, project="counted"))
+        installation.wait_for_task(transfer_id, "deidentify", "running", seconds=240)
+        partial = installation.settings.transfers_folder / transfer_id / "deidentified.partial"
+        wait_until(lambda: len(list(partial.rglob("*.dcm"))) >= 5)
+        kill_worker(installation, transfer_id, "deidentify")
+        assert installation.wait(transfer_id, seconds=400)[transfer_id] == "success"
+        assert killed
+        tasks = installation.airflow.tasks_of(transfer_id)
+        assert tasks["deidentify"]["try_number"] == 2
+        assert tasks["send_to_research"]["try_number"] == 2
+        summary = installation.find(transfer_id)
+        assert (summary.state, summary.counts.sent) == (TransferState.SENT, 60)
+        assert set(Counter(pacs.stored).values()) == {1}
+        assert len(pacs.stored) == 60
+
+
+def test_backfill_of_redrive_does_an_interval_again(installation, tmp_path):
+    """`airflow backfill create --dag-id redrive` over the hour in which a request arrived."""
+    request = installation.request(installation.ct_study(tmp_path))
+    hour = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(hours=48)
+    file = installation.drop_folder / request.file_name
+    hidden = file.with_name(f".{file.name}")
+    hidden.write_text(request.model_dump_json(exclude_none=True))
+    os.utime(hidden, (hour.timestamp() + 600,) * 2)
+    hidden.rename(file)
+    transfer_id = installation.id(request)
+    assert installation.wait(transfer_id)[transfer_id] == "success"
+    assert installation.find(transfer_id).attempt == 1
+    arguments = ["backfill", "create", "--dag-id", "redrive", "--dag-run-conf", json.dumps({"mode": "redo"})]
+    arguments += ["--from-date", hour.isoformat(), "--to-date", (hour + timedelta(minutes=59)).isoformat()]
+    installation.airflow.run(*arguments)
+    wait_until(lambda: installation.ledger.find(transfer_id).attempt == 2, seconds=120)
+    assert installation.wait(transfer_id)[transfer_id] == "success"
+    summary = installation.find(transfer_id)
+    assert (summary.state, summary.counts.sent) == (TransferState.SENT, 2)
+    assert len(find_instances(installation.stack.research, installation.mapped_study(transfer_id))) == 2
+
+
+def test_backfill_dialog_in_a_browser(installation, tmp_path):
+    """The same from the dialog behind *Trigger*: the runs of the interval are made."""
+    day = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=9)
+    with logged_in_page(installation.airflow) as page:
+        page.goto(f"{installation.airflow.url}/dags/redrive/runs")
+        page.get_by_role("button", name="Trigger").first.click()
+        page.locator("input[type=radio][value=backfill]").check(force=True)
+        for number, moment in enumerate((day, day + timedelta(hours=2))):
+            page.locator("input[type=datetime-local]").nth(number).fill(moment.strftime("%Y-%m-%dT%H:%M"))
+        page.wait_for_timeout(1500)
+        page.screenshot(path=tmp_path / "backfill.png")
+        with page.expect_response(lambda r: r.request.method == "POST" and r.url.endswith("/backfills")) as made:
+            page.get_by_role("button", name="Run Backfill").click()
+        assert made.value.ok, made.value.text()
+    backfill = made.value.json()["id"]
+
+    def runs():
+        found = installation.airflow.api("GET", "dags/redrive/dagRuns", params={"limit": 100}).json()["dag_runs"]
+        return [run for run in found if run["dag_run_id"].startswith("backfill") and run["state"] == "success"]
+
+    assert backfill
+    wait_until(lambda: len(runs()) >= 3, seconds=120)
