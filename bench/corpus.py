@@ -1,0 +1,57 @@
+"""Synthetic studies to measure with. The same size gives the same bytes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from demo.phantoms import Patient, ct_series, mr_series, report, ultrasound_cine
+
+SLICES = 100
+"""Most slices of a series."""
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much of each kind.
+
+    :param pairs: measured pairs of runs.
+    :param ct: slices of 512 x 512 in the corpus that is de-identified.
+    :param mr: slices of 256 x 256.
+    :param us: cines of 8 frames of 640 x 480 in colour.
+    :param sr: structured reports.
+    :param sent: CT slices that are sent.
+    :param ct_frames: CT slices, and
+    :param us_frames: ultrasound frames, that are searched for text.
+    """
+
+    pairs: int
+    ct: int
+    mr: int
+    us: int
+    sr: int
+    sent: int = 100
+    ct_frames: int = 16
+    us_frames: int = 16
+
+
+QUICK = Size(pairs=3, ct=200, mr=100, us=4, sr=10)
+FULL = Size(pairs=7, ct=800, mr=400, us=16, sr=40, ct_frames=64, us_frames=64)
+
+
+def mixed(folder: Path, size: Size) -> list[Path]:
+    """Write the corpus that is de-identified: studies of several patients, a folder for each."""
+    paths: list[Path] = []
+    for number, slices in enumerate(_parts(size.ct)):
+        paths += ct_series(folder / f"ct-{number}", Patient.invent(number), slices)
+    for number, slices in enumerate(_parts(size.mr), start=1000):
+        paths += mr_series(folder / f"mr-{number}", Patient.invent(number), slices)
+    for number in range(2000, 2000 + size.us):
+        paths += ultrasound_cine(folder / f"us-{number}", Patient.invent(number), text=())
+    for number in range(3000, 3000 + size.sr):
+        paths.append(report(folder / f"sr-{number}", Patient.invent(number)))
+    return paths
+
+
+def _parts(total: int) -> list[int]:
+    return [min(SLICES, total - start) for start in range(0, total, SLICES)]
