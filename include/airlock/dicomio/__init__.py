@@ -4,6 +4,6 @@
 uses (SCU), `scp` receives (SCP). Importing the package silences the DICOM libraries (see `quiet`).
 """
 
-from airlock.dicomio import quiet
+from airlock.dicomio.quiet import silence
 
-quiet.silence()
+silence()

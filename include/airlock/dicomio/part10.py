@@ -7,11 +7,9 @@ here, because a byte that was not understood must not be passed on.
 from __future__ import annotations
 
 import io
-import logging
 import os
 import re
 import struct
-import warnings
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,10 +17,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import pydicom.config
 from pydicom.dataset import Dataset
 from pydicom.filereader import read_dataset
 
+from airlock.dicomio.quiet import quiet
 from airlock.errors import InstanceNotUnderstood
 
 IMPLICIT, EXPLICIT = "1.2.840.10008.1.2", "1.2.840.10008.1.2.1"
@@ -79,22 +77,6 @@ class _Clipped(io.BufferedIOBase):
         """Read at most what is left."""
         left = max(0, self.size - self._stream.tell())
         return self._stream.read(left if size is None or size < 0 else min(size, left))
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Keep pydicom from quoting values of the dataset in warnings and log lines, and from checking them."""
-    settings, logger = pydicom.config.settings, logging.getLogger("pydicom")
-    before = settings.reading_validation_mode, settings.writing_validation_mode, logger.level
-    settings.reading_validation_mode = settings.writing_validation_mode = pydicom.config.IGNORE
-    logger.setLevel(logging.CRITICAL + 1)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        settings.reading_validation_mode, settings.writing_validation_mode = before[:2]
-        logger.setLevel(before[2])
 
 
 @contextmanager
