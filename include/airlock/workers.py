@@ -2,6 +2,11 @@
 
 A worker is a fresh interpreter, so that it does not matter what its parent had open. It has a memory limit, dies with
 its parent, and is killed when a task takes too long.
+
+This pool is for many small tasks of one kind on headers (deid, verify): it pickles functions, imports no codecs, and
+tries a lost task once more, alone. Pixels have :mod:`airlock.pixels.pool`, which must also run inside the rewriter's
+image: tasks are JSON with fixed names, may be added while results come, take minutes as long as they show life, and
+have no memory limit but the container's.
 """
 
 from __future__ import annotations
