@@ -37,8 +37,8 @@ MEMORY_BYTES = 4 << 30
 _PR_SET_PDEATHSIG = 1
 # A worker takes about as long to start as it needs for so many files.
 _TASKS_WORTH_A_WORKER = 50
-# Reading and writing headers needs no codecs; importing them is more than half of a worker's start.
-_NOT_NEEDED = ("numpy", "gdcm", "PIL", "pylibjpeg", "jpeg_ls", "libjpeg", "openjpeg", "rle")
+# Reading and writing headers needs no codecs and no network; importing them is more than half of a worker's start.
+_NOT_NEEDED = ("numpy", "gdcm", "PIL", "pylibjpeg", "jpeg_ls", "libjpeg", "openjpeg", "rle", "requests")
 
 
 @dataclass(frozen=True)

@@ -15,10 +15,13 @@ from tests.transfers import make_transfer
 
 @pytest.fixture
 def transfer(tmp_path):
-    """Make transfers whose instances were received: `transfer(files, rewrite=True)`."""
+    """Make transfers whose instances were received: `transfer(files, rewrite=True)`.
 
-    def make(files: list[Path], **pixels) -> Transfer:
-        result = make_transfer(tmp_path, policy={"pixels": pixels}, settings={"workers": 2})
+    One process per step: each process loads the text detector, which takes longer than these small studies do.
+    """
+
+    def make(files: list[Path], *, workers: int = 1, **pixels) -> Transfer:
+        result = make_transfer(tmp_path, policy={"pixels": pixels}, settings={"workers": workers})
         with result.workspace.writing("incoming") as folder:
             ids = [instance_id(result, file) for file in files]
             for name, file in zip(ids, files, strict=True):
