@@ -134,7 +134,7 @@ def test_a_killed_worker_is_replaced(tmp_path, monkeypatch):
     pipe = tmp_path / "pipe.dcm"
     os.mkfifo(pipe)  # opening it for reading waits for ever
     task = {"do": "rewrite", "source": str(cine), "folder": str(tmp_path / "o"), "boxes": {"0": [[2, 2, 9, 9]]}}
-    with WorkerPool(1, patience_seconds=2) as pool:
+    with WorkerPool(1, patience_seconds=6) as pool:  # the next process has this long to start
         pool.submit({**task, "name": "hangs", "source": str(pipe)})
         pool.submit({**task, "name": "lives"})
         answers = {t["name"]: answer for t, answer in pool.results()}
