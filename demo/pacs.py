@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -20,6 +19,7 @@ from pathlib import Path
 from airlock.dicomio.echo import echo
 from airlock.dicomio.peer import Peer
 from airlock.errors import AirlockError
+from demo.services import free_port
 
 ORTHANC = "Orthanc"
 _START_SECONDS = 30.0
@@ -27,13 +27,6 @@ _STOP_SECONDS = 10.0
 
 Destinations = Mapping[str, tuple[str, int]]
 """C-MOVE destinations: host and port by AE title."""
-
-
-def free_port() -> int:
-    """Return a TCP port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextmanager
@@ -45,8 +38,8 @@ def qrscp(
     :param folder: where it keeps its instances, its index and its log.
     :param destinations: C-MOVE destinations; without any, our own AE on a free port.
     """
-    peer = _peer(aet, port, destinations)
-    with running(qrscp_command(folder, peer, _destinations(peer, destinations)), folder / "qrscp.log", peer):
+    peer = local_peer(aet, port, destinations)
+    with running(qrscp_command(folder, peer, destinations_of(peer, destinations)), folder / "qrscp.log", peer):
         yield peer
 
 
@@ -80,8 +73,8 @@ def orthanc(
     :param http_port: port of its web pages, for this machine only; None switches them off.
     :param destinations: C-MOVE destinations; without any, our own AE on a free port.
     """
-    peer = _peer(aet, port, destinations)
-    command = orthanc_command(folder, peer, _destinations(peer, destinations), http_port, program)
+    peer = local_peer(aet, port, destinations)
+    command = orthanc_command(folder, peer, destinations_of(peer, destinations), http_port, program)
     with running(command, folder / "orthanc.log", peer):
         yield peer
 
@@ -139,13 +132,15 @@ def running(command: Sequence[str], log: Path, peer: Peer) -> Iterator[None]:
         _stop(process)
 
 
-def _peer(aet: str, port: int | None, destinations: Destinations | None) -> Peer:
+def local_peer(aet: str, port: int | None, destinations: Destinations | None) -> Peer:
+    """Return a PACS of this machine: where it will listen, and where it moves our studies to."""
     peer = Peer(host="127.0.0.1", port=port or free_port(), called_aet=aet)
     own = (destinations or {}).get(peer.move_aet)
     return replace(peer, move_port=own[1] if own else free_port())
 
 
-def _destinations(peer: Peer, destinations: Destinations | None) -> Destinations:
+def destinations_of(peer: Peer, destinations: Destinations | None) -> Destinations:
+    """Return a PACS's C-MOVE destinations; ourselves when there are none."""
     return destinations or {peer.move_aet: ("127.0.0.1", peer.move_port)}
 
 

@@ -7,20 +7,18 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from airlock.dicomio.peer import Peer
-from demo.pacs import _destinations, _peer, free_port, orthanc, qrscp, running
-
-__all__ = ["START", "dcmqrscp", "free_port", "orthanc", "qrscp", "running"]
+from demo.pacs import destinations_of, local_peer, orthanc, qrscp, running
 
 
 @contextmanager
 def dcmqrscp(folder: Path, *, aet: str = "DCMQR", port: int | None = None, destinations=None) -> Iterator[Peer]:
     """Run DCMTK's dcmqrscp. Arguments as :func:`demo.pacs.qrscp`."""
-    peer = _peer(aet, port, destinations)
+    peer = local_peer(aet, port, destinations)
     storage = folder / "storage"
     storage.mkdir(parents=True, exist_ok=True)
     hosts = [
         f"host{number} = ({title}, {host}, {move_port})"
-        for number, (title, (host, move_port)) in enumerate(_destinations(peer, destinations).items())
+        for number, (title, (host, move_port)) in enumerate(destinations_of(peer, destinations).items())
     ]
     lines = [f"NetworkTCPPort = {peer.port}", "MaxPDUSize = 131072", "MaxAssociations = 16"]
     lines += ["HostTable BEGIN", *hosts, "HostTable END", "VendorTable BEGIN", "VendorTable END"]

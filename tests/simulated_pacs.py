@@ -13,7 +13,7 @@ from pynetdicom.presentation import StoragePresentationContexts
 
 from airlock.dicomio.peer import Peer
 from airlock.dicomio.syntaxes import RECEIVED, STUDY_ROOT_FIND, STUDY_ROOT_GET, STUDY_ROOT_MOVE, VERIFICATION
-from demo.pacs import free_port
+from demo.services import free_port
 
 # How often a server looks whether it is to end, in seconds. The default is 0.5, and there is a server per test.
 socketserver.BaseServer.serve_forever.__defaults__ = (0.02,)

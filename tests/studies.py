@@ -1,4 +1,7 @@
-"""Small synthetic DICOM studies."""
+"""Small synthetic DICOM studies on disk, for tests that care about files, UIDs and syntaxes but not about pictures.
+
+For instances to de-identify see `tests.synthetic`; for valid ones with pictures, `demo.phantoms`.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Synthetic instances with planted identifiers."""
+"""Synthetic instances in memory with identifiers planted wherever de-identification must find them.
+
+Tiny, and not valid by their IOD; the demonstration's phantoms are, and have pictures.
+"""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ def make_transfer(
 ) -> Transfer:
     """Return an accepted transfer in a temporary home.
 
-    :param policy: content of the project's policy file, besides its name.
+    :param policy: content of the project's policy file; its name is `Trial` when not given.
     :param settings: settings besides `home`, `raw` (`<tmp_path>/raw`) and `projects`.
     :param request: fields of the request.
     """
@@ -32,7 +32,8 @@ def make_transfer(
     (projects / "Trial.yaml").write_text(yaml.safe_dump({"name": "Trial", **(policy or {})}))
     given = {"home": tmp_path / "home", "raw": tmp_path / "raw", "projects": projects, **(settings or {})}
     configured = Settings(**given)
-    document = {"study_instance_uid": study_uid, "transfer_project_name": "Trial", "transfer_name": "T-001", **request}
+    fields = {"study_instance_uid": study_uid, "transfer_project_name": "Trial", "transfer_name": "T-001"}
+    document = {**fields, **request}
     parsed = validate_request(document)
     transfer_id = parsed.transfer_id(KeyRing.load(configured.key_path))
     arrived = datetime.now(UTC)

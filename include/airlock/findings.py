@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 from airlock.workspace import Workspace, write_atomically
 
@@ -12,6 +13,11 @@ Box = tuple[int, int, int, int]
 """`(x0, y0, x1, y1)` in pixels of the stored frame, the second corner outside the box."""
 
 FILE_NAME = "findings.json"
+
+
+def boxes_by_frame(document: dict[str, Any]) -> dict[int, list[Box]]:
+    """Read boxes by frame from JSON, where keys are text and boxes are lists."""
+    return {int(n): [(b[0], b[1], b[2], b[3]) for b in boxes] for n, boxes in document.items()}
 
 
 @dataclass(frozen=True)
@@ -56,10 +62,7 @@ class Findings:
         """Read a findings file."""
         document = json.loads(path.read_text("utf-8"))
         instances = {
-            instance_id: InstanceFindings(
-                frames={int(n): [(b[0], b[1], b[2], b[3]) for b in boxes] for n, boxes in found["frames"].items()},
-                reasons=found["reasons"],
-            )
+            instance_id: InstanceFindings(boxes_by_frame(found["frames"]), found["reasons"])
             for instance_id, found in document["instances"].items()
         }
         return cls(document["examined"], instances, document["not_rewritten"])

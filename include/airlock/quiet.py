@@ -1,4 +1,7 @@
-"""Keeps patient data out of logs and error texts: libraries quote dataset values in theirs."""
+"""Keeps patient data out of logs and error texts: libraries quote dataset values in theirs.
+
+What is particular to pydicom and pynetdicom is in :mod:`airlock.dicomio.quiet`.
+"""
 
 from __future__ import annotations
 
@@ -12,21 +15,25 @@ from pathlib import Path
 from airlock.errors import AirlockError, UnexpectedFailure
 
 
-def silence_libraries() -> None:
-    """Switch off the log records and warnings of the DICOM libraries in this process."""
+def silence_loggers() -> None:
+    """Switch off the log records of the libraries that handle datasets and pixels, in this process, for good."""
     for name in ("pydicom", "pynetdicom", "PIL", "fontTools"):
-        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
-    warnings.simplefilter("ignore")
+        logger = logging.getLogger(name)
+        logger.setLevel(logging.CRITICAL + 1)
+        logger.propagate = False
 
 
 @contextmanager
 def guarded() -> Iterator[None]:
     """Let Airlock's own errors pass; replace every other one by its kind and place.
 
+    Log records of libraries, and all warnings, are off in this process from now on.
+
     :raises UnexpectedFailure: in place of an error that was not raised on purpose. Its text is dropped, because a
         library's message may quote a patient's data.
     """
-    silence_libraries()
+    silence_loggers()
+    warnings.simplefilter("ignore")
     try:
         yield
     except AirlockError:

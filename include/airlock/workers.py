@@ -2,6 +2,11 @@
 
 A worker is a fresh interpreter, so that it does not matter what its parent had open. It has a memory limit, dies with
 its parent, and is killed when a task takes too long.
+
+This pool is for many small tasks of one kind on headers (deid, verify): it pickles functions, imports no codecs, and
+tries a lost task once more, alone. Pixels have :mod:`airlock.pixels.pool`, which must also run inside the rewriter's
+image: tasks are JSON with fixed names, may be added while results come, take minutes as long as they show life, and
+have no memory limit but the container's.
 """
 
 from __future__ import annotations
@@ -32,8 +37,8 @@ MEMORY_BYTES = 4 << 30
 _PR_SET_PDEATHSIG = 1
 # A worker takes about as long to start as it needs for so many files.
 _TASKS_WORTH_A_WORKER = 50
-# Reading and writing headers needs no codecs; importing them is more than half of a worker's start.
-_NOT_NEEDED = ("numpy", "gdcm", "PIL", "pylibjpeg", "jpeg_ls", "libjpeg", "openjpeg", "rle")
+# Reading and writing headers needs no codecs and no network; importing them is more than half of a worker's start.
+_NOT_NEEDED = ("numpy", "gdcm", "PIL", "pylibjpeg", "jpeg_ls", "libjpeg", "openjpeg", "rle", "requests")
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from datetime import UTC, datetime
+from dataclasses import replace
 
 from airlock.errors import RefusedError
 from airlock.ledger import Ledger, TransferState, TransferSummary
@@ -36,27 +36,20 @@ def tell_redcap(
 
     :param state: how the transfer ends; the ledger may not say so yet.
     """
-    from airlock.redcap.step import Outcome, update_redcap
+    from airlock.redcap.step import mapped_uids_of, outcome_of, update_redcap
     from airlock_provider.hooks.redcap import RedcapHook
 
     policy = policy_for_status(request, settings)
     if policy.redcap is None:
         log.info("No REDCap is configured for this project: nobody to tell.")
         return 0
-    outcome = Outcome(
-        state=state,
-        message=failure.message if failure else "",
-        mapped_uids=mapped_studies(ledger, summary.id),
+    outcome = outcome_of(
+        replace(summary, state=state, message=failure.message if failure else ""),
+        mapped_uids=mapped_uids_of(ledger.instances(summary.id)),
         pixel_rewrite_started=any(
             step == "rewrite_pixels" and kind == "started" for _, step, kind, _ in ledger.events(summary.id)
         ),
         failed_step=failure.step if failure else None,
-        seconds=(datetime.now(UTC) - (summary.started_at or summary.arrived_at)).total_seconds(),
     )
     update_redcap(request, policy, RedcapHook(policy.redcap.connection).client, outcome)
     return 1
-
-
-def mapped_studies(ledger: Ledger, transfer_id: str) -> tuple[str, ...]:
-    """Return the new StudyInstanceUIDs of a transfer: the first folder of its outputs' paths."""
-    return tuple(sorted({i.path.split("/")[0] for i in ledger.instances(transfer_id) if i.path}))

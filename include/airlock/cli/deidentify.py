@@ -10,17 +10,16 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from airlock.cli import HELD
+from airlock.cli.progress import progress_bar
 from airlock.deid.folder import FolderRun, Outcome
-from airlock.errors import AirlockError, UnknownProject
+from airlock.errors import UnknownProject
 from airlock.identity.keys import KeyRing
 from airlock.project import ProjectPolicy, find_policy
 from airlock.settings import Settings, load_settings
 from airlock.workspace import write_atomically
 
-EXIT_HELD = 3
 _FILE = click.Path(dir_okay=False, writable=True, path_type=Path)
 
 
@@ -48,24 +47,22 @@ def command(
     Outputs are named by their new UIDs. Files that are not understood are held: they are not written, and the report
     says why. The maps and the report stay with you: they tell who is who.
 
-    Exit status: 0 when every input went out or was skipped, 3 when some are held.
+    Exit status: 0 when every input went out or was skipped, 2 when nothing was begun, 3 when some are held.
     """
     if target.resolve().is_relative_to(source.resolve()):
         raise click.UsageError("OUT lies in IN. Choose a folder outside.")
-    try:
-        settings = load_settings()
-        run = FolderRun(
-            source,
-            target,
-            _policy(settings, project),
-            KeyRing.load(settings.key_path),
-            subject=subject,
-            keep_paths=keep_paths,
-            workers=settings.workers,
-        )
-        outcomes = _run(run)
-    except AirlockError as error:
-        raise click.ClickException(str(error)) from None
+    settings = load_settings()
+    run = FolderRun(
+        source,
+        target,
+        _policy(settings, project),
+        KeyRing.load(settings.key_path),
+        subject=subject,
+        keep_paths=keep_paths,
+        workers=settings.workers,
+    )
+    with progress_bar("de-identifying") as show:
+        outcomes = list(run.run(show))
     if uid_map is not None:
         _write_map(uid_map, run.uid_map())
     if patid_map is not None:
@@ -74,7 +71,7 @@ def command(
         write_atomically(report, "".join(_line(outcome) for outcome in sorted(outcomes, key=lambda o: o.name)))
     counts = Counter(outcome.kind for outcome in outcomes)
     click.echo(f"in {len(outcomes)} / out {counts['out']} / skipped {counts['skipped']} / held {counts['held']}")
-    sys.exit(EXIT_HELD if counts["held"] else 0)
+    sys.exit(HELD if counts["held"] else 0)
 
 
 def _policy(settings: Settings, project: str) -> ProjectPolicy:
@@ -91,13 +88,6 @@ def _strictest(project: str) -> ProjectPolicy:
     edition = policy.deidentify.edition
     click.echo(f"No policy describes this project: the Basic Profile of PS3.15 {edition} is used.", err=True)
     return policy
-
-
-def _run(run: FolderRun) -> list[Outcome]:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task("De-identifying", total=None)
-        return list(run.run(lambda done, total: bar.update(task, completed=done, total=total)))
 
 
 def _write_map(path: Path, rows: Iterable[tuple[str, str]]) -> None:

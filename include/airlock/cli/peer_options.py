@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, NoReturn
+from typing import Any
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
-from rich.progress import Progress as Bar
 
 from airlock.dicomio.peer import Peer
-from airlock.dicomio.progress import Progress
-from airlock.errors import AirlockError
-
-FAILED, SOME_REFUSED = 1, 3
 
 _OPTIONS = (
     click.option("--connection", metavar="ID", help="Take the peer from AIRFLOW_CONN_<ID>; other options override it."),
@@ -52,18 +43,3 @@ def peer_from(options: dict[str, Any]) -> Peer:
     if "host" not in values or "port" not in values:
         raise click.UsageError("Name the peer with --connection, or with --host and --port.")
     return Peer(**values)
-
-
-def fail(error: AirlockError) -> NoReturn:
-    """Say what happened, and end the command as failed."""
-    click.echo(f"Error: {error}", err=True)
-    sys.exit(FAILED)
-
-
-@contextmanager
-def progress_bar(what: str) -> Iterator[Progress]:
-    """Yield a function that shows how far the work is, on standard error."""
-    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Bar(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task(what, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)

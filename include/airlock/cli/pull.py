@@ -8,8 +8,9 @@ from typing import Any
 
 import click
 
-from airlock.cli.peer_options import FAILED, fail, peer_from, peer_options, progress_bar
-from airlock.errors import AirlockError
+from airlock.cli import FAILED
+from airlock.cli.peer_options import peer_from, peer_options
+from airlock.cli.progress import progress_bar
 from airlock.retrieve.pacs import fetch_study
 
 
@@ -24,15 +25,13 @@ from airlock.retrieve.pacs import fetch_study
 def command(study_uid: str, out: Path, method: str, **options: Any) -> None:
     """Bring the study STUDY_UID into the folder OUT, one <SOPInstanceUID>.dcm per instance.
 
-    Instances that are there already are not asked for again. Exit status: 0 all there, 1 failed or incomplete.
+    Instances that are there already are not asked for again. Exit status: 0 all there, 1 failed or incomplete,
+    2 refused.
     """
-    try:
-        peer = peer_from(options)
-        out.mkdir(parents=True, exist_ok=True)
-        with progress_bar("receiving") as show:
-            fetched = fetch_study(peer, study_uid, out, by_get=method == "c-get", progress=show)
-    except AirlockError as error:
-        fail(error)
+    peer = peer_from(options)
+    out.mkdir(parents=True, exist_ok=True)
+    with progress_bar("receiving") as show:
+        fetched = fetch_study(peer, study_uid, out, by_get=method == "c-get", progress=show)
     # The names of what is missing would be original UIDs here.
     click.echo(f"received {fetched.expected - len(fetched.missing)} of {fetched.expected}")
     if fetched.missing:

@@ -55,7 +55,7 @@ def _read(file: Path) -> TransferRequest:
 @click.option("--connection", help="Airflow connection of the source. Needs --method.")
 @click.option("--priority", type=click.Choice(["low", "normal", "high"]), default="normal", show_default=True)
 @click.option("--dry-run", is_flag=True, help="Prepare everything, send and tell nothing.")
-@click.option("--stop-before-send", is_flag=True, help="Prepare everything, then wait for a person.")
+@click.option("--stop-before-send", is_flag=True, help="Prepare everything, send nothing.")
 def new(**given: Any) -> None:
     """Write a request into the drop folder.
 

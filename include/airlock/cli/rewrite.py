@@ -1,4 +1,4 @@
-"""`airlock rewrite`: the rewriter program, as it is in its image."""
+"""`airlock rewrite`: the rewriter program that is in the image, with the exit statuses of `airlock`."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import sys
 
 import click
 
+from airlock.cli import HELD
 from airlock.pixels import rewriter
 
 
@@ -15,5 +16,9 @@ from airlock.pixels import rewriter
 )
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def command(arguments: tuple[str, ...]) -> None:
-    """Mask burned-in text in DICOM files. `airlock rewrite --help` shows the arguments."""
-    sys.exit(rewriter.main(arguments))
+    """Mask burned-in text in DICOM files. `airlock rewrite --help` shows the arguments.
+
+    Exit status: 0 every file has its output, 2 it cannot work at all, 3 some files were held.
+    """
+    status = rewriter.main(arguments)
+    sys.exit(HELD if status == rewriter.INCOMPLETE else status)

@@ -9,10 +9,11 @@ from typing import Any
 
 import click
 
-from airlock.cli.peer_options import SOME_REFUSED, fail, peer_from, peer_options, progress_bar
+from airlock.cli import HELD
+from airlock.cli.peer_options import peer_from, peer_options
+from airlock.cli.progress import progress_bar
 from airlock.dicomio.header import UnreadableInstance
 from airlock.dicomio.store import Outcome, Outgoing, send_files
-from airlock.errors import AirlockError
 
 
 @click.command("send")
@@ -22,22 +23,19 @@ def command(source: Path, **options: Any) -> None:
     """Send the DICOM file IN, or every file below the folder IN, as it is.
 
     Files that the peer refuses are named by their position in order of path. Exit status: 0 all sent, 1 failed,
-    3 some were refused or are not DICOM.
+    2 refused as a whole, 3 some files were refused or are not DICOM.
     """
-    try:
-        peer = peer_from(options)
-        paths = sorted(p for p in source.rglob("*") if p.is_file()) if source.is_dir() else [source]
-        counts: Counter[str] = Counter()
-        files = _readable(paths, counts)
-        with progress_bar("sending") as show:
-            for done, outcome in enumerate(send_files(peer, files), start=1):
-                counts[_word(outcome)] += 1
-                show(done, len(files))
-    except AirlockError as error:
-        fail(error)
+    peer = peer_from(options)
+    paths = sorted(p for p in source.rglob("*") if p.is_file()) if source.is_dir() else [source]
+    counts: Counter[str] = Counter()
+    files = _readable(paths, counts)
+    with progress_bar("sending") as show:
+        for done, outcome in enumerate(send_files(peer, files), start=1):
+            counts[_word(outcome)] += 1
+            show(done, len(files))
     click.echo(f"sent {counts['sent']}, refused {counts['refused']}, unreadable {counts['unreadable']}")
     if counts["sent"] != len(paths):
-        sys.exit(SOME_REFUSED)
+        sys.exit(HELD)
 
 
 def _readable(paths: list[Path], counts: Counter[str]) -> list[Outgoing]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import shutil
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from airlock.deid.batch import Refused, Task, deidentify_all, harvest_all
 from airlock.deid.instance import Deidentifier, Recipe, Written
+from airlock.dicomio.progress import Progress
 from airlock.dicomio.splice import same_content
 from airlock.errors import RefusedError
 from airlock.identity.dates import offset_days, patient_key
@@ -20,7 +21,6 @@ from airlock.identity.uids import UidMap
 from airlock.project import ProjectPolicy
 from airlock.workers import Workers
 
-Progress = Callable[[int, int | None], None]
 _PENDING = ".airlock-pending"
 _TWO_PATIENTS = "Its study holds instances of more than one patient. Have the study corrected, or split it."
 

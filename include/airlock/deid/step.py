@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 from airlock.deid.batch import Refused, Task, deidentify_all, harvest_all
 from airlock.deid.instance import Recipe, Written
 from airlock.deid.profile import Profile
+from airlock.dicomio.progress import Progress
 from airlock.errors import HeldError, PixelsNotCleaned, RetryableError
 from airlock.findings import Findings
 from airlock.identity.dates import offset_days, patient_key
@@ -17,7 +17,6 @@ from airlock.ledger import Counts, InstanceState, InstanceUpdate
 from airlock.transfer import Transfer
 from airlock.workers import Workers
 
-Progress = Callable[[int, int | None], None]
 _RECORD_EVERY_SECONDS = 1.0
 _RECORD_AT_MOST = 200
 

@@ -1,7 +1,9 @@
-"""What a DICOM file says of itself, read in bounded time and memory.
+"""What a DICOM file says of itself: the few attributes that tell where it belongs, read in bounded time and memory.
 
-The walk follows lengths only (PS3.5 section 7, PS3.10 section 7.1) and never reads more than the file holds, so that an
-element that declares 3 GB in a file of 1 KB costs nothing. Errors name a category, never a value.
+This is for the steps that pass files on as they are (retrieve, screen, deliver): it reads seven attributes, decodes
+nothing else and stops early. The walk follows lengths only (PS3.5 section 7, PS3.10 section 7.1) and never reads more
+than the file holds, so that an element that declares 3 GB in a file of 1 KB costs nothing. Errors name a category,
+never a value. For a whole dataset that can be changed and written again, see :mod:`airlock.dicomio.part10`.
 """
 
 from __future__ import annotations
@@ -10,20 +12,17 @@ import enum
 import io
 import os
 import re
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from airlock.dicomio.encodings import BIG_ENDIAN, DEFLATED, IMPLICIT, NotInflatable, inflate, is_known
 from airlock.dicomio.walker import Broken, Walker
 from airlock.errors import InstanceNotUnderstood
 
-IMPLICIT, EXPLICIT = "1.2.840.10008.1.2", "1.2.840.10008.1.2.1"
-DEFLATED, BIG_ENDIAN = "1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.2"
 DICOMDIR = "1.2.840.10008.1.3.10"
 
-_ENCODINGS = re.compile(r"1\.2\.840\.10008\.1\.2(\.1|\.1\.98|\.1\.99|\.2|\.4\.\d+|\.5|\.6\.\d+|\.7\.\d+|\.8\.\d+)?")
 _UID = re.compile(r"[0-9]+(\.[0-9]+)*")
 _WANTED = {
     0x00080008: "image_type",
@@ -109,11 +108,12 @@ def read_values(stream: BinaryIO, size: int, transfer_syntax_uid: str, *, whole:
     :param size: bytes from the start of the stream to its end.
     :raises UnreadableInstance: when it is broken, or in an encoding that is not known.
     """
-    if not _ENCODINGS.fullmatch(transfer_syntax_uid):
+    if not is_known(transfer_syntax_uid):
         raise UnreadableInstance(Category.DICOM_READ_ERROR, "private or unknown transfer syntax")
     try:
         if transfer_syntax_uid == DEFLATED:
-            stream, size = _inflate(stream)
+            data = inflate(stream, _MAX_INFLATED_BYTES)
+            stream, size = io.BytesIO(data), len(data)
         walker = Walker(
             stream,
             size,
@@ -121,7 +121,7 @@ def read_values(stream: BinaryIO, size: int, transfer_syntax_uid: str, *, whole:
             little_endian=transfer_syntax_uid != BIG_ENDIAN,
         )
         return _walk(walker, whole)
-    except Broken as error:
+    except (Broken, NotInflatable) as error:
         raise UnreadableInstance(Category.DICOM_READ_ERROR, str(error)) from None
 
 
@@ -166,17 +166,3 @@ def _text(raw: bytes, *, uid: bool) -> str:
     if uid and text and (len(text) > 64 or not _UID.fullmatch(text)):
         raise Broken("a UID has characters that no UID has, or more than 64")
     return text
-
-
-def _inflate(stream: BinaryIO) -> tuple[BinaryIO, int]:
-    """Inflate a deflated dataset (PS3.5 annex A.5), as long as it is not larger than any honest one."""
-    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
-    try:
-        data = inflater.decompress(stream.read(_MAX_INFLATED_BYTES), _MAX_INFLATED_BYTES)
-    except zlib.error:
-        raise Broken("its deflated dataset is damaged") from None
-    if inflater.unconsumed_tail:
-        raise Broken(f"its deflated dataset is larger than {_MAX_INFLATED_BYTES >> 20} MiB")
-    if not inflater.eof:
-        raise Broken("its deflated dataset ends too early")
-    return io.BytesIO(data), len(data)

@@ -1,5 +1,7 @@
-"""Read a DICOM file up to its pixel data, in bounded time and memory, and write it again around the same pixels.
+"""A DICOM file as a dataset that can be changed: read up to its pixel data, in bounded time and memory.
 
+This is for the steps that need every element (deid, verify); :mod:`airlock.dicomio.splice` writes the dataset again
+around the same pixels. To learn only where a file belongs, :mod:`airlock.dicomio.header` is stricter and far cheaper.
 pydicom parses; what it forgives (values cut short, bytes that belong to nothing, lengths beyond the file) is refused
 here, because a byte that was not understood must not be passed on.
 """
@@ -7,28 +9,21 @@ here, because a byte that was not understood must not be passed on.
 from __future__ import annotations
 
 import io
-import logging
 import os
-import re
 import struct
-import warnings
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import pydicom.config
 from pydicom.dataset import Dataset
 from pydicom.filereader import read_dataset
 
+from airlock.dicomio.encodings import BIG_ENDIAN, DEFLATED, EXPLICIT, IMPLICIT, NotInflatable, inflate, is_known
+from airlock.dicomio.quiet import quiet
 from airlock.errors import InstanceNotUnderstood
 
-IMPLICIT, EXPLICIT = "1.2.840.10008.1.2", "1.2.840.10008.1.2.1"
-DEFLATED, BIG_ENDIAN = "1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.2"
-# Every other syntax of PS3.5 annex A, also those newer than the installed library, is explicit VR little endian.
-_ENCAPSULATED = re.compile(r"1\.2\.840\.10008\.1\.2\.(1\.98|4\.\d+|5|6\.\d+|7\.\d+|8\.\d+)")
 PIXEL_TAGS = (0x7FE00008, 0x7FE00009, 0x7FE00010)
 UNDEFINED = 0xFFFFFFFF
 LARGEST_INFLATED_BYTES = 512 << 20
@@ -82,22 +77,6 @@ class _Clipped(io.BufferedIOBase):
 
 
 @contextmanager
-def quiet() -> Iterator[None]:
-    """Keep pydicom from quoting values of the dataset in warnings and log lines, and from checking them."""
-    settings, logger = pydicom.config.settings, logging.getLogger("pydicom")
-    before = settings.reading_validation_mode, settings.writing_validation_mode, logger.level
-    settings.reading_validation_mode = settings.writing_validation_mode = pydicom.config.IGNORE
-    logger.setLevel(logging.CRITICAL + 1)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        settings.reading_validation_mode, settings.writing_validation_mode = before[:2]
-        logger.setLevel(before[2])
-
-
-@contextmanager
 def open_instance(path: Path) -> Iterator[Instance]:
     """Read a file up to its pixel data.
 
@@ -126,7 +105,7 @@ def _read(file: BinaryIO, size: int) -> Instance:
     guessed = not syntax
     if guessed:
         syntax = _guess_syntax(stream)
-    elif syntax not in (IMPLICIT, EXPLICIT, DEFLATED, BIG_ENDIAN) and not _ENCAPSULATED.fullmatch(syntax):
+    elif not is_known(syntax):
         raise InstanceNotUnderstood("Its transfer syntax is private or not known.")
     if syntax == DEFLATED:
         file, size = _inflate(stream)
@@ -163,14 +142,10 @@ def _guess_syntax(stream: Any) -> str:
 
 
 def _inflate(stream: Any) -> tuple[BinaryIO, int]:
-    """Inflate a dataset (PS3.5 section A.5), up to the size that memory is meant for."""
-    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
     try:
-        data = inflater.decompress(stream.read(), LARGEST_INFLATED_BYTES)
-    except zlib.error:
-        raise InstanceNotUnderstood("Its deflated dataset is damaged.") from None
-    if inflater.unconsumed_tail or not inflater.eof:
-        raise InstanceNotUnderstood("Its deflated dataset is too large, or ends too early.")
+        data = inflate(stream, LARGEST_INFLATED_BYTES)
+    except NotInflatable as error:
+        raise InstanceNotUnderstood(f"I{str(error)[1:]}.") from None
     return io.BytesIO(data), len(data)
 
 

@@ -1,4 +1,7 @@
-"""Write a DICOM file around pixel data that is copied, not decoded (PS3.10 section 7, PS3.5 section 7)."""
+"""Write what :mod:`airlock.dicomio.part10` read: a changed dataset around the same pixel data, copied, not decoded.
+
+PS3.10 section 7, PS3.5 section 7.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,9 @@ from pydicom.filebase import DicomBytesIO
 from pydicom.filewriter import write_dataset, write_file_meta_info
 from pydicom.uid import UID
 
-from airlock.dicomio.part10 import BIG_ENDIAN, DEFLATED, IMPLICIT, UNDEFINED, Instance, quiet
+from airlock.dicomio.encodings import BIG_ENDIAN, DEFLATED, IMPLICIT
+from airlock.dicomio.part10 import UNDEFINED, Instance
+from airlock.dicomio.quiet import quiet
 
 # PS3.7 section D.3.3.2: names this implementation. UUID-derived, as PS3.5 section B.2 has it.
 IMPLEMENTATION_CLASS_UID = "2.25.271871813732067547640792491455639293423"

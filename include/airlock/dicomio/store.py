@@ -15,7 +15,8 @@ from pynetdicom.association import Association
 from pynetdicom.presentation import PresentationContext
 
 from airlock.dicomio.association import MAX_CONTEXTS, NoContextAccepted, associate, no_answer
-from airlock.dicomio.header import EXPLICIT, IMPLICIT, Category, UnreadableInstance, read_header
+from airlock.dicomio.encodings import EXPLICIT, IMPLICIT
+from airlock.dicomio.header import Category, UnreadableInstance, read_header
 from airlock.dicomio.peer import Peer
 
 # A file is read and sent piece by piece, never decoded.

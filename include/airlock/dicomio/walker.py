@@ -1,4 +1,4 @@
-"""Walker: goes from element to element of an encoded dataset without reading values (PS3.5 section 7)."""
+"""Walker: what `header` goes with from element to element, following lengths, not reading values (PS3.5 section 7)."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Keys, pseudonyms, and the store of who became whom."""
+"""Who becomes whom: keys and the new UIDs, dates and ids made with them; and finding what was known of the original."""

@@ -6,10 +6,7 @@ the header says, transfer syntaxes without a decoder (PS3.5 section 8 and annex 
 
 from __future__ import annotations
 
-import logging
-import warnings
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -238,28 +235,3 @@ def palette_darkest(dataset: Dataset) -> int:
     values = np.arange(first, first + (entries or 65536))
     colours = apply_color_lut(values[None, :], dataset)[0, :, :3].astype(np.int64)
     return int(values[int(colours.sum(axis=1).argmin())])
-
-
-@contextmanager
-def silent() -> Iterator[None]:
-    """Keep pydicom from telling values of the file in warnings and log lines."""
-    logger = logging.getLogger("pydicom")
-    before, logger.disabled = logger.disabled, True
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logger.disabled = before
-
-
-def read_instance_uid(path: Path) -> str:
-    """Return the SOPInstanceUID of a file.
-
-    :raises InstanceNotUnderstood: when it is not a DICOM file, or has none.
-    """
-    try:
-        with silent():
-            return str(dcmread(path, stop_before_pixels=True, specific_tags=["SOPInstanceUID"]).SOPInstanceUID)
-    except Exception as error:  # noqa: BLE001 - a hostile file makes the parser raise almost anything
-        raise InstanceNotUnderstood(f"the file cannot be parsed ({type(error).__name__})") from None

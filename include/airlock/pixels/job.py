@@ -9,10 +9,10 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from airlock.dicomio.header import read_header
 from airlock.errors import InstanceNotUnderstood, PixelsNotCleaned
 from airlock.findings import FILE_NAME, Findings, InstanceFindings
 from airlock.ledger import InstanceUpdate
-from airlock.pixels.decode import read_instance_uid
 from airlock.pixels.pool import WorkerPool, worker_environment
 from airlock.transfer import Transfer
 from airlock.workspace import link_or_copy
@@ -133,14 +133,14 @@ def finish_rewrite(transfer: Transfer, job: RewriteJob) -> int:
 
 def _match_outputs(flagged: Path, output: Path, ids: set[str]) -> tuple[dict[str, Path], dict[str, str]]:
     """Find each instance's output by its SOPInstanceUID; every file must be exactly one instance's."""
-    by_uid = {read_instance_uid(flagged / f"{i}.dcm"): i for i in ids}
+    by_uid = {_instance_uid(flagged / f"{i}.dcm"): i for i in ids}
     outputs: dict[str, Path] = {}
     problems: dict[str, str] = {}
     for number, path in enumerate(sorted(output.rglob("*.dcm"))):
         try:
             if path.is_symlink():
                 raise InstanceNotUnderstood("the output is a link")
-            instance_id = by_uid[read_instance_uid(path)]
+            instance_id = by_uid[_instance_uid(path)]
         except (InstanceNotUnderstood, KeyError):
             problems[f"output file {number}"] = "cannot be read or belongs to no instance"
             continue
@@ -148,6 +148,13 @@ def _match_outputs(flagged: Path, output: Path, ids: set[str]) -> tuple[dict[str
             problems[instance_id] = "it has more than one output"
         outputs[instance_id] = path
     return outputs, problems | dict.fromkeys(ids - outputs.keys() - problems.keys(), "it has no output")
+
+
+def _instance_uid(path: Path) -> str:
+    uid = read_header(path)["sop_instance_uid"]
+    if not uid:
+        raise InstanceNotUnderstood("the file has no SOPInstanceUID")
+    return uid
 
 
 def _compare(

@@ -1,7 +1,9 @@
 """WorkerPool: several `airlock.pixels.worker` processes, each driven by a thread of this process.
 
 Not `multiprocessing`: it would import the caller's main module again, which under Airflow is a task runner, and a
-crashed worker would break the whole pool instead of failing one file.
+crashed worker would break the whole pool instead of failing one file. Not :mod:`airlock.workers`, the pool for headers:
+this one runs inside the rewriter's image, judges a worker by signs of life instead of by a deadline (one cine can take
+minutes), and takes new tasks while it runs.
 """
 
 from __future__ import annotations

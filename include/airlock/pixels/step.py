@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
+from airlock.dicomio.progress import Progress
 from airlock.findings import FILE_NAME, Findings, InstanceFindings
 from airlock.ledger import InstanceState, InstanceUpdate
 from airlock.pixels.job import RewriteJob, finish_rewrite, prepare_rewrite, run_locally
@@ -23,9 +24,6 @@ from airlock.workspace import link_or_copy
 __all__ = ["RewriteJob", "detect_burned_in_text", "finish_rewrite", "prepare_rewrite", "run_locally"]
 
 PROGRESS_FILE = "examined.jsonl"
-
-Progress = Callable[[int, int], None]
-"""Called with (instances examined, instances to examine)."""
 
 
 def detect_burned_in_text(transfer: Transfer, progress: Progress | None = None) -> int:

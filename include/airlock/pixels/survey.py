@@ -6,9 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from airlock.findings import Box
+from airlock.findings import Box, boxes_by_frame
 from airlock.pixels.pool import Answer, Task, WorkerPool
-from airlock.pixels.worker import boxes_by_frame
 
 CHUNK_FRAMES = 16
 """Frames of one task at least: a long cine is shared between the processes."""

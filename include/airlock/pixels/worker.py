@@ -20,14 +20,9 @@ from typing import Any, TextIO
 from pydicom import config
 
 from airlock.errors import DetectorUnavailable, InstanceNotUnderstood
-from airlock.findings import Box
+from airlock.findings import Box, boxes_by_frame
 
 PR_SET_PDEATHSIG = 1
-
-
-def boxes_by_frame(document: dict[str, Any]) -> dict[int, list[Box]]:
-    """Read boxes by frame from JSON, where keys are text and boxes are lists."""
-    return {int(n): [(b[0], b[1], b[2], b[3]) for b in boxes] for n, boxes in document.items()}
 
 
 def main() -> None:
@@ -65,7 +60,7 @@ def _answer(task: dict[str, Any], alive: Callable[[], None]) -> dict[str, Any]:
 
 
 def _examine(task: dict[str, Any], alive: Callable[[], None]) -> dict[str, Any]:
-    from airlock.pixels.decode import StoredImage  # noqa: PLC0415 - heavy; the parent imports this module too
+    from airlock.pixels.decode import StoredImage  # noqa: PLC0415 - heavy; only some tasks need it
     from airlock.pixels.detect import examine  # noqa: PLC0415
     from airlock.pixels.engine import load_engine  # noqa: PLC0415
     from airlock.pixels.rules import suspicions  # noqa: PLC0415

@@ -71,6 +71,7 @@ def outcome_of(
 ) -> Outcome:
     """Derive the outcome from what the ledger knows of a transfer.
 
+    :param summary: with the state and the message that REDCap shall be told.
     :param mapped_uids: see :func:`mapped_uids_of`.
     :param now: aware time; the end of a transfer that has not ended yet.
     """
@@ -78,8 +79,8 @@ def outcome_of(
     if summary.started_at is not None:
         end = summary.finished_at or now or datetime.now(UTC)
         seconds = max(0.0, (end - summary.started_at).total_seconds())
-    unique = dict.fromkeys(mapped_uids)
-    return Outcome(summary.state, summary.message, tuple(unique), pixel_rewrite_started, failed_step, seconds)
+    uids = tuple(dict.fromkeys(mapped_uids))
+    return Outcome(summary.state, summary.message, uids, pixel_rewrite_started, failed_step, seconds)
 
 
 def mapped_uids_of(instances: Iterable[InstanceUpdate]) -> list[str]:

@@ -24,6 +24,7 @@ from typing import Any
 
 from airlock.errors import RetryableError
 from airlock.request.store import StoredRequest
+from airlock.workspace import write_atomically
 
 DONE, FAIL = "transfers_done", "transfers_fail"
 MAX_NAME_BYTES = 255
@@ -157,15 +158,8 @@ def _reserve(folder: Path, names: Callable[[str], list[str]]) -> list[Path]:
 
 def _fill(path: Path, content: str) -> None:
     """Put the content under a reserved name, at once."""
-    part = path.with_name(f".{secrets.token_hex(8)}.part")
     # A request may hold unpaired surrogates; as JSON escapes they would survive, as UTF-8 they need a substitute.
-    data = content.encode("utf-8", "backslashreplace")
-    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as stream:
-        stream.write(data)
-        stream.flush()
-        os.fsync(stream.fileno())
-    part.replace(path)
+    write_atomically(path, content.encode("utf-8", "backslashreplace"))
 
 
 def _move(file: Path, path: Path, *beside: Path) -> bool:

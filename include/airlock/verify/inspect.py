@@ -10,7 +10,8 @@ from pydicom.dataset import Dataset
 from pydicom.filereader import read_file_meta_info
 from pydicom.tag import BaseTag
 
-from airlock.dicomio.part10 import Instance, open_instance, quiet
+from airlock.dicomio.part10 import Instance, open_instance
+from airlock.dicomio.quiet import quiet
 from airlock.errors import InstanceNotUnderstood
 from airlock.identity.harvest import Evidence, harvest_file, vr_of
 from airlock.identity.identifiers import Identifiers

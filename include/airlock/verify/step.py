@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
+from airlock.dicomio.progress import Progress
 from airlock.errors import HeldError, IdentifierFound
 from airlock.identity.harvest import Evidence
 from airlock.ledger import Counts, InstanceState, InstanceUpdate
@@ -13,7 +13,6 @@ from airlock.transfer import Transfer
 from airlock.verify.inspect import Check, Expectation, Problem, make_harvester, make_inspector
 from airlock.workers import Lost, Workers
 
-Progress = Callable[[int, int | None], None]
 _NAMED_AT_MOST = 5
 
 

@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-import yaml
 from pydicom.dataset import Dataset
 from pydicom.filewriter import dcmwrite
 
 from airlock.findings import FILE_NAME, Findings, InstanceFindings
-from airlock.identity.keys import KeyRing
 from airlock.ledger import InstanceState, InstanceUpdate
-from airlock.request import parse_request
-from airlock.request.store import RequestStore, StoredRequest
-from airlock.settings import Settings
-from airlock.transfer import Transfer, open_ledger
+from airlock.transfer import Transfer
+from tests.synthetic import STUDY
+from tests.transfers import make_transfer as accept
 
-STUDY = "1.2.276.0.7230010.3.1.2.100"
 MakeTransfer = Callable[..., Transfer]
 
 
@@ -31,22 +25,15 @@ def make_transfer(tmp_path: Path) -> MakeTransfer:
     def make(
         datasets: list[Dataset], options: tuple[str, ...] = (), rewritten: tuple[int, ...] = (), event: str = ""
     ) -> Transfer:
-        settings = Settings(home=tmp_path / "home", projects=tmp_path / "projects", workers=2)
-        settings.projects.mkdir(exist_ok=True)
-        policy = {"name": "Study One", "deidentify": {"options": list(options)}}
-        (settings.projects / "one.yaml").write_text(yaml.safe_dump(policy))
-        document = {
-            "study_instance_uid": STUDY,
-            "transfer_project_name": "Study One",
-            "transfer_name": "ONE-001",
-            "transfer_event_name": event,
-        }
-        content = json.dumps(document)
-        keys = KeyRing.load(settings.key_path)
-        transfer_id = parse_request(content).transfer_id(keys)
-        RequestStore(settings.proc_folder).put(transfer_id, StoredRequest("r.json", content, datetime.now(UTC)))
-        open_ledger(settings).register(transfer_id, project="Study One")
-        transfer = Transfer.open(transfer_id, settings)
+        transfer = accept(
+            tmp_path,
+            study_uid=STUDY,
+            policy={"name": "Study One", "deidentify": {"options": list(options)}},
+            settings={"workers": 2},
+            transfer_project_name="Study One",
+            transfer_name="ONE-001",
+            transfer_event_name=event,
+        )
         fill(transfer, datasets, rewritten)
         return transfer
 

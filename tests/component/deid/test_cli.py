@@ -8,11 +8,10 @@ from pathlib import Path
 
 import pydicom
 import pytest
-from click.testing import CliRunner, Result
 from pydicom.filewriter import dcmwrite
 
-from airlock.cli.deidentify import command
 from airlock.settings import load_settings
+from tests.commands import Ended, airlock
 from tests.synthetic import PLANTED, STUDY, ct
 
 
@@ -41,13 +40,9 @@ def add_other_patient(folder: Path) -> None:
     dcmwrite(folder / "other.dcm", other, enforce_file_format=True)
 
 
-def run(folder: Path, *options: str) -> Result:
+def run(folder: Path, *options: str) -> Ended:
     out = folder.parent / "out"
-    return CliRunner().invoke(command, [str(folder), str(out), "--project", "One", *options])
-
-
-def last_line(result: Result) -> str:
-    return result.stdout.strip().splitlines()[-1]
+    return airlock("deidentify", folder, out, "--project", "One", *options)
 
 
 def test_several_patients_with_maps_and_report(folder: Path) -> None:
@@ -63,7 +58,7 @@ def test_several_patients_with_maps_and_report(folder: Path) -> None:
         *("--patid-map", str(maps / "p.csv")),
         *("--report", str(maps / "r")),
     )
-    assert (result.exit_code, last_line(result)) == (3, "in 7 / out 4 / skipped 1 / held 2")
+    assert (result.status, result.last_line) == (3, "in 7 / out 4 / skipped 1 / held 2")
     report = {line["input"]: line for line in map(json.loads, (maps / "r").read_text().splitlines())}
     assert set(report) == {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
     assert report["notes.txt"] == {
@@ -88,18 +83,18 @@ def test_several_patients_with_maps_and_report(folder: Path) -> None:
 
 def test_a_subject_is_for_one_patient(folder: Path) -> None:
     result = run(folder, "--subject", "S-1")
-    assert (result.exit_code, last_line(result)) == (0, "in 3 / out 3 / skipped 0 / held 0")
+    assert (result.status, result.last_line) == (0, "in 3 / out 3 / skipped 0 / held 0")
     for path in (folder.parent / "out").rglob("*.dcm"):
         assert pydicom.dcmread(path).PatientID == "S-1"
     add_other_patient(folder)
     result = run(folder, "--subject", "S-1")
-    assert result.exit_code == 1
+    assert result.status == 2
     assert "2 patients" in result.stderr
 
 
 def test_paths_are_kept_only_when_they_say_nothing(folder: Path) -> None:
     result = run(folder, "--keep-paths")
-    assert result.exit_code == 0
+    assert result.status == 0
     out = folder.parent / "out"
     names = {path.relative_to(out).as_posix() for path in out.rglob("*.dcm")}
     assert {"a/scan/im1.dcm", "a/scan/im2.dcm"} < names
@@ -110,10 +105,10 @@ def test_paths_are_kept_only_when_they_say_nothing(folder: Path) -> None:
 def test_a_study_of_two_patients_is_held(folder: Path) -> None:
     dcmwrite(folder / "other.dcm", ct(9, PatientID="OTHER-42"), enforce_file_format=True)
     result = run(folder)
-    assert (result.exit_code, last_line(result)) == (3, "in 4 / out 0 / skipped 0 / held 4")
+    assert (result.status, result.last_line) == (3, "in 4 / out 0 / skipped 0 / held 4")
 
 
 def test_output_below_the_input_is_refused(folder: Path) -> None:
-    result = CliRunner().invoke(command, [str(folder), str(folder / "out"), "--project", "One"])
-    assert result.exit_code == 2
-    assert STUDY not in result.output
+    result = airlock("deidentify", folder, folder / "out", "--project", "One")
+    assert result.status == 2
+    assert STUDY not in result.stdout + result.stderr

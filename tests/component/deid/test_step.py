@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -18,6 +14,7 @@ from airlock.ledger import InstanceState
 from airlock.transfer import Transfer
 from airlock.verify.step import verify_output
 from tests.component.deid.conftest import MakeTransfer
+from tests.processes import start
 from tests.synthetic import PLANTED, ct
 
 
@@ -93,31 +90,17 @@ def test_a_broken_instance_is_held_and_the_others_go_on(make_transfer: MakeTrans
     verify_output(transfer)
 
 
-SLOWLY = """
-import sys, time
-from pathlib import Path
-from airlock.settings import Settings
-from airlock.transfer import Transfer
-from airlock.deid.step import deidentify
-home, projects, transfer_id = sys.argv[1:]
-deidentify(Transfer.open(transfer_id, Settings(home=home, projects=projects, workers=2)))
-"""
-
-
 def test_killed_at_any_moment_it_goes_on_where_it_was(make_transfer: MakeTransfer) -> None:
     transfer = make_transfer([ct(number) for number in range(1, 81)])
-    arguments = [str(transfer.settings.home), str(transfer.settings.projects), transfer.id]
     partial = transfer.workspace.partial("deidentified")
     kept: dict[Path, int] = {}
     for written in (1, 50):
-        process = subprocess.Popen(
-            [sys.executable, "-c", SLOWLY, *arguments], env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-        )
+        process = start(deidentify, transfer)
         deadline = time.monotonic() + 60
-        while process.poll() is None and len(list(partial.rglob("*.dcm"))) < written and time.monotonic() < deadline:
+        while process.is_alive() and len(list(partial.rglob("*.dcm"))) < written and time.monotonic() < deadline:
             time.sleep(0.005)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
+        process.kill()
+        process.join()
         ready = transfer.ledger.instances(transfer.id, InstanceState.READY)
         kept = {partial / row.path: (partial / row.path).stat().st_mtime_ns for row in ready if row.path}
     counts = deidentify(transfer)

@@ -9,7 +9,7 @@ import pydicom
 import pytest
 from pydicom.dataset import Dataset
 
-from airlock.dicomio.part10 import quiet
+from airlock.dicomio.quiet import quiet
 from tests import peers
 from tests.component.deid.test_samples import EVERYTHING, SAMPLES, deidentify, errors
 from tests.unit.deid.test_rows import ROWS, tag_of, vr_of

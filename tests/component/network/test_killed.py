@@ -1,10 +1,8 @@
 """A process that is killed in the middle of the work, and the one that goes on."""
 
-import os
 import signal
-import subprocess
-import sys
 import time
+from multiprocessing.connection import wait
 
 import pytest
 from pydicom.uid import generate_uid
@@ -12,29 +10,10 @@ from pydicom.uid import generate_uid
 from airlock.deliver.step import confirm_receipt, send_to_research
 from airlock.ledger import InstanceState
 from airlock.retrieve.step import pull_study
+from tests.processes import start
 from tests.simulated_pacs import SimulatedPacs
 from tests.studies import make_study
 from tests.transfers import make_ready, make_transfer
-
-CHILD = """
-import sys
-from airlock.deliver.step import send_to_research
-from airlock.dicomio.peer import Peer
-from airlock.retrieve.step import pull_study
-from airlock.settings import Settings
-from airlock.transfer import Transfer
-
-step, transfer_id, settings, peer, move_port = sys.argv[1:]
-transfer = Transfer.open(transfer_id, Settings.model_validate_json(settings))
-peer = Peer("127.0.0.1", int(peer), called_aet="SIMULATED", move_port=int(move_port))
-{"send": send_to_research, "pull": pull_study}[step](transfer, peer)
-"""
-
-
-def start(step, transfer, peer):
-    arguments = [step, transfer.id, transfer.settings.model_dump_json(), str(peer.port), str(peer.move_port)]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    return subprocess.Popen([sys.executable, "-c", CHILD, *arguments], env=environment)
 
 
 class Killer:
@@ -46,8 +25,14 @@ class Killer:
 
     def __call__(self, number):
         if number == self.at and self.process is not None:
-            self.process.send_signal(signal.SIGKILL)
-            self.process.wait(10)
+            self.process.kill()
+            # Not join: the test joins it in another thread.
+            wait([self.process.sentinel], 10)
+
+
+def killed(process):
+    process.join(60)
+    return process.exitcode == -signal.SIGKILL
 
 
 @pytest.mark.parametrize("at", [1, 4])
@@ -59,8 +44,8 @@ def test_nothing_is_sent_twice(tmp_path, at):
     killer = Killer(at)
     pacs = SimulatedPacs(on_store=killer)
     with pacs.running() as peer:
-        killer.process = start("send", transfer, peer)
-        assert killer.process.wait(60) == -signal.SIGKILL
+        killer.process = start(send_to_research, transfer, peer)
+        assert killed(killer.process)
         time.sleep(0.2)
         assert len(pacs.stored) == at
         assert len(transfer.ledger.instances(transfer.id, InstanceState.READY)) == 8
@@ -78,8 +63,8 @@ def test_without_c_find_at_most_the_one_in_flight_is_sent_again(tmp_path):
     killer = Killer(3)
     pacs = SimulatedPacs(on_store=killer, find=False)
     with pacs.running() as peer:
-        killer.process = start("send", transfer, peer)
-        assert killer.process.wait(60) == -signal.SIGKILL
+        killer.process = start(send_to_research, transfer, peer)
+        assert killed(killer.process)
         killer.process = None
         send_to_research(transfer, peer)
     assert len(pacs.stored) == 7
@@ -95,8 +80,8 @@ def test_a_later_attempt_trusts_no_earlier_copy(tmp_path):
     pacs = SimulatedPacs(on_store=killer)
     pacs.hold(files)
     with pacs.running() as peer:
-        killer.process = start("send", transfer, peer)
-        assert killer.process.wait(60) == -signal.SIGKILL
+        killer.process = start(send_to_research, transfer, peer)
+        assert killed(killer.process)
         killer.process = None
         send_to_research(transfer, peer)
     assert len(pacs.stored) == 4
@@ -113,8 +98,8 @@ def test_a_pull_goes_on_where_it_was(tmp_path, method):
     pacs.hold(files)
     pacs.on_retrieve = killer
     with pacs.running() as peer:
-        killer.process = start("pull", transfer, peer)
-        assert killer.process.wait(60) == -signal.SIGKILL
+        killer.process = start(pull_study, transfer, peer)
+        assert killed(killer.process)
         killer.process = None
         partial = transfer.workspace.partial("incoming")
         assert len(list(partial.glob("*.dcm"))) == 4

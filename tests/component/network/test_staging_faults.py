@@ -14,7 +14,7 @@ from airlock.dicomio.inbox import Inbox
 from airlock.dicomio.scp import storage_server
 from airlock.errors import AssociationRejected, PeerUnavailable, PolicyError, StudyNotFound, TransferIncomplete
 from airlock.retrieve.step import pull_study, study_is_ready
-from demo.pacs import free_port
+from demo.services import free_port
 from tests.simulated_pacs import SimulatedPacs
 from tests.studies import CT, make_instance, make_study
 from tests.transfers import make_transfer

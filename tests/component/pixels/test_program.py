@@ -8,17 +8,16 @@ import subprocess
 import sys
 
 import pytest
-from click.testing import CliRunner
 from PIL import Image
 from pydicom import dcmread
 
-from airlock.cli import detect, rewrite
 from airlock.pixels.decode import StoredImage
 from airlock.pixels.detect import examine
 from airlock.pixels.engine import load_engine
 from airlock.pixels.pool import WorkerPool, worker_environment
 from airlock.pixels.preview import write_preview
 from demo.phantoms import Patient, presentation_state, ultrasound_cine
+from tests.commands import airlock
 
 SMALL = {"rows": 240, "columns": 320, "size": 13}
 
@@ -81,8 +80,8 @@ def test_detect_command(tmp_path, monkeypatch):
     monkeypatch.setenv("AIRLOCK_WORKERS", "1")
     [cine] = ultrasound_cine(tmp_path / "in", Patient(), 2, text_frames=[1], **SMALL)
     state = presentation_state(tmp_path / "in", Patient(), cine)
-    done = CliRunner().invoke(detect.command, [str(tmp_path / "in"), "--json"])
-    assert done.exit_code == 0, done.output
+    done = airlock("detect", tmp_path / "in", "--json")
+    assert done.status == 0, done.stderr
     by_file = {d["file"]: d for d in map(json.loads, done.stdout.splitlines())}
     assert by_file[str(state)] == {"file": str(state), "frames": []}
     first, second = by_file[str(cine)]["frames"]
@@ -92,15 +91,18 @@ def test_detect_command(tmp_path, monkeypatch):
 
     broken = tmp_path / "broken.dcm"
     broken.write_bytes(cine.read_bytes()[:-5000])
-    done = CliRunner().invoke(detect.command, [str(broken)])
-    assert done.exit_code == 3
-    assert "FJELDSTAD" not in done.output.upper()
+    done = airlock("detect", broken)
+    assert done.status == 3
+    assert "FJELDSTAD" not in (done.stdout + done.stderr).upper()
 
 
 def test_rewrite_command_is_the_program(tmp_path):
-    done = CliRunner().invoke(rewrite.command, ["-i", str(tmp_path / "none"), "-o", str(tmp_path / "out")])
-    assert done.exit_code == 2
-    assert "rewritepixel" in CliRunner().invoke(rewrite.command, ["--help"]).output
+    done = airlock("rewrite", "-i", tmp_path / "none", "-o", tmp_path / "out")
+    assert done.status == 2
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "text.dcm").write_text("hello")
+    assert airlock("rewrite", "-i", tmp_path / "in", "-o", tmp_path / "out").status == 3
+    assert "rewritepixel" in airlock("rewrite", "--help").stdout
 
 
 def test_preview_shows_both_sides(tmp_path):
@@ -132,7 +134,7 @@ def test_a_killed_worker_is_replaced(tmp_path, monkeypatch):
     pipe = tmp_path / "pipe.dcm"
     os.mkfifo(pipe)  # opening it for reading waits for ever
     task = {"do": "rewrite", "source": str(cine), "folder": str(tmp_path / "o"), "boxes": {"0": [[2, 2, 9, 9]]}}
-    with WorkerPool(1, patience_seconds=2) as pool:
+    with WorkerPool(1, patience_seconds=6) as pool:  # the next process has this long to start
         pool.submit({**task, "name": "hangs", "source": str(pipe)})
         pool.submit({**task, "name": "lives"})
         answers = {t["name"]: answer for t, answer in pool.results()}

@@ -67,7 +67,7 @@ def rewritten(detected, found):
 
 def test_from_detection_to_published_files(transfer, study, caplog, capfd):
     caplog.set_level(logging.DEBUG)
-    opened = transfer(study)
+    opened = transfer(study, workers=2)
     told = []
     assert detect_burned_in_text(opened, lambda done, total: told.append((done, total))) == 1
     assert told[-1] == (3, 3)

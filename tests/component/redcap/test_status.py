@@ -14,7 +14,7 @@ from airlock.request import TransferRequest
 UID = "1.2.826.0.1.3680043.8.498.9002"
 POLICY = ProjectPolicy(name="Demo", redcap=RedcapPolicy())
 SENT = Outcome(TransferState.SENT, "", ("2.25.7",), True, None, 3.2)
-FAILED = Outcome(TransferState.FAILED, "The PACS is full.", ("2.25.7",), False, "send", 3.2)
+FAILED = Outcome(TransferState.FAILED, "The PACS is full.", ("2.25.7",), False, "send_to_research", 3.2)
 
 
 @pytest.fixture
@@ -76,7 +76,7 @@ def test_success_clears_what_a_failure_left_and_nothing_else(client, sandbox):
     assert (row["transfer_error___1"], row["transfer_error___2"], row["transfers_complete"]) == ("0", "1", "1")
     assert json.loads(row["transfer_error_message"]) == {
         "state": "failed",
-        "step": "send",
+        "step": "send_to_research",
         "error": "The PACS is full.",
     }
     update_redcap(request(), POLICY, client, SENT)

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import astuple
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from airlock.ledger import InstanceState, InstanceUpdate, TransferState
 from airlock.request.drop import settled_files, take
 from airlock.settings import Settings, load_settings
 from airlock.transfer import open_ledger
+from tests.commands import airlock
 
 PROJECTS = Path(__file__).parents[3] / "config" / "projects"
 UID = "1.2.826.0.1.3680043.8.498.4713"
@@ -30,14 +32,8 @@ def settings(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def run(settings, capsys):
-    def run(*arguments):
-        with pytest.raises(SystemExit) as ended:
-            cli.main(list(arguments))
-        captured = capsys.readouterr()
-        return ended.value.code, captured.out, captured.err
-
-    return run
+def run(settings):
+    return lambda *arguments: astuple(airlock(*arguments))
 
 
 class TestFrame:

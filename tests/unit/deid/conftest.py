@@ -9,7 +9,7 @@ from pydicom.dataset import Dataset
 
 from airlock.deid.engine import Engine, Outcome
 from airlock.deid.profile import Profile
-from airlock.dicomio.part10 import quiet
+from airlock.dicomio.quiet import quiet
 from airlock.identity.harvest import harvest
 from airlock.identity.identifiers import Identifiers
 from airlock.identity.keys import KeyRing

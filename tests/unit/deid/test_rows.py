@@ -17,7 +17,7 @@ from pydicom.uid import CTImageStorage
 from airlock.deid.engine import Engine
 from airlock.deid.iod import types_of
 from airlock.deid.profile import Profile
-from airlock.dicomio.part10 import quiet
+from airlock.dicomio.quiet import quiet
 from airlock.identity.dates import shift_date
 from airlock.identity.harvest import Evidence
 from airlock.identity.identifiers import Identifiers

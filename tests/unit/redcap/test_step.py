@@ -31,11 +31,11 @@ def test_a_sent_study_has_no_error_and_no_message():
     [
         (TransferState.FAILED, "deidentify", (1, 0), 1),
         (TransferState.FAILED, "wait_for_study", (1, 0), 1),
-        (TransferState.HELD, "verify", (1, 0), 1),
+        (TransferState.HELD, "verify_output", (1, 0), 1),
         (TransferState.REFUSED, None, (1, 0), 1),
-        (TransferState.FAILED, "send", (0, 1), 1),
-        (TransferState.REFUSED, "send", (0, 1), 1),
-        (TransferState.FAILED, "confirm", (0, 1), 1),
+        (TransferState.FAILED, "send_to_research", (0, 1), 1),
+        (TransferState.REFUSED, "send_to_research", (0, 1), 1),
+        (TransferState.FAILED, "confirm_receipt", (0, 1), 1),
         (TransferState.PREPARED, None, (0, 0), 1),
         (TransferState.EMPTY, None, (0, 0), 2),
     ],
@@ -64,7 +64,7 @@ def test_outcome_counts_the_time_to_the_end():
     outcome = outcome_of(ended, mapped_uids=["2.25.2", "2.25.1", "2.25.2"], failed_step="send_to_research")
     assert outcome.seconds == 90
     assert outcome.mapped_uids == ("2.25.2", "2.25.1")
-    assert outcome.failed_step == "send"
+    assert outcome.failed_step == "send_to_research"
     running = TransferSummary(
         **common, state=TransferState.RUNNING, arrived_at=start, started_at=start, finished_at=None
     )
