@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import sys
 from collections import Counter
@@ -13,6 +14,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from airlock.cli import exit_status
 from airlock.deid.folder import FolderRun, Outcome
 from airlock.errors import AirlockError, UnknownProject
 from airlock.identity.keys import KeyRing
@@ -50,8 +52,7 @@ def command(
 
     Exit status: 0 when every input went out or was skipped, 3 when some are held.
     """
-    if target.resolve().is_relative_to(source.resolve()):
-        raise click.UsageError("OUT lies in IN. Choose a folder outside.")
+    _check_places(source, target, (uid_map, patid_map, report))
     try:
         settings = load_settings()
         run = FolderRun(
@@ -65,16 +66,29 @@ def command(
         )
         outcomes = _run(run)
     except AirlockError as error:
-        raise click.ClickException(str(error)) from None
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(exit_status(error))
     if uid_map is not None:
         _write_map(uid_map, run.uid_map())
     if patid_map is not None:
         _write_map(patid_map, run.patient_map())
     if report is not None:
-        write_atomically(report, "".join(_line(outcome) for outcome in sorted(outcomes, key=lambda o: o.name)))
+        lines = "".join(_line(outcome) for outcome in sorted(outcomes, key=lambda o: o.name))
+        # File names need not be UTF-8: what cannot be decoded becomes an escape of JSON, such as `\\udcff`.
+        write_atomically(report, lines.encode("utf-8", "backslashreplace"))
     counts = Counter(outcome.kind for outcome in outcomes)
     click.echo(f"in {len(outcomes)} / out {counts['out']} / skipped {counts['skipped']} / held {counts['held']}")
     sys.exit(EXIT_HELD if counts["held"] else 0)
+
+
+def _check_places(source: Path, target: Path, files: Iterable[Path | None]) -> None:
+    """Find out before the work what would lose its outcome, or write over the inputs."""
+    inside, outside = target.resolve(), source.resolve()
+    if inside.is_relative_to(outside) or outside.is_relative_to(inside):
+        raise click.UsageError("Of IN and OUT, one lies in the other. Choose folders beside each other.")
+    for file in files:
+        if file is not None and not file.parent.is_dir():
+            raise click.UsageError(f"There is no folder for the file {file.name}. Make it first.")
 
 
 def _policy(settings: Settings, project: str) -> ProjectPolicy:
@@ -101,11 +115,11 @@ def _run(run: FolderRun) -> list[Outcome]:
 
 
 def _write_map(path: Path, rows: Iterable[tuple[str, str]]) -> None:
-    with path.open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.writer(stream)
-        writer.writerow(("id_old", "id_new"))
-        writer.writerows(rows)
-    path.chmod(0o600)
+    stream = io.StringIO(newline="")
+    writer = csv.writer(stream)
+    writer.writerow(("id_old", "id_new"))
+    writer.writerows(rows)
+    write_atomically(path, stream.getvalue().encode("utf-8", "surrogateescape"))
 
 
 def _line(outcome: Outcome) -> str:

@@ -10,8 +10,10 @@ from typing import Any
 import click
 from rich.console import Console
 from rich.progress import Progress
-from rich.table import Table
+from rich.table import Column, Table
+from rich.text import Text
 
+from airlock.cli import exit_status
 from airlock.errors import DetectorUnavailable
 from airlock.pixels.survey import Examined, survey
 from airlock.settings import load_settings
@@ -40,12 +42,15 @@ def command(source: Path, as_json: bool, confidence: int) -> None:
                 results[name] = examined
                 progress.advance(task)
     except DetectorUnavailable as error:
-        raise click.ClickException(str(error)) from None
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(exit_status(error))
     if as_json:
         for name in files:
             click.echo(json.dumps(document(name, results[name])))
     else:
-        Console().print(table(results))
+        # Into a file or a pipe, long lines are written instead of folded.
+        console = Console()
+        (console if console.is_terminal else Console(width=250)).print(table(results))
     if any(examined.problem for examined in results.values()):
         sys.exit(NOT_EXAMINED)
 
@@ -58,9 +63,9 @@ def document(name: str, examined: Examined) -> dict[str, Any]:
 
 def table(results: dict[str, Examined]) -> Table:
     """Return the table for people."""
-    result = Table("File", "Frames", "With text", "Boxes", "Header says", "Problem")
+    result = Table(Column("File", overflow="fold"), "Frames", "With text", "Boxes", "Header says", "Problem")
     for name, examined in sorted(results.items()):
         boxes = sum(map(len, examined.frames.values()))
         counts = [str(n) for n in (examined.total, len(examined.frames), boxes)]
-        result.add_row(name, *counts, ", ".join(examined.reasons), examined.problem or "")
+        result.add_row(Text(name), *counts, ", ".join(examined.reasons), examined.problem or "")
     return result
