@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
+import traceback
 from importlib import import_module
 from importlib.util import find_spec
+from pathlib import Path
 
 import click
 from rich.console import Console
@@ -61,6 +63,9 @@ def main(arguments: list[str] | None = None) -> None:
     except AirlockError as error:
         _complain(str(error))
         status = exit_status(error)
+    except Exception as error:  # noqa: BLE001 - a traceback quotes values: of a dataset, of a file's name
+        _complain(_unexpected(error))
+        status = FAILED
     sys.exit(status if isinstance(status, int) else 0)
 
 
@@ -69,6 +74,14 @@ def exit_status(error: AirlockError) -> int:
     if isinstance(error, HeldError):
         return HELD
     return REFUSED if isinstance(error, RefusedError) else FAILED
+
+
+def _unexpected(error: Exception) -> str:
+    """Return the kind of an error that was not foreseen, and where it happened."""
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    kind = error.strerror if isinstance(error, OSError) and error.strerror else type(error).__name__
+    place = f"{Path(last.filename).name}:{last.lineno}"
+    return f"It could not be done: {kind} ({place}). If no folder or permission explains this, report it."
 
 
 def _complain(message: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import sys
 from collections import Counter
@@ -49,8 +50,7 @@ def command(
 
     Exit status: 0 when every input went out or was skipped, 2 when nothing was begun, 3 when some are held.
     """
-    if target.resolve().is_relative_to(source.resolve()):
-        raise click.UsageError("OUT lies in IN. Choose a folder outside.")
+    _check_places(source, target, (uid_map, patid_map, report))
     settings = load_settings()
     run = FolderRun(
         source,
@@ -68,10 +68,22 @@ def command(
     if patid_map is not None:
         _write_map(patid_map, run.patient_map())
     if report is not None:
-        write_atomically(report, "".join(_line(outcome) for outcome in sorted(outcomes, key=lambda o: o.name)))
+        lines = "".join(_line(outcome) for outcome in sorted(outcomes, key=lambda o: o.name))
+        # File names need not be UTF-8: what cannot be decoded becomes an escape of JSON, such as `\\udcff`.
+        write_atomically(report, lines.encode("utf-8", "backslashreplace"))
     counts = Counter(outcome.kind for outcome in outcomes)
     click.echo(f"in {len(outcomes)} / out {counts['out']} / skipped {counts['skipped']} / held {counts['held']}")
     sys.exit(HELD if counts["held"] else 0)
+
+
+def _check_places(source: Path, target: Path, files: Iterable[Path | None]) -> None:
+    """Find out before the work what would lose its outcome, or write over the inputs."""
+    inside, outside = target.resolve(), source.resolve()
+    if inside.is_relative_to(outside) or outside.is_relative_to(inside):
+        raise click.UsageError("Of IN and OUT, one lies in the other. Choose folders beside each other.")
+    for file in files:
+        if file is not None and not file.parent.is_dir():
+            raise click.UsageError(f"There is no folder for the file {file.name}. Make it first.")
 
 
 def _policy(settings: Settings, project: str) -> ProjectPolicy:
@@ -91,11 +103,11 @@ def _strictest(project: str) -> ProjectPolicy:
 
 
 def _write_map(path: Path, rows: Iterable[tuple[str, str]]) -> None:
-    with path.open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.writer(stream)
-        writer.writerow(("id_old", "id_new"))
-        writer.writerows(rows)
-    path.chmod(0o600)
+    stream = io.StringIO(newline="")
+    writer = csv.writer(stream)
+    writer.writerow(("id_old", "id_new"))
+    writer.writerows(rows)
+    write_atomically(path, stream.getvalue().encode("utf-8", "surrogateescape"))
 
 
 def _line(outcome: Outcome) -> str:

@@ -9,7 +9,8 @@ from typing import Any
 
 import click
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
+from rich.text import Text
 
 from airlock.cli import HELD
 from airlock.cli.progress import progress_bar
@@ -39,7 +40,9 @@ def command(source: Path, as_json: bool, confidence: int) -> None:
         for name in files:
             click.echo(json.dumps(document(name, results[name])))
     else:
-        Console().print(table(results))
+        # Into a file or a pipe, long lines are written instead of folded.
+        console = Console()
+        (console if console.is_terminal else Console(width=250)).print(table(results))
     if any(examined.problem for examined in results.values()):
         sys.exit(HELD)
 
@@ -52,9 +55,9 @@ def document(name: str, examined: Examined) -> dict[str, Any]:
 
 def table(results: dict[str, Examined]) -> Table:
     """Return the table for people."""
-    result = Table("File", "Frames", "With text", "Boxes", "Header says", "Problem")
+    result = Table(Column("File", overflow="fold"), "Frames", "With text", "Boxes", "Header says", "Problem")
     for name, examined in sorted(results.items()):
         boxes = sum(map(len, examined.frames.values()))
         counts = [str(n) for n in (examined.total, len(examined.frames), boxes)]
-        result.add_row(name, *counts, ", ".join(examined.reasons), examined.problem or "")
+        result.add_row(Text(name), *counts, ", ".join(examined.reasons), examined.problem or "")
     return result

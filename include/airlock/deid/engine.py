@@ -134,11 +134,12 @@ class Engine:
         self, current: Dataset, tag: BaseTag, level: Level, types: Types, outcome: Outcome, content: Content
     ) -> list[tuple[Dataset, Level]]:
         """Treat one element; return the items of it that must be entered."""
+        element = current.get_item(tag)
+        # Also of what is removed: whatever would have followed is missing from a file that ends there.
+        _check_whole(element)
         if tag.is_private or tag.element == 0 or tag.group in (0x0000, 0x0002):
             del current[tag]
             return []
-        element = current.get_item(tag)
-        _check_whole(element)
         dictionary_vr, keyword = dictionary_entry(tag)
         vr = _actual_vr(element, dictionary_vr)
         action = content.override(current, keyword) or self._action(current, tag, vr, dictionary_vr, level)

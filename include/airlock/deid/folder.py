@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -185,8 +186,16 @@ class FolderRun:
 
 
 def files_of(folder: Path) -> list[Path]:
-    """Return every file below a folder, in order of path."""
-    return sorted(path for path in folder.rglob("*") if path.is_file())
+    """Return every file below a folder, in order of path.
+
+    :raises RefusedError: when a folder cannot be read: files in it would be missing from every count.
+    """
+
+    def refuse(error: OSError) -> None:
+        raise RefusedError(f"A folder below the input cannot be read: {error.strerror}. Correct its permissions.")
+
+    paths = (Path(parent) / name for parent, _folders, names in os.walk(folder, onerror=refuse) for name in names)
+    return sorted(path for path in paths if path.is_file())
 
 
 def _mixed_studies(found: Iterable[Evidence]) -> set[str]:

@@ -21,7 +21,6 @@ from airlock.identity.keys import KeyRing
 from airlock.identity.uids import UidMap, is_registered
 
 _STORAGE_ROOT = "1.2.840.10008.5.1.4."
-_DICOMDIR = "1.2.840.10008.1.3.10"
 
 
 @dataclass(frozen=True, repr=False)
@@ -127,13 +126,13 @@ def check_identity(dataset: Dataset) -> None:
 
     :raises InstanceNotUnderstood: when it does not.
     """
+    if "DirectoryRecordSequence" in dataset:
+        raise InstanceNotUnderstood("It is a DICOMDIR, which describes other files. Send the files themselves.")
     for keyword in ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID"):
         value = dataset.get(keyword, None)
         if not isinstance(value, str) or not value.strip(" \0"):
             raise InstanceNotUnderstood(f"It has no usable {keyword}.")
     sop_class = str(dataset.SOPClassUID)
-    if sop_class == _DICOMDIR:
-        raise InstanceNotUnderstood("It is a DICOMDIR, which describes other files. Send the files themselves.")
     if not is_registered(sop_class) and not sop_class.startswith(_STORAGE_ROOT):
         raise InstanceNotUnderstood("Its SOP class is private: what its content means is not known.")
 

@@ -69,10 +69,15 @@ class Rewriter:
 
     def _map(self, dataset: Dataset, tag: BaseTag) -> None:
         values = self._values(dataset, tag, "UI")
-        if not values or is_structural(tag):
-            return
+        # What names classes may wrongly hold the UID of an instance; it is known from where it belongs.
+        structural = is_structural(tag)
         # An attribute that holds no class UIDs may still name a well-known frame of reference or palette.
-        self._store(dataset, tag, "UI", [value if is_registered(value) else self._uids(value) for value in values])
+        mapped = [
+            value if is_registered(value) or (structural and value not in self._identifiers.uids) else self._uids(value)
+            for value in values
+        ]
+        if mapped != values:
+            self._store(dataset, tag, "UI", mapped)
 
     def _shift(self, dataset: Dataset, tag: BaseTag, vr: str, keyword: str, kind: str) -> int:
         if vr == "TM":

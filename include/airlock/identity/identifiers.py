@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable
 from functools import cached_property
 
@@ -79,6 +80,12 @@ class Identifiers:
     def _binary_dates(self) -> list[tuple[bytes, re.Pattern[bytes]]]:
         return self._binary(self._dates)
 
+    @cached_property
+    def _mangled(self) -> list[str]:
+        """Parts of names that were written in another character set than is declared: signs where letters should be."""
+        parts = {part.strip() for name in self._evidence.names for part in name.split("^")}
+        return [part for part in parts if len(part) >= 3 and any(_is_no_letter(c) for c in part)]
+
     def find(self, text: str, *, free: bool = True) -> list[Span]:
         """Return where identifiers stand in a text, as spans that may overlap.
 
@@ -91,6 +98,8 @@ class Identifiers:
             if spelling.key in folded and (free or not spelling.free_only)
             for match in pattern.finditer(folded)
         ]
+        if not text.isascii():
+            spans += [m.span() for literal in self._mangled for m in re.finditer(re.escape(literal), text)]
         if self.uids and text.count(".") >= 3:
             spans += [m.span() for m in _UID_IN_TEXT.finditer(text) if m.group() in self.uids]
         return spans
@@ -119,6 +128,10 @@ class Identifiers:
         if any(key in lowered and pattern.search(lowered) for key, pattern in patterns):
             return True
         return bool(self.uids) and any(m.group().decode() in self.uids for m in _UID_IN_BYTES.finditer(data))
+
+
+def _is_no_letter(character: str) -> bool:
+    return not character.isascii() and unicodedata.category(character)[0] in "CNPS" and not character.isspace()
 
 
 def _fold_with_offsets(text: str) -> tuple[str, range | list[int]]:

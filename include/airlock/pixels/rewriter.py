@@ -7,8 +7,10 @@ wrote and nothing of what is in them; it ends with 0 only when every input file 
 from __future__ import annotations
 
 import argparse
+import errno
 import json
 import sys
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -78,16 +80,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
         outcomes = run(options, files)
     except (AirlockError, OSError, ValueError, KeyError) as error:
         # What Airlock raises on purpose is free of patient data; the text of anything else may not be.
-        print(
-            str(error) if isinstance(error, AirlockError) else f"Cannot work: {type(error).__name__}", file=sys.stderr
-        )
+        print(f"Cannot work: {_told(error)}", file=sys.stderr)
         return UNUSABLE
     done = sum(1 for o in outcomes.values() if o.outcome == "rewritten")
     if options.report:
         write_report(options.report, outcomes)
     boxes = sum(o.boxes for o in outcomes.values())
     print(f"{done} of {len(outcomes)} files written, {boxes} boxes masked")
+    for why, count in sorted(Counter(_why(o) for o in outcomes.values() if o.outcome != "rewritten").items()):
+        print(f"{count} not written: {why}", file=sys.stderr)
     return DONE if done == len(outcomes) and outcomes else INCOMPLETE
+
+
+def _told(error: Exception) -> str:
+    if isinstance(error, AirlockError):
+        return str(error)
+    return error.strerror or type(error).__name__ if isinstance(error, OSError) else type(error).__name__
+
+
+def _why(outcome: Outcome) -> str:
+    return f"{outcome.outcome}, {outcome.reason}" if outcome.reason else outcome.outcome
 
 
 def input_files(source: Path, findings: Path | None) -> dict[str, Path]:
@@ -95,7 +107,7 @@ def input_files(source: Path, findings: Path | None) -> dict[str, Path]:
     if source.is_file():
         return {source.stem if findings else source.name: source}
     if not source.is_dir():
-        raise FileNotFoundError(source)
+        raise FileNotFoundError(errno.ENOENT, "there is no such input")
     found = sorted(p for p in source.rglob("*") if p.is_file())
     if findings:
         return {p.stem: p for p in found if p.suffix == ".dcm"}

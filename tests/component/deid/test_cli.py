@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 from pathlib import Path
 
 import pydicom
@@ -108,7 +109,26 @@ def test_a_study_of_two_patients_is_held(folder: Path) -> None:
     assert (result.status, result.last_line) == (3, "in 4 / out 0 / skipped 0 / held 4")
 
 
-def test_output_below_the_input_is_refused(folder: Path) -> None:
-    result = airlock("deidentify", folder, folder / "out", "--project", "One")
+@pytest.mark.parametrize("target", ["out", ".", "..", "../in"])
+def test_output_below_or_around_the_input_is_refused(folder: Path, target: str) -> None:
+    result = airlock("deidentify", folder, folder / target, "--project", "One")
     assert result.status == 2
     assert STUDY not in result.stdout + result.stderr
+
+
+def test_a_report_that_could_not_be_written_is_found_out_before_the_work(folder: Path) -> None:
+    result = run(folder, "--report", str(folder.parent / "none" / "report.jsonl"))
+    assert result.status == 2
+    assert "Make it first" in result.stderr
+    assert not (folder.parent / "out").exists()
+
+
+def test_file_names_that_are_no_text(folder: Path) -> None:
+    for name in (b"\xff\xfe.dcm", b"new\nline.dcm", b"[red]", b"x" * 255):
+        (folder / os.fsdecode(name)).write_bytes(b"no DICOM")
+    (folder / "loop").symlink_to(folder)
+    report = folder.parent / "report.jsonl"
+    result = run(folder, "--report", str(report))
+    assert (result.status, result.last_line) == (3, "in 7 / out 3 / skipped 0 / held 4")
+    inputs = {json.loads(line)["input"] for line in report.read_text("utf-8").splitlines()}
+    assert {"\udcff\udcfe.dcm", "new\nline.dcm", "[red]", "x" * 255} < inputs

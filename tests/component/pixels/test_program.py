@@ -48,6 +48,7 @@ def test_one_file_that_fails_fails_the_run(tmp_path):
     (tmp_path / "in" / "text.dcm").write_text("hello")
     done = run("-i", tmp_path / "in", "-o", tmp_path / "out", "--report", tmp_path / "report.json")
     assert done.returncode == 1
+    assert "1 not written: held, the file cannot be parsed" in done.stderr
     files = json.loads((tmp_path / "report.json").read_text())["files"]
     assert {name: f["outcome"] for name, f in files.items()} == {"US-3-0001.dcm": "rewritten", "text.dcm": "held"}
 
@@ -55,7 +56,8 @@ def test_one_file_that_fails_fails_the_run(tmp_path):
 def test_an_empty_or_missing_input_is_not_success(tmp_path):
     (tmp_path / "in").mkdir()
     assert run("-i", tmp_path / "in", "-o", tmp_path / "out").returncode == 1
-    assert run("-i", tmp_path / "none", "-o", tmp_path / "out").returncode == 2
+    missing = run("-i", tmp_path / "none", "-o", tmp_path / "out")
+    assert (missing.returncode, missing.stderr) == (2, "Cannot work: there is no such input\n")
 
 
 @pytest.mark.parametrize("arguments", [["-c", "101"], ["-c", "x"], ["-t", "0"], ["--unknown"]])

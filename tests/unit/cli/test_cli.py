@@ -53,6 +53,16 @@ class TestFrame:
         monkeypatch.setattr(cli.airlock, "main", fail)
         assert run("status") == (status, "", "What happened. What to do [bold]next[/bold].\n")
 
+    def test_an_error_that_was_not_foreseen_quotes_nothing(self, run, monkeypatch):
+        def fail(*_, **__):
+            raise ValueError("Zebedee Quillfeather")
+
+        monkeypatch.setattr(cli.airlock, "main", fail)
+        status, out, err = run("status")
+        assert (status, out, "ValueError (test_cli.py:" in err) == (1, "", True)
+        assert "Zebedee" not in err
+        assert "Traceback" not in err
+
     def test_wrong_usage(self, run):
         assert run("nonsense")[0] == 2
         assert run("status", "--nonsense")[0] == 2

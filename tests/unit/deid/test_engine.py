@@ -81,6 +81,13 @@ def test_structural_uids_stay(apply: Apply) -> None:
     assert ds.RelatedGeneralSOPClassUID == "1.2.999.1"
 
 
+def test_the_uid_of_an_instance_is_mapped_wherever_it_stands(apply: Apply) -> None:
+    ds = ct()
+    ds.RelatedGeneralSOPClassUID = [str(ds.SOPInstanceUID), "1.2.999.1"]
+    apply(ds)
+    assert ds.RelatedGeneralSOPClassUID == [ds.SOPInstanceUID, "1.2.999.1"]
+
+
 def test_references_follow_what_they_refer_to(apply: Apply) -> None:
     one, two = ct(1), ct(2)
     apply(one)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pydicom
 import pytest
+from pydicom.data import get_testdata_file
 from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate
 from pydicom.filewriter import dcmwrite
@@ -98,6 +99,16 @@ def long_value_cut() -> bytes:
     return encoded(ds) + b"\x08\x50\x10\x00OB\0\0" + (3 << 30).to_bytes(4, "little") + b"ab"
 
 
+def private_value_cut() -> bytes:
+    ds = ct()
+    del ds.PixelData
+    return encoded(ds) + b"\x99\x50\x10\x10UN\0\0" + (3 << 30).to_bytes(4, "little") + b"ab"
+
+
+def directory() -> bytes:
+    return Path(get_testdata_file("DICOMDIR", download=False)).read_bytes()
+
+
 def deep_file() -> bytes:
     ds = ct()
     del ds.PixelData
@@ -113,6 +124,8 @@ HOSTILE = {
     "cut in a header": lambda: encoded(ct())[:700],
     "three gigabytes of pixels": declares_three_gigabytes,
     "three gigabytes of value": long_value_cut,
+    "three gigabytes of private value": private_value_cut,
+    "directory": directory,
     "bomb": deflated_bomb,
     "private class": private_class,
     "deep": deep_file,
@@ -128,6 +141,7 @@ def test_what_is_not_understood_is_held(
     with pytest.raises(InstanceNotUnderstood) as caught:
         process(HOSTILE[name]())
     assert not [word for word in PLANTED if word in str(caught.value).lower()]
+    assert ("DICOMDIR" in str(caught.value)) == (name == "directory")
     assert not list((tmp_path / "out").rglob("*.*")) if (tmp_path / "out").exists() else True
 
 

@@ -86,6 +86,13 @@ def test_names_that_are_not_ascii_are_found_as_the_file_encodes_them() -> None:
     assert Identifiers(evidence).in_bytes(b"xx" + "Größenwahn".encode("latin-1"), dates=True)
 
 
+def test_names_in_another_character_set_than_declared() -> None:
+    name = "Zhang^XiaoDong=张^小东".encode("gb18030").decode("latin-1")
+    identifiers = Identifiers(Evidence(names=set(name.split("="))))
+    assert identifiers.cut("Bild 小东 2".encode("gb18030").decode("latin-1")) == "Bild 2"
+    assert identifiers.cut("Gerät 45° ±2") == "Gerät 45° ±2"
+
+
 def test_evidence_is_collected_at_every_level() -> None:
     ds, inner = Dataset(), Dataset()
     inner.OperatorsName, inner.OtherPatientIDs = "Deep^Down", "ABC-99881"
