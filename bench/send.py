@@ -15,8 +15,9 @@ from bench.corpus import Size
 from bench.measure import BenchError, Contender, Run, compare, run
 from bench.peers import STORESCP, STORESCU, missing
 from bench.result import Measured, Skipped
-from demo.pacs import answers, free_port
+from demo.pacs import answers
 from demo.phantoms import Patient, ct_series
+from demo.services import free_port
 
 START_SECONDS = 30.0
 PDU_BYTES = 131072  # the most that DCMTK takes
