@@ -31,8 +31,8 @@ class Size:
     us: int
     sr: int
     sent: int = 100
-    ct_frames: int = 16
-    us_frames: int = 16
+    ct_frames: int = 8
+    us_frames: int = 8
 
 
 QUICK = Size(pairs=3, ct=200, mr=100, us=4, sr=10)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import platform
 import re
-import subprocess
 from pathlib import Path
 
 from bench.peers import ALL
@@ -34,7 +33,7 @@ def _processor() -> str:
 
 
 def _file_system(folder: Path) -> str:
-    result = subprocess.run(
-        ["stat", "--file-system", "--format=%T", str(folder)], capture_output=True, text=True, check=False
-    )
-    return result.stdout.strip() or "an unknown file system"
+    mounts = [line.split() for line in Path("/proc/mounts").read_text(encoding="utf-8").splitlines()]
+    above = [mount for mount in mounts if folder.resolve().is_relative_to(mount[1])]
+    # What was mounted last lies on top.
+    return max(reversed(above), key=lambda mount: len(mount[1]))[2] if above else "an unknown file system"
