@@ -1,10 +1,14 @@
-"""`python -m demo run|up|down`: what `make demo`, `make up` and `make down` do."""
+"""`python -m demo run|up|down`: what `make demo`, `make up` and `make down` do.
+
+`python -m demo airflow ...` runs Airflow's own command line on this installation.
+"""
 
 from __future__ import annotations
 
 import argparse
 import json
 import os
+import subprocess
 import sys
 from pathlib import Path
 from time import monotonic
@@ -26,10 +30,15 @@ console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isat
 def main() -> int:
     """Run one command; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m demo", description=__doc__)
-    parser.add_argument("command", choices=["run", "up", "down"])
-    command = parser.parse_args().command
+    parser.add_argument("command", choices=["run", "up", "down", "airflow"])
+    parser.add_argument("arguments", nargs=argparse.REMAINDER, help="of airflow")
+    given = parser.parse_args()
+    command = given.command
     home = Path(os.environ.get("AIRLOCK_HOME") or ROOT / "var").absolute()
     stack = Stack(home)
+    if command == "airflow":
+        line = [sys.executable, "-m", "airflow", *given.arguments]
+        return subprocess.run(line, env=stack.airflow.environment, cwd=ROOT, check=False).returncode
     if command == "down":
         stopped = stack.stop()
         console.print(f"Stopped: {', '.join(stopped)}." if stopped else "Nothing was running.")

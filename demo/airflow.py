@@ -88,6 +88,7 @@ class Airflow:
         return {
             **kept,
             "PATH": f"{Path(sys.executable).parent}:{os.environ.get('PATH', '')}",
+            "PYTHONPATH": str(self.root),
             "PYTHONUNBUFFERED": "1",
             "NO_PROXY": "127.0.0.1,localhost",
             "AIRLOCK_HOME": str(self.home),
@@ -111,6 +112,7 @@ class Airflow:
             "AIRFLOW__API__EXPOSE_CONFIG": "False",
             "AIRFLOW__API_AUTH__JWT_SECRET": state["jwt_secret"],
             "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{folder / 'airflow.db'}?timeout=60",
+            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONNECT_ARGS": "demo.sqlite.CONNECT_ARGUMENTS",
             "AIRFLOW__LOGGING__NAMESPACE_LEVELS": "pynetdicom=CRITICAL pydicom=CRITICAL",
             "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.2",
             # How late a supervisor may notice that its task has ended, in seconds.

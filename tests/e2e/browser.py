@@ -35,7 +35,7 @@ def logged_in_page(airflow: Airflow) -> Iterator[Page]:
             page.get_by_label("Username").fill(USER)
             page.get_by_label("Password", exact=False).first.fill(airflow.state["password"])
             page.get_by_role("button", name="Sign in", exact=False).click()
-            page.wait_for_url(f"{airflow.url}/**")
+            page.wait_for_url(lambda url: "/auth/" not in url)
             page.wait_for_load_state("networkidle")
             yield page
         finally:
