@@ -26,7 +26,6 @@ class Settings(BaseSettings):
     raw: Path | None = Field(default=None, description="received studies, <StudyInstanceUID>/<any depth>")
     projects: Path = Field(default=Path("config/projects"), description="project policies, <name>.yaml")
     ledger_url: str | None = Field(default=None, description="SQLAlchemy URL of the ledger")
-    identity_url: str | None = Field(default=None, description="SQLAlchemy URL of the identity store")
     key_file: Path | None = Field(default=None, description="deployment key, mode 0600, made on first start")
 
     rewriter: Literal["docker", "auto", "process"] = Field(
@@ -73,11 +72,6 @@ class Settings(BaseSettings):
     def ledger(self) -> str:
         """SQLAlchemy URL of the ledger."""
         return self.ledger_url or f"sqlite:///{self.home.absolute() / 'ledger.db'}"
-
-    @property
-    def identity(self) -> str:
-        """SQLAlchemy URL of the identity store."""
-        return self.identity_url or f"sqlite:///{self.home.absolute() / 'identity.db'}"
 
     @property
     def key_path(self) -> Path:

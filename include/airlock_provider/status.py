@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import replace
 
-from airlock.errors import RefusedError
+from airlock.errors import AirlockError, RefusedError
 from airlock.ledger import Ledger, TransferState, TransferSummary
 from airlock.project import ProjectPolicy, RedcapPolicy, find_policy
 from airlock.report.ending import Failure
@@ -22,6 +22,20 @@ def policy_for_status(request: TransferRequest, settings: Settings) -> ProjectPo
     except RefusedError:
         fallback = RedcapPolicy(connection=settings.redcap_connection) if settings.redcap_connection else None
         return ProjectPolicy(name="unknown", redcap=fallback)
+
+
+def tell_running(request: TransferRequest, settings: Settings) -> None:
+    """Show in REDCap that the transfer is being worked on. REDCap being away doesn't stop the transfer for that."""
+    from airlock.redcap.step import tell_running as write_running
+    from airlock_provider.hooks.redcap import RedcapHook
+
+    policy = policy_for_status(request, settings)
+    if policy.redcap is None or request.options.dry_run:
+        return
+    try:
+        write_running(request, policy, RedcapHook(policy.redcap.connection).client)
+    except AirlockError as error:
+        log.warning("REDCap does not show yet that the transfer is being worked on: %s", error)
 
 
 def tell_redcap(

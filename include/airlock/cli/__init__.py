@@ -14,8 +14,16 @@ from rich.text import Text
 
 from airlock.errors import AirlockError, HeldError, RefusedError
 
-COMMANDS = ("deidentify", "detect", "pull", "request", "rewrite", "send", "status")
-"""Each is a module of this package with a `command`."""
+COMMANDS = {
+    "deidentify": "De-identify a folder of DICOM files.",
+    "detect": "Find burned-in text in DICOM files.",
+    "pull": "Bring a study from a PACS into a folder.",
+    "request": "Write and check transfer requests.",
+    "rewrite": "Mask burned-in text in DICOM files.",
+    "send": "Send DICOM files to a PACS.",
+    "status": "Show what became of the transfers.",
+}
+"""Each is a module of this package with a `command`; what it does is told here, so that help imports none of them."""
 
 FAILED, REFUSED, HELD = 1, 2, 3
 
@@ -31,6 +39,10 @@ class _LazyGroup(click.Group):
             return None
         command: click.Command = import_module(f"{__name__}.{cmd_name}").command
         return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, COMMANDS[name]) for name in self.list_commands(ctx)])
 
 
 @click.group(
@@ -78,9 +90,10 @@ def exit_status(error: AirlockError) -> int:
 
 def _unexpected(error: Exception) -> str:
     """Return the kind of an error that was not foreseen, and where it happened."""
-    last = traceback.extract_tb(error.__traceback__)[-1]
+    frames = traceback.extract_tb(error.__traceback__)
+    last = next((f for f in reversed(frames) if "airlock" in Path(f.filename).parts), frames[-1])
     kind = error.strerror if isinstance(error, OSError) and error.strerror else type(error).__name__
-    place = f"{Path(last.filename).name}:{last.lineno}"
+    place = "/".join((*Path(last.filename).parts[-2:-1], f"{Path(last.filename).name}:{last.lineno}"))
     return f"It could not be done: {kind} ({place}). If no folder or permission explains this, report it."
 
 

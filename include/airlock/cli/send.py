@@ -12,7 +12,7 @@ import click
 from airlock.cli import HELD
 from airlock.cli.peer_options import peer_from, peer_options
 from airlock.cli.progress import progress_bar
-from airlock.dicomio.header import UnreadableInstance
+from airlock.dicomio.header import Category, UnreadableInstance, read_header
 from airlock.dicomio.store import Outcome, Outgoing, send_files
 
 
@@ -42,10 +42,14 @@ def _readable(paths: list[Path], counts: Counter[str]) -> list[Outgoing]:
     files = []
     for position, path in enumerate(paths, start=1):
         try:
+            # A PACS ends the association over a truncated file, and the files after it would not be sent.
+            read_header(path, whole=True)
             files.append(Outgoing.of(str(position), path))
-        except UnreadableInstance as error:
+        except (UnreadableInstance, OSError) as error:
             counts["unreadable"] += 1
-            click.echo(f"file {position}: {error}", err=True)
+            known = isinstance(error, UnreadableInstance)
+            why = error if known else f"{Category.DICOM_READ_ERROR}: the file cannot be read"
+            click.echo(f"file {position}: {why}", err=True)
     return files
 
 

@@ -72,7 +72,10 @@ def make_harvester(_argument: None) -> Callable[[Task], Evidence | Refused]:
 
 
 def _harvest(task: Task) -> Evidence:
-    return harvest_file(task.source)
+    try:
+        return harvest_file(task.source)
+    except PermissionError:
+        raise InstanceNotUnderstood("It may not be read. Correct the permissions of its file.") from None
 
 
 def make_deidentifier(argument: tuple[Recipe, Path]) -> Callable[[Task], Written | Refused]:

@@ -106,6 +106,10 @@ class FolderRun:
         self._group([task for task in readable if not found[task.key].studies & mixed], found)
         pending = self._target / _PENDING
         try:
+            pending.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise RefusedError(f"The output folder cannot be written: {error.strerror}.") from None
+        try:
             for patient in self.patients:
                 yield from self._deidentify(pool, patient, pending)
         finally:

@@ -9,6 +9,7 @@ from airflow.sdk import BaseHook
 from airlock.dicomio.echo import echo
 from airlock.dicomio.peer import Peer
 from airlock.errors import AirlockError
+from airlock_provider.hooks.connections import get_connection
 
 
 class DicomHook(BaseHook):
@@ -32,7 +33,7 @@ class DicomHook(BaseHook):
 
         :raises PolicyError: when it describes none.
         """
-        connection = self.get_connection(self.dicom_conn_id)
+        connection = get_connection(self.dicom_conn_id, self.hook_name)
         return Peer.from_parts(connection.host, connection.port, connection.extra_dejson)
 
     def get_conn(self) -> Peer:

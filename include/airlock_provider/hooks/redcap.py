@@ -8,6 +8,7 @@ from airflow.sdk import BaseHook
 
 from airlock.errors import AirlockError, PolicyError
 from airlock.redcap.client import RedcapClient
+from airlock_provider.hooks.connections import get_connection
 
 
 class RedcapHook(BaseHook):
@@ -33,7 +34,7 @@ class RedcapHook(BaseHook):
         :raises StatusRefused: when the connection has no usable URL or token.
         :raises PolicyError: when an extra field cannot be used.
         """
-        connection = self.get_connection(self.redcap_conn_id)
+        connection = get_connection(self.redcap_conn_id, self.hook_name)
         extra = connection.extra_dejson
         verify = extra.get("verify_ssl")
         try:

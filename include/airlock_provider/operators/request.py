@@ -19,7 +19,7 @@ from airlock.settings import Settings, load_settings
 from airlock.transfer import Transfer, open_ledger, workspace_of
 from airlock_provider.context import configuration, open_transfer, request_from_form, transfer_id_of
 from airlock_provider.operators.step import as_counts, run_step
-from airlock_provider.status import tell_redcap
+from airlock_provider.status import tell_redcap, tell_running
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -47,6 +47,7 @@ class AcceptRequestOperator(BaseOperator):
                 self.log.error("%s", error)
                 raise
             ledger.event(transfer_id, self.task_id, "finished", policy=digest)
+            tell_running(RequestStore(settings.proc_folder).get(transfer_id).request, settings)
         self.log.info("Accepted %s under the policy %s", transfer_id, digest[:12])
         return {"transfer_id": transfer_id, "policy": digest}
 

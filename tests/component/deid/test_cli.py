@@ -5,12 +5,16 @@ from __future__ import annotations
 import csv
 import json
 import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pydicom
 import pytest
 from pydicom.filewriter import dcmwrite
 
+from airlock.deid import batch
+from airlock.deid.folder import files_of
+from airlock.errors import RefusedError
 from airlock.settings import load_settings
 from tests.commands import Ended, airlock
 from tests.synthetic import PLANTED, STUDY, ct
@@ -121,6 +125,32 @@ def test_a_report_that_could_not_be_written_is_found_out_before_the_work(folder:
     assert result.status == 2
     assert "Make it first" in result.stderr
     assert not (folder.parent / "out").exists()
+
+
+def test_an_output_folder_that_cannot_be_written_is_one_message(folder: Path) -> None:
+    result = airlock("deidentify", folder, "/proc/none/out", "--project", "One")
+    assert result.status == 2
+    assert "The output folder cannot be written" in result.stderr
+
+
+def test_an_input_that_may_not_be_read_is_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def denied(_path: Path) -> None:
+        raise PermissionError(13, "Zebedee", "Quillfeather")
+
+    monkeypatch.setattr(batch, "harvest_file", denied)
+    result = batch.make_harvester(None)(batch.Task("x", tmp_path))
+    assert result == batch.Refused("It may not be read. Correct the permissions of its file.")
+
+
+def test_a_folder_that_cannot_be_read_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def denied(_folder: Path, onerror: Callable[[OSError], None]) -> Iterator[None]:
+        onerror(PermissionError(13, "Permission denied", "/x/Quillfeather"))
+        yield
+
+    monkeypatch.setattr("os.walk", denied)
+    with pytest.raises(RefusedError, match="Permission denied") as caught:
+        files_of(tmp_path)
+    assert "Quillfeather" not in str(caught.value)
 
 
 def test_file_names_that_are_no_text(folder: Path) -> None:

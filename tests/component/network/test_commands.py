@@ -44,6 +44,16 @@ def test_refused_and_unreadable_files(tmp_path):
     assert "file 4: Invalid_DICOM" in result.stderr
 
 
+def test_a_truncated_file_does_not_keep_the_others_back(tmp_path):
+    files = make_study(tmp_path / "made", generate_uid(), 1, 3)
+    first = min(files.values())
+    first.write_bytes(first.read_bytes()[:-5])
+    with SimulatedPacs().running() as peer:
+        result = airlock("send", tmp_path / "made", *address(peer))
+    assert (result.status, result.last_line) == (3, "sent 2, refused 0, unreadable 1")
+    assert "file 1: DICOM_Read_Error: the file ends inside an element: it is truncated" in result.stderr
+
+
 def test_incomplete_and_failed(tmp_path):
     study_uid = generate_uid()
     files = make_study(tmp_path / "made", study_uid, 1, 2)

@@ -43,6 +43,15 @@ class TestFrame:
         for word in ("request", "status", "Exit status: 0 done; 1 failed"):
             assert word in out
 
+    def test_help_imports_no_command(self):
+        code = (
+            "import sys; from airlock import cli\ntry: cli.main(['--help'])\nexcept SystemExit: pass\n"
+            "print(sorted(m for m in sys.modules if m in ('pydicom', 'sqlalchemy', 'numpy') or 'airlock.cli.' in m))"
+        )
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+        assert done.stdout.splitlines()[-1] == "[]"
+        assert all(name in done.stdout for name in cli.COMMANDS)
+
     @pytest.mark.parametrize(
         ("error", "status"), [(PeerUnavailable, 1), (AirlockError, 1), (InvalidRequest, 2), (InstanceNotUnderstood, 3)]
     )
@@ -59,7 +68,7 @@ class TestFrame:
 
         monkeypatch.setattr(cli.airlock, "main", fail)
         status, out, err = run("status")
-        assert (status, out, "ValueError (test_cli.py:" in err) == (1, "", True)
+        assert (status, out, "ValueError (cli/__init__.py:" in err) == (1, "", True)
         assert "Zebedee" not in err
         assert "Traceback" not in err
 

@@ -25,7 +25,6 @@ def test_everything_lies_below_home(monkeypatch):
     assert settings.transfers_folder == Path("/data/transfers")
     assert settings.key_path == Path("/data/secret/airlock.key")
     assert settings.ledger == "sqlite:////data/ledger.db"
-    assert settings.identity == "sqlite:////data/identity.db"
     assert settings.rewriter == "docker"
 
 
@@ -35,7 +34,6 @@ def test_each_place_can_be_elsewhere(monkeypatch):
         "RAW": "/raw",
         "KEY_FILE": "/run/key",
         "LEDGER_URL": "postgresql://db/ledger",
-        "IDENTITY_URL": "postgresql://db/identity",
         "REWRITER": "auto",
         "WORKERS": "3",
     }.items():
@@ -44,7 +42,7 @@ def test_each_place_can_be_elsewhere(monkeypatch):
     assert settings.drop_folder == Path("/proc-folder/transfer_requests")
     assert settings.raw_folder == Path("/raw")
     assert settings.key_path == Path("/run/key")
-    assert (settings.ledger, settings.identity) == ("postgresql://db/ledger", "postgresql://db/identity")
+    assert settings.ledger == "postgresql://db/ledger"
     assert (settings.rewriter, settings.workers) == ("auto", 3)
 
 
