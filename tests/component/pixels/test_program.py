@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 from PIL import Image
@@ -18,7 +19,7 @@ from airlock.pixels.detect import examine
 from airlock.pixels.engine import load_engine
 from airlock.pixels.pool import WorkerPool, worker_environment
 from airlock.pixels.preview import write_preview
-from demo.phantoms import Patient, presentation_state, ultrasound_cine
+from demo.phantoms import Patient, presentation_state, secondary_capture, ultrasound_cine
 
 SMALL = {"rows": 240, "columns": 320, "size": 13}
 
@@ -97,6 +98,17 @@ def test_detect_command(tmp_path, monkeypatch):
     done = CliRunner().invoke(detect.command, [str(broken)])
     assert done.exit_code == 3
     assert "FJELDSTAD" not in done.output.upper()
+
+
+@pytest.mark.parametrize("quarter_turns", [1, 2, 3])
+def test_text_is_found_however_the_picture_is_turned(tmp_path, quarter_turns):
+    capture = dcmread(secondary_capture(tmp_path, Patient()))
+    turned = np.rot90(capture.pixel_array, quarter_turns)
+    capture.Rows, capture.Columns = turned.shape[:2]
+    capture.PixelData = turned.tobytes()
+    capture.save_as(tmp_path / "turned.dcm")
+    [(_, boxes)] = examine(StoredImage(tmp_path / "turned.dcm"), load_engine(), 20)
+    assert len(boxes) == 4
 
 
 def test_rewrite_command_is_the_program(tmp_path):
