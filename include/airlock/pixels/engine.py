@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib.util
 import logging
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -20,6 +21,9 @@ from airlock.pixels.views import Picture
 
 DETECTION_MODEL = "ch_PP-OCRv4_det_infer.onnx"
 RECOGNITION_MODEL = "ch_PP-OCRv4_rec_infer.onnx"
+READ = 60.0
+"""Confidence below which a line is looked at upside down too, and from which it counts as read then."""
+
 SMALLEST_SIDE = 32
 """The network takes any multiple of this; pictures come in the right scale already."""
 
@@ -91,26 +95,37 @@ class RapidOcrEngine:
         return boxes
 
     def read(self, picture: Picture, boxes: list[Box]) -> list[Reading]:
-        """Read the text in the boxes; upright boxes are read from both sides.
+        """Read the text in the boxes; upright boxes are read from both sides, others upside down if need be.
 
         :raises DetectorUnavailable: when the network fails.
         """
-        crops, owners = [], []
-        for number, (x0, y0, x1, y1) in enumerate(boxes):
-            crop = picture[y0:y1, x0:x1]
-            turns = (1, 3) if (y1 - y0) >= 1.5 * (x1 - x0) else (0,)
-            for turn in turns:
-                crops.append(np.ascontiguousarray(np.rot90(crop, turn)))
-                owners.append(number)
+        readings = [Reading("", 0.0)] * len(boxes)
+        tall = [(y1 - y0) >= 1.5 * (x1 - x0) for x0, y0, x1, y1 in boxes]
+        turns = [(number, turn) for number, is_tall in enumerate(tall) for turn in ((1, 3) if is_tall else (0,))]
+        for number, reading in self._read_turned(picture, boxes, turns):
+            if reading.confidence > readings[number].confidence:
+                readings[number] = reading
+        unread = [(n, 2) for n, r in enumerate(readings) if not tall[n] and r.confidence < READ]
+        for number, reading in self._read_turned(picture, boxes, unread):
+            # Less sure, it is anatomy more often than text on its head.
+            if reading.confidence >= READ:
+                readings[number] = reading
+        return readings
+
+    def _read_turned(
+        self, picture: Picture, boxes: list[Box], turns: list[tuple[int, int]]
+    ) -> Iterator[tuple[int, Reading]]:
+        """Yield the number of each box with what it seems to say after so many quarter turns."""
+        crops = []
+        for number, turn in turns:
+            x0, y0, x1, y1 = boxes[number]
+            crops.append(np.ascontiguousarray(np.rot90(picture[y0:y1, x0:x1], turn)))
         try:
             results, _ = self._recognizer(crops) if crops else ([], 0)
         except Exception as error:  # noqa: BLE001 - as above
             raise DetectorUnavailable(f"The text detector failed ({type(error).__name__}). {_REPAIR}") from None
-        readings = [Reading("", 0.0)] * len(boxes)
-        for owner, (text, score) in zip(owners, results, strict=True):
-            if 100 * float(score) > readings[owner].confidence:
-                readings[owner] = Reading(text, 100 * float(score))
-        return readings
+        for (number, _turn), (text, score) in zip(turns, results, strict=True):
+            yield number, Reading(text, 100 * float(score))
 
 
 @lru_cache(maxsize=1)

@@ -38,7 +38,7 @@ def image():
             pytest.fail("no Docker engine answers")
         pytest.skip("no Docker engine answers")
     built = subprocess.run([str(BUILD)], check=False, capture_output=True, text=True)
-    if built.returncode and os.geteuid() != 0:
+    if built.returncode and os.geteuid() != 0 and os.environ.get("CI", "").lower() != "true":
         pytest.skip("the image's base is made by root: run images/pixel-rewriter/build once")
     assert built.returncode == 0, built.stderr
 

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 from PIL import Image
 from pydicom import dcmread
@@ -16,7 +17,7 @@ from airlock.pixels.detect import examine
 from airlock.pixels.engine import load_engine
 from airlock.pixels.pool import WorkerPool, worker_environment
 from airlock.pixels.preview import write_preview
-from demo.phantoms import Patient, presentation_state, ultrasound_cine
+from demo.phantoms import Patient, presentation_state, secondary_capture, ultrasound_cine
 from tests.commands import airlock
 
 SMALL = {"rows": 240, "columns": 320, "size": 13}
@@ -96,6 +97,17 @@ def test_detect_command(tmp_path, monkeypatch):
     done = airlock("detect", broken)
     assert done.status == 3
     assert "FJELDSTAD" not in (done.stdout + done.stderr).upper()
+
+
+@pytest.mark.parametrize("quarter_turns", [1, 2, 3])
+def test_text_is_found_however_the_picture_is_turned(tmp_path, quarter_turns):
+    capture = dcmread(secondary_capture(tmp_path, Patient()))
+    turned = np.rot90(capture.pixel_array, quarter_turns)
+    capture.Rows, capture.Columns = turned.shape[:2]
+    capture.PixelData = turned.tobytes()
+    capture.save_as(tmp_path / "turned.dcm")
+    [(_, boxes)] = examine(StoredImage(tmp_path / "turned.dcm"), load_engine(), 20)
+    assert len(boxes) == 4
 
 
 def test_rewrite_command_is_the_program(tmp_path):

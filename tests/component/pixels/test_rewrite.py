@@ -144,7 +144,6 @@ SAMPLES = [
     "SC_rgb_small_odd.dcm",
     "SC_rgb_jpeg_gdcm.dcm",
     "liver_1frame.dcm",
-    "JPGLosslessP14SV1_1s_1f_8b.dcm",
     "examples_palette.dcm",
     "JPEG2000.dcm",
     "693_J2KI.dcm",
@@ -157,8 +156,6 @@ SAMPLES = [
 @pytest.mark.parametrize("name", SAMPLES)
 def test_files_of_other_makers_keep_everything_but_the_box(tmp_path, name):
     source = get_testdata_file(name, download=False)
-    if source is None:
-        pytest.skip("not in this pydicom")
     small = StoredImage(source).pixels
     box = (1, 1, min(20, small.Columns - 1), min(12, small.Rows - 1))
     target, _ = rewrite_file(source, tmp_path, {0: [box]})

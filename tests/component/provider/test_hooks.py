@@ -76,7 +76,6 @@ def test_a_connection_that_cannot_work(connect):
 
 
 def test_dicom(connect):
-    pytest.importorskip("airlock.dicomio.echo")
     from pynetdicom import AE, evt
 
     from airlock_provider.hooks.dicom import DicomHook

@@ -4,10 +4,9 @@ import subprocess
 import sys
 
 import pytest
+import redcap
 
 from airlock.redcap.sandbox import RedcapSandbox
-
-redcap = pytest.importorskip("redcap")
 
 
 @pytest.fixture
