@@ -25,7 +25,7 @@ from airlock.transfer import open_ledger
 from airlock.workspace import write_atomically
 from demo import phantoms
 from demo.phantoms import Patient
-from demo.stack import Stack
+from demo.stack import Stack, docker_answers
 from demo.watch import Watch
 from tests.peers import require
 
@@ -154,8 +154,9 @@ def wait_until(condition: Callable[[], Any], seconds: float = 60) -> None:
 @pytest.fixture(scope="session")
 def installation(tmp_path_factory) -> Iterator[Installation]:
     require("Orthanc")
+    docker = docker_answers() or os.environ.get("CI", "").lower() == "true"
     settings = {
-        "AIRLOCK_REWRITER": os.environ.get("AIRLOCK_TEST_REWRITER", "auto"),
+        "AIRLOCK_REWRITER": "docker" if docker else "auto",
         "AIRLOCK_STUDY_IDLE_SECONDS": "1",
         "AIRLOCK_STUDY_WAIT_MINUTES": "0.1",
         "AIRLOCK_RETRY_SECONDS": "1",
@@ -166,6 +167,7 @@ def installation(tmp_path_factory) -> Iterator[Installation]:
     }
     stack = Stack(tmp_path_factory.mktemp("airlock"), settings, airflow_port=0)
     try:
+        stack.prepare_rewriter(print)
         stack.start(print)
         yield Installation(stack)
     finally:

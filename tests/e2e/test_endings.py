@@ -9,8 +9,11 @@ from airlock.dicomio.find import find_instances
 from airlock.dicomio.store import Outgoing, send_files
 from airlock.ledger import TransferState
 from demo import phantoms, scene
+from demo.stack import docker_answers
 from tests.e2e.conftest import wait_until
 from tests.pacs import dcmqrscp
+
+REWRITE_STARTED = ("rewrite_pixels", "started")
 
 
 def test_c_move_from_the_staging_pacs(installation):
@@ -52,6 +55,8 @@ def test_burned_in_text_is_masked(installation, tmp_path):
     assert installation.wait(transfer_id)[transfer_id] == "success"
     assert installation.find(transfer_id).counts.boxes > 0
     assert installation.airflow.tasks_of(transfer_id)["rewrite_pixels"]["state"] == "success"
+    started = [d for _, step, kind, d in installation.ledger.events(transfer_id) if (step, kind) == REWRITE_STARTED]
+    assert [detail["where"] for detail in started] == ["docker" if docker_answers() else "process"]
     assert "boxes masked" in installation.airflow.run_of(transfer_id)["note"]
 
 
@@ -106,6 +111,19 @@ def test_what_is_not_dicom_is_held_and_the_rest_goes_on(installation, tmp_path):
     assert installation.wait(transfer_id)[transfer_id] == "success"
     counts = installation.find(transfer_id).counts
     assert (counts.received, counts.sent, counts.held) == (4, 2, 2)
+
+
+def test_a_study_of_which_all_is_held_is_red_and_kept(installation, tmp_path):
+    folder = installation.settings.raw_folder / "1.2.826.0.1.3680043.10.404.2"
+    folder.mkdir(parents=True)
+    (folder / "notes.txt").write_text("not DICOM")
+    request = installation.request(folder.name)
+    transfer_id = installation.drop(request)
+    assert installation.wait(transfer_id)[transfer_id] == "failed"
+    summary = installation.find(transfer_id)
+    assert (summary.state, summary.counts.held) == (TransferState.HELD, 1)
+    assert (installation.settings.transfers_folder / transfer_id / "incoming").is_dir()
+    assert "held" in installation.status_row(request)["transfer_error_message"]
 
 
 def test_dry_run_sends_and_tells_nothing(installation, tmp_path):

@@ -13,7 +13,14 @@ from airlock.dicomio.header import UnreadableInstance
 from airlock.dicomio.peer import Peer
 from airlock.dicomio.progress import Progress, no_progress
 from airlock.dicomio.store import Outgoing, is_stored, send_files
-from airlock.errors import AirlockError, AssociationRejected, DeliveryRefused, PeerUnavailable, TransferIncomplete
+from airlock.errors import (
+    AirlockError,
+    AssociationRejected,
+    DeliveryRefused,
+    HeldError,
+    PeerUnavailable,
+    TransferIncomplete,
+)
 from airlock.ledger import Counts, InstanceState, InstanceUpdate
 from airlock.transfer import Transfer
 
@@ -28,9 +35,10 @@ def send_to_research(transfer: Transfer, peer: Peer, progress: Progress | None =
     :raises PeerUnavailable: nobody answers, or the peer was out of resources for some; the others were sent.
     :raises AssociationRejected: the peer refuses us.
     :raises AssociationAborted: the association ended in the middle.
+    :raises HeldError: there is nothing to send, because whatever the project wants of the study is held.
     """
     if not transfer.ledger.instances(transfer.id, InstanceState.READY):
-        return transfer.ledger.counts(transfer.id)
+        return _nothing_to_send(transfer)
     summary = transfer.ledger.find(transfer.id)
     attempt = summary.attempt if summary else 1
     with Journal(transfer.workspace.root / "send.journal", attempt) as journal:
@@ -39,6 +47,16 @@ def send_to_research(transfer: Transfer, peer: Peer, progress: Progress | None =
         if ready:
             _send(transfer, peer, journal, ready, progress or no_progress)
     return transfer.ledger.counts(transfer.id)
+
+
+def _nothing_to_send(transfer: Transfer) -> Counts:
+    counts = transfer.ledger.counts(transfer.id)
+    if counts.held and not counts.sent and not counts.open:
+        raise HeldError(
+            f"Nothing can be sent: {counts.held} instances are held and none is left. `airlock status "
+            f"{transfer.id}` says why. Nothing left the workspace."
+        )
+    return counts
 
 
 def confirm_receipt(transfer: Transfer, peer: Peer) -> Counts:
