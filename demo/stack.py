@@ -14,6 +14,8 @@ from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
 
+import requests
+
 from airlock.dicomio.peer import Peer
 from airlock.workspace import write_atomically
 from demo import pacs
@@ -120,6 +122,7 @@ class Stack:
         command = [sys.executable, "-m", "airlock.redcap.sandbox", "--port", str(self.state["redcap"])]
         command += ["--token", self.state["token"], "--state", str(self.home / "redcap.json")]
         self.services.start("redcap", command, self._python_environment, cwd=ROOT)
+        self._wait_for("redcap", self._redcap_answers)
         say(f"REDCap sandbox at {self.redcap_url}")
         say("Airflow is starting (about half a minute) ...")
         self.airflow.start(self.connections())
@@ -146,12 +149,22 @@ class Stack:
             command = pacs.qrscp_command(folder, peer, destinations)
             kind = "pynetdicom's qrscp (with Orthanc installed, it would be Orthanc)"
         self.services.start(role, command, self._python_environment, cwd=folder)
-        end = monotonic() + 30
-        while not pacs.answers(peer):
-            if monotonic() > end or self.services.pid(role) is None:
-                raise AirflowNotReady(f"The {role} PACS did not start:\n{self.services.log_tail(role)}")
-            sleep(0.1)
+        self._wait_for(role, lambda: pacs.answers(peer))
         say(f"{role.capitalize()} PACS: {peer.name}, {kind}")
+
+    def _wait_for(self, name: str, ready: Callable[[], bool], seconds: float = 30.0) -> None:
+        end = monotonic() + seconds
+        while not ready():
+            if monotonic() > end or self.services.pid(name) is None:
+                raise AirflowNotReady(f"{name} did not start:\n{self.services.log_tail(name)}")
+            sleep(0.1)
+
+    def _redcap_answers(self) -> bool:
+        try:
+            requests.post(self.redcap_url, timeout=5)
+        except requests.RequestException:
+            return False
+        return True
 
     def empty_pacs(self, role: str, say: Say) -> None:
         """Start a PACS anew without any study."""
