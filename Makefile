@@ -5,6 +5,8 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 HOME_DIR := $(abspath $(or $(AIRLOCK_HOME),var))
 export AIRLOCK_HOME := $(HOME_DIR)
+# A proxy may have a certificate that only the machine's own store knows.
+export UV_SYSTEM_CERTS ?= true
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test up down lint lock bench image clean
