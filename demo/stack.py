@@ -144,7 +144,7 @@ class Stack:
         program = find_orthanc()
         if program:
             command = pacs.orthanc_command(folder, peer, destinations, self.state[f"{role}_http"], program)
-            kind = f"Orthanc, http://127.0.0.1:{self.state[f'{role}_http']}"
+            kind = f"Orthanc, http://127.0.0.1:{self.state[f'{role}_http']} (it answers this machine only)"
         else:
             command = pacs.qrscp_command(folder, peer, destinations)
             kind = "pynetdicom's qrscp (with Orthanc installed, it would be Orthanc)"

@@ -68,9 +68,11 @@ class AcceptRequestOperator(BaseOperator):
 
     def _claim(self, ledger: Ledger, transfer_id: str, run_id: str, settings: Settings) -> None:
         before = ledger.claim(transfer_id, run_id)
-        if before in FINISHED:
-            self.log.info("This transfer was finished before (%s): it is done again from the start.", before)
-            workspace_of(transfer_id, settings).purge()
+        workspace = workspace_of(transfer_id, settings)
+        expired = not workspace.root.exists() and ledger.counts(transfer_id).received > 0
+        if before in FINISHED or expired:
+            self.log.info("This transfer ended before (%s): it is done again from the start.", before)
+            workspace.purge()
             ledger.restart(transfer_id)
         else:
             ledger.resume(transfer_id)
