@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import requests
 from pydicom import dcmread
 
 from airlock.dicomio.find import find_instances
@@ -144,6 +143,5 @@ def test_redcap_down_is_retried(installation, tmp_path):
     transfer_id = installation.drop(request)
     installation.wait_for_task(transfer_id, "update_redcap", "up_for_retry", seconds=180)
     installation.stack.start(print)
-    assert requests.post(installation.stack.redcap_url, timeout=10).status_code == 403
     assert installation.wait(transfer_id)[transfer_id] == "success"
     assert installation.status_row(request)["transfers_complete"] == "2"
