@@ -14,6 +14,8 @@ from pathlib import Path
 
 from airlock.errors import AirlockError, UnexpectedFailure
 
+PACKAGE = Path(__file__).parent
+
 
 def silence_loggers() -> None:
     """Switch off the log records of the libraries that handle datasets and pixels, in this process, for good."""
@@ -21,6 +23,14 @@ def silence_loggers() -> None:
         logger = logging.getLogger(name)
         logger.setLevel(logging.CRITICAL + 1)
         logger.propagate = False
+
+
+def place_of(error: BaseException) -> str:
+    """Say where in Airlock's own code an error came up, as `folder/file.py:line`."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if Path(frame.filename).is_relative_to(PACKAGE)]
+    last = (own or frames)[-1]
+    return f"{Path(last.filename).parent.name}/{Path(last.filename).name}:{last.lineno}"
 
 
 @contextmanager
@@ -39,9 +49,6 @@ def guarded() -> Iterator[None]:
     except AirlockError:
         raise
     except Exception as error:  # noqa: BLE001 - this is the place that all others end in
-        frames = traceback.extract_tb(error.__traceback__)
-        own = [f for f in frames if "airlock" in Path(f.filename).parts] or frames
-        place = f"{Path(own[-1].filename).name}:{own[-1].lineno} in {own[-1].name}"
         raise UnexpectedFailure(
-            f"An unexpected {type(error).__name__} at {place}. It is tried again by itself; if it stays, report it."
+            f"An unexpected {type(error).__name__} at {place_of(error)}. It is tried again by itself; if it stays, report it."
         ) from None

@@ -143,12 +143,12 @@ class Installation:
         return summary
 
 
-def wait_until(condition: Callable[[], Any], seconds: float = 60) -> None:
-    """Wait until something has happened."""
+def wait_until(condition: Callable[[], Any], seconds: float = 60, pause: float = 0.3) -> None:
+    """Wait until something has happened, looking every `pause` seconds."""
     end = monotonic() + seconds
     while not condition():
         assert monotonic() < end, "it did not happen in time"
-        sleep(0.3)
+        sleep(pause)
 
 
 @pytest.fixture(scope="session")

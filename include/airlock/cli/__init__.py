@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import traceback
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -13,6 +12,7 @@ from rich.console import Console
 from rich.text import Text
 
 from airlock.errors import AirlockError, HeldError, RefusedError
+from airlock.quiet import place_of
 
 COMMANDS = {
     "deidentify": "De-identify a folder of DICOM files.",
@@ -90,11 +90,8 @@ def exit_status(error: AirlockError) -> int:
 
 def _unexpected(error: Exception) -> str:
     """Return the kind of an error that was not foreseen, and where it happened."""
-    frames = traceback.extract_tb(error.__traceback__)
-    last = next((f for f in reversed(frames) if "airlock" in Path(f.filename).parts), frames[-1])
     kind = error.strerror if isinstance(error, OSError) and error.strerror else type(error).__name__
-    place = "/".join((*Path(last.filename).parts[-2:-1], f"{Path(last.filename).name}:{last.lineno}"))
-    return f"It could not be done: {kind} ({place}). If no folder or permission explains this, report it."
+    return f"It could not be done: {kind} ({place_of(error)}). If no folder or permission explains this, report it."
 
 
 def _complain(message: str) -> None:
