@@ -50,5 +50,6 @@ def guarded() -> Iterator[None]:
         raise
     except Exception as error:  # noqa: BLE001 - this is the place that all others end in
         raise UnexpectedFailure(
-            f"An unexpected {type(error).__name__} at {place_of(error)}. It is tried again by itself; if it stays, report it."
+            f"An unexpected {type(error).__name__} at {place_of(error)}. It is tried again by itself; "
+            "if it stays, report it."
         ) from None
