@@ -38,7 +38,8 @@ def test_planted_identifiers_are_nowhere(installation, tmp_path):
     home = installation.stack.home
     files = phantoms.ultrasound_cine(tmp_path, installation.patient(), frames=2)
     transfer_id = installation.drop(installation.request(installation.put_into_raw(files)))
-    assert installation.wait(transfer_id)[transfer_id] == "success"
+    refused = installation.drop(installation.request(installation.ct_study(tmp_path / "ct"), project="not known"))
+    assert installation.wait(transfer_id, refused) == {transfer_id: "success", refused: "failed"}
 
     places = {path: path.read_bytes() for path in home.glob("log/*.log")}
     places |= {path: path.read_bytes() for path in home.glob("airflow/logs/**/*.log")}
