@@ -7,7 +7,7 @@ from functools import lru_cache
 from importlib.resources import files
 
 # Letters that Unicode does not decompose, as they are written where a keyboard lacks them.
-_PLAIN = dict(zip("øæœđðłþıħ", "o ae oe d d l th i h".split(), strict=True))  # noqa: SIM905 - letters
+_PLAIN = dict(zip("øæœđðłþıħ", "o ae oe d d l th i h".split(), strict=True))  # noqa: SIM905 - letter under letter
 
 
 @lru_cache(maxsize=1)
