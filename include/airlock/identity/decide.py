@@ -186,7 +186,8 @@ class Decision:
         known = known_uids(self.session, name, wanted)
         made = {uid: rule(uid) for uid in wanted if uid not in known}
         self._refuse_illegal(keys, [uid for uid in wanted if uid not in known])
-        add_uids(self.session, name, made, patient.id)
+        owner = patient.id
+        add_uids(self.session, name, made, lambda _uid: owner)
         odd = {uid: new for uid, new in known.items() if new != rule(uid)}
         illegal = sum(not is_legal_uid(new) for new in (*made.values(), *known.values()))
         return UidMap(keys, name, odd, policy.uids, keep_illegal=keep), odd, illegal

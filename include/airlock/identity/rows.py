@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from airlock.errors import HeldError, RetryableError
+from airlock.errors import HeldError, RefusedError, RetryableError
 from airlock.identity.models import AliasRow, Base, CounterRow, PatientRow, UidRow
 
 T = TypeVar("T")
@@ -80,6 +80,17 @@ def owner_of(session: Session, project: str, subject: str) -> int | None:
     return None
 
 
+def require_owner(session: Session, project: str, subject: str) -> int:
+    """Return the row id of the patient that has a subject id.
+
+    :raises RefusedError: when nobody has it.
+    """
+    owner = owner_of(session, project, subject)
+    if owner is None:
+        raise RefusedError("No patient of this project has that research subject id.")
+    return owner
+
+
 def subjects_elsewhere(session: Session, project: str, patient_id: str) -> set[str]:
     """Return the subject ids that other projects gave to a PatientID."""
     query = select(PatientRow.subject).where(PatientRow.project != project, PatientRow.patient_id == patient_id)
@@ -116,13 +127,14 @@ def known_uids(session: Session, project: str, uids: Iterable[str]) -> dict[str,
     return found
 
 
-def add_uids(session: Session, project: str, pairs: Mapping[str, str], patient: int | None) -> int:
+def add_uids(session: Session, project: str, pairs: Mapping[str, str], owner: Callable[[str], int | None]) -> int:
     """Note new UIDs; return how many were not known.
 
     :param pairs: none of them known with another new UID.
+    :param owner: returns the row id of a UID's patient, by the original UID.
     :raises HeldError: when another UID has one of the new UIDs.
     """
-    rows = [{"project": project, "uid": old, "new_uid": new, "patient": patient} for old, new in pairs.items()]
+    rows = [{"project": project, "uid": old, "new_uid": new, "patient": owner(old)} for old, new in pairs.items()]
     added = insert_new(session, UidRow, rows)
     if added == len(rows):
         return added

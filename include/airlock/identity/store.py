@@ -18,7 +18,7 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from airlock.database import connect, upgrade
-from airlock.errors import AirlockError, PeerUnavailable, PolicyError
+from airlock.errors import AirlockError, PeerUnavailable, PolicyError, RetryableError
 from airlock.identity.keys import KeyRing
 from airlock.identity.models import AccessionRow, KeyRow, PatientRow, StudyRow, UidRow
 from airlock.settings import Settings
@@ -61,14 +61,21 @@ class IdentityStore:
         """Make sure that these are the keys the identities were made with; note a generation that follows them.
 
         :raises PolicyError: when they are not, or when the store is not the one that belongs to the keys.
+        :raises RetryableError: when later generations are missing.
         """
         with self.transaction("keys") as session:
             noted = list(session.scalars(select(KeyRow.fingerprint).order_by(KeyRow.generation)))
             have = list(keys.fingerprints)
+            if have == noted[: len(have)] and len(have) < len(noted):
+                raise RetryableError(
+                    f"The identity store knows {len(noted)} generations of the deployment key, and {len(have)} are "
+                    "here. It is tried again, as the key may just have been rotated; if it stays, restore the newest "
+                    "key file from your backup."
+                )
             if noted != have[: len(noted)]:
                 raise PolicyError(
-                    "The identity store was made with another deployment key, or with later generations of it. Restore "
-                    "the key file that belongs to the store: with this one, known patients would get second identities."
+                    "The identity store was made with another deployment key. Restore the key file that belongs to "
+                    "the store: with this one, known patients would get second identities."
                 )
             if not noted and len(have) > 1:
                 raise PolicyError(
