@@ -60,12 +60,15 @@ def debian_path():
 
 
 @contextmanager
-def database(server: str, prefix: str) -> Iterator[str]:
-    """Yield the URL of a new, empty database."""
+def database(server: str, prefix: str, template: str = "template0") -> Iterator[str]:
+    """Yield the URL of a new database.
+
+    :param template: database that it is a copy of; nobody may be connected to it.
+    """
     name = f"{prefix}_{secrets.token_hex(6)}"
     admin = create_engine(f"{server}/postgres", isolation_level="AUTOCOMMIT")
     with admin.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name}"))
+        connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {template}"))
     admin.dispose()
     url = f"{server}/{name}"
     yield url

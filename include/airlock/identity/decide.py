@@ -126,12 +126,14 @@ class Decision:
         query = select(StudyRow).where(StudyRow.project == name, StudyRow.study_uid == uid)
         row = self.session.scalars(query).first()
         if row is None:
-            per_study = self.project.identity.dates == "per_study"
+            days = self.question.requested_offset_days
+            if days is None and self.project.identity.dates == "per_study":
+                days = self._offset(f"study\0{uid}")
             row = StudyRow(
                 project=name,
                 study_uid=uid,
                 patient=patient.id,
-                offset_days=self._offset(f"study\0{uid}") if per_study else None,
+                offset_days=days,
                 study_date=self.question.study_date or None,
                 accession=next((a for a in sorted(self.question.accessions) if storable(a)), None),
             )
@@ -143,6 +145,15 @@ class Decision:
                 "corrected at its source, or withdraw the wrong one (airlock identity forget)."
             )
         return row
+
+    def offset(self, patient: PatientRow, study: StudyRow) -> int:
+        """Return by how many days the study's dates move: what is requested, else the study's own, else the patient's.
+
+        A change of the project's rule does not move what is known.
+        """
+        if self.question.requested_offset_days is not None:
+            return self.question.requested_offset_days
+        return patient.offset_days if study.offset_days is None else study.offset_days
 
     def accessions(self, patient: PatientRow) -> dict[str, str]:
         """Return new accession numbers, noting those that were not known."""

@@ -21,6 +21,7 @@ class Question:
     :param uids: every UID of the inputs that will be replaced; empty when UIDs are retained.
     :param accessions: accession numbers of the inputs.
     :param name: PatientName, kept for the lookup table when given; so is `study_date` (DA).
+    :param requested_offset_days: by which the request wants this study's dates to move, whatever is known.
     """
 
     patients: Collection[tuple[str, str]]
@@ -30,6 +31,7 @@ class Question:
     accessions: Collection[str] = ()
     name: str = ""
     study_date: str = ""
+    requested_offset_days: int | None = None
 
 
 @dataclass(frozen=True, repr=False)

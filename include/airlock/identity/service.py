@@ -67,7 +67,7 @@ class IdentityService:
             uids, odd, illegal = decision.uids(patient)
             return Identity(
                 subject=decision.subject(patient),
-                offset_days=patient.offset_days if study.offset_days is None else study.offset_days,
+                offset_days=decision.offset(patient, study),
                 keys=self._keys.at(patient.generation),
                 known_uids=odd,
                 uids=uids,

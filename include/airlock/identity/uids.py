@@ -5,7 +5,7 @@ from __future__ import annotations
 import hmac
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Literal
+from typing import Any, Literal
 
 from pydicom._uid_dict import UID_dictionary
 from pydicom.datadict import dictionary_keyword
@@ -47,6 +47,14 @@ class UidMap:
         self._project, self._rule, self._keep_illegal = project, rule, keep_illegal
         self._known = known or {}
         self._map = lru_cache(maxsize=65536)(self._make)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave what was looked up behind: workers get the map, not the memory of it."""
+        return {name: value for name, value in vars(self).items() if name != "_map"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Begin with an empty memory."""
+        vars(self).update(state, _map=lru_cache(maxsize=65536)(self._make))
 
     def __call__(self, original: str) -> str:
         """Return the new UID. Padding of the original does not count."""
