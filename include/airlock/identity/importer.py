@@ -16,12 +16,10 @@ from airlock.identity.dates import offset_days, patient_key
 from airlock.identity.keys import KeyRing
 from airlock.identity.mappings import Mappings, OldPatient
 from airlock.identity.models import AccessionRow, AliasRow, PatientRow, StudyRow
-from airlock.identity.rows import add_uids, chunks, insert_new, known_uids, owner_of, raise_counter, storable
+from airlock.identity.rows import add_uids, among, insert_new, known_uids, owner_of, portions, raise_counter, storable
 from airlock.identity.store import IdentityStore
 from airlock.identity.subjects import ACCESSIONS, PATIENTS
 from airlock.project import ProjectPolicy
-
-_AT_ONCE = 500
 
 
 @dataclass(frozen=True)
@@ -85,8 +83,9 @@ class _Import:
 
     def _known_patients(self, patient_ids: Iterable[str]) -> dict[str, PatientRow]:
         found = {}
-        for chunk in chunks(patient_ids, _AT_ONCE):
-            query = select(PatientRow).where(PatientRow.project == self._name, PatientRow.patient_id.in_(chunk))
+        for chunk in portions(self._session, patient_ids):
+            condition = among(self._session, PatientRow.patient_id, chunk)
+            query = select(PatientRow).where(PatientRow.project == self._name, condition)
             for row in self._session.scalars(query):
                 _refuse(row.patient_id in found, "PatientIDs belong to several patients here, of different issuers")
                 found[row.patient_id] = row
@@ -121,9 +120,9 @@ class _Import:
     def studies(self, owners: dict[str, int]) -> int:
         """Add the studies; return how many were new."""
         studies = {s.study_uid: s for s in self._mappings.studies.values() if s.patient_id in owners}
-        for chunk in chunks(studies, _AT_ONCE):
+        for chunk in portions(self._session, studies):
             query = select(StudyRow.study_uid, StudyRow.patient).where(
-                StudyRow.project == self._name, StudyRow.study_uid.in_(chunk)
+                StudyRow.project == self._name, among(self._session, StudyRow.study_uid, chunk)
             )
             others = sum(row != owners[studies[uid].patient_id] for uid, row in self._session.execute(query))
             _refuse(others, "studies are known as another patient's")

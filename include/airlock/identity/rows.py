@@ -6,28 +6,32 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, TypeVar
 
-from sqlalchemy import select
+from sqlalchemy import ARRAY, ColumnElement, Text, func, literal, select
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from airlock.errors import HeldError, RefusedError, RetryableError
 from airlock.identity.models import AliasRow, Base, CounterRow, PatientRow, UidRow
 
 T = TypeVar("T")
-_AT_ONCE = 1000
+_AT_ONCE_SQLITE, _AT_ONCE_POSTGRESQL = 1000, 50_000
 _LONGEST_ORIGINAL = 255
 _AGAIN = "Another transfer changed the identity store at the same moment. It is tried again by itself."
 
 
 def insert_new(session: Session, table: type[Base], rows: Sequence[Mapping[str, Any]]) -> int:
     """Insert the rows that break no unique constraint; return how many these were."""
-    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
+    insert = postgresql.insert if _is_postgresql(session) else sqlite.insert
     if not rows:
         return 0
     # A list of parameters, not of VALUES: the driver then runs one statement many times, without compiling it anew.
     statement = insert(table).on_conflict_do_nothing().execution_options(preserve_rowcount=True)
     added: int = session.connection().execute(statement, [dict(row) for row in rows]).rowcount
     return added
+
+
+def _is_postgresql(session: Session) -> bool:
+    return session.get_bind().dialect.name == "postgresql"
 
 
 def insert_one(session: Session, table: type[Base], **row: Any) -> None:
@@ -120,11 +124,19 @@ def raise_counter(session: Session, project: str, name: str, least: int) -> None
 
 def known_uids(session: Session, project: str, uids: Iterable[str]) -> dict[str, str]:
     """Return those of the UIDs that have a new one."""
+    query = select(UidRow.uid, UidRow.new_uid).where(UidRow.project == project)
     found: dict[str, str] = {}
-    for chunk in chunks(uids, _AT_ONCE):
-        query = select(UidRow.uid, UidRow.new_uid).where(UidRow.project == project, UidRow.uid.in_(chunk))
-        found.update(session.execute(query).all())
+    for chunk in portions(session, uids):
+        found.update(session.execute(query.where(among(session, UidRow.uid, chunk))).all())
     return found
+
+
+def among(session: Session, column: InstrumentedAttribute[str], values: list[str]) -> ColumnElement[bool]:
+    """Return the condition that a column has one of many values."""
+    if not _is_postgresql(session):
+        return column.in_(values)
+    # From an array, they are looked up by the index; a long list of parameters is compared with every row of the table.
+    return column.in_(select(func.unnest(literal(values, ARRAY(Text))).column_valued("wanted")))
 
 
 def add_uids(session: Session, project: str, pairs: Mapping[str, str], owner: Callable[[str], int | None]) -> int:
@@ -154,8 +166,8 @@ def storable(value: str) -> bool:
     return 0 < len(value) <= _LONGEST_ORIGINAL and not any(c < " " or "\ud800" <= c <= "\udfff" for c in value)
 
 
-def chunks(items: Iterable[T], size: int) -> Iterator[list[T]]:
-    """Yield lists of at most `size` items."""
-    iterator = iter(items)
-    while chunk := list(islice(iterator, size)):
-        yield chunk
+def portions(session: Session, items: Iterable[T]) -> Iterator[list[T]]:
+    """Yield lists of as many items as one query may ask for with :func:`among`."""
+    iterator, size = iter(items), _AT_ONCE_POSTGRESQL if _is_postgresql(session) else _AT_ONCE_SQLITE
+    while portion := list(islice(iterator, size)):
+        yield portion
