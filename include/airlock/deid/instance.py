@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hmac
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
@@ -28,6 +29,9 @@ class Recipe:
     """How the instances of one patient are de-identified. It holds patient data: never log it.
 
     :param days: offset of dates.
+    :param uids: original to new UIDs; made with `keys` when None.
+    :param accessions: original to new accession numbers; others are treated as the profile says.
+    :param study_id: of the output; made from the new StudyInstanceUID when None.
     """
 
     keys: KeyRing
@@ -38,6 +42,9 @@ class Recipe:
     options: tuple[str, ...]
     days: int
     evidence: Evidence
+    uids: UidMap | None = field(default=None, kw_only=True)
+    accessions: Mapping[str, str] = field(default_factory=dict, kw_only=True)
+    study_id: str | None = field(default=None, kw_only=True)
 
 
 @dataclass(frozen=True)
@@ -67,7 +74,7 @@ class Deidentifier:
     def __init__(self, recipe: Recipe) -> None:
         self._recipe = recipe
         self._profile = Profile(recipe.edition, recipe.options)
-        self._uids = UidMap(recipe.keys, recipe.project)
+        self._uids = recipe.uids or UidMap(recipe.keys, recipe.project)
 
     @cached_property
     def identifiers(self) -> Identifiers:
@@ -104,8 +111,13 @@ class Deidentifier:
     def _process(self, instance: Instance, folder: Path, pixels_rewritten: bool, name: str | None) -> Written:
         dataset = instance.dataset
         check_identity(dataset)
-        outcome = self._engine.apply(dataset)
         recipe = self._recipe
+        accession = (
+            recipe.accessions.get(str(dataset.get("AccessionNumber", "")).strip()) if recipe.accessions else None
+        )
+        outcome = self._engine.apply(dataset)
+        if accession is not None:
+            dataset.AccessionNumber = accession
         stamp_subject(dataset, recipe.subject, recipe.project, recipe.event, self._study_id(dataset))
         stamp_method(dataset, self._profile, recipe.edition, pixels_rewritten=pixels_rewritten)
         uids = [str(dataset.StudyInstanceUID), str(dataset.SeriesInstanceUID), str(dataset.SOPInstanceUID)]
@@ -116,6 +128,8 @@ class Deidentifier:
 
     def _study_id(self, dataset: Dataset) -> str:
         """Return a StudyID (SH, 16 characters) of digits, made from the new StudyInstanceUID."""
+        if self._recipe.study_id is not None:
+            return self._recipe.study_id
         key = self._recipe.keys.derive("study-id", self._recipe.project)
         digest = hmac.digest(key, str(dataset.StudyInstanceUID).encode(), "sha256")
         return f"{int.from_bytes(digest[:8], 'big') % 10**16:016d}"

@@ -9,10 +9,10 @@ from airlock.deid.batch import Refused, Task, deidentify_all, harvest_all
 from airlock.deid.instance import Recipe, Written
 from airlock.deid.profile import Profile
 from airlock.dicomio.progress import Progress
-from airlock.errors import HeldError, PixelsNotCleaned, RetryableError
+from airlock.errors import PixelsNotCleaned, RetryableError
 from airlock.findings import Findings
-from airlock.identity.dates import offset_days, patient_key
 from airlock.identity.harvest import Evidence
+from airlock.identity.transfers import identity_of
 from airlock.ledger import Counts, InstanceState, InstanceUpdate
 from airlock.transfer import Transfer
 from airlock.workers import Workers
@@ -116,26 +116,23 @@ def _harvest(transfer: Transfer, pool: Workers, tasks: list[Task]) -> Evidence:
 def make_recipe(transfer: Transfer, evidence: Evidence) -> Recipe:
     """Return how this transfer's instances are de-identified.
 
-    :raises HeldError: when the evidence is of more than one patient.
+    :raises HeldError: when the evidence is of more than one patient, or contradicts what is known of the patient.
     """
-    patients = sorted({patient_id for patient_id, _issuer in evidence.patients})
-    if len(patients) > 1:
-        raise HeldError(
-            f"The study holds instances of {len(patients)} different PatientIDs. Have the study corrected at its "
-            "source, or split it, and request the transfer again."
-        )
-    issuers = sorted(issuer for _, issuer in evidence.patients)
-    request, policy = transfer.request, transfer.policy
-    patient = patient_key(patients[0] if patients else "", issuers[-1] if issuers else "", request.study_instance_uid)
+    identity, policy = identity_of(transfer, evidence), transfer.policy
+    if identity.illegal_uids:
+        transfer.ledger.event(transfer.id, "deidentify", "illegal UIDs kept", count=identity.illegal_uids)
     return Recipe(
-        keys=transfer.keys,
+        keys=identity.keys,
         project=policy.name,
-        subject=request.transfer_name,
-        event=request.transfer_event_name,
+        subject=identity.subject,
+        event=transfer.request.transfer_event_name,
         edition=policy.deidentify.edition,
         options=policy.deidentify.options,
-        days=offset_days(transfer.keys, policy.name, patient, policy.deidentify.max_shift_days),
+        days=identity.offset_days,
         evidence=evidence,
+        uids=identity.uids,
+        accessions=identity.accessions,
+        study_id=identity.study_id,
     )
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from airlock.dicomio.progress import Progress
 from airlock.errors import HeldError, IdentifierFound
 from airlock.identity.harvest import Evidence
+from airlock.identity.transfers import identity_of
 from airlock.ledger import Counts, InstanceState, InstanceUpdate
 from airlock.project import DeidentifyPolicy
 from airlock.transfer import Transfer
@@ -72,11 +73,12 @@ def _harvest(transfer: Transfer, pool: Workers) -> Evidence:
 
 def _expectation(transfer: Transfer, evidence: Evidence) -> Expectation:
     request, policy = transfer.request, transfer.policy
+    subject = identity_of(transfer, evidence).subject
     return Expectation(
         evidence=evidence,
-        subject=request.transfer_name,
+        subject=subject,
         dates=expected_dates(policy.deidentify),
-        public=(request.transfer_name, policy.name, request.transfer_event_name),
+        public=(subject, policy.name, request.transfer_event_name),
         keep_uids="retain_uids" in policy.deidentify.options,
     )
 
