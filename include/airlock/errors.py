@@ -46,6 +46,10 @@ class DuplicateRequest(RefusedError):
     """The same transfer already belongs to another run."""
 
 
+class NotPossibleNow(RefusedError):
+    """The state of a transfer does not allow what was asked for."""
+
+
 class UnknownProject(RefusedError):
     """No policy exists for the project that the request names."""
 
