@@ -11,7 +11,9 @@ VIEWS: list[dict[str, Any]] = [
         "name": "Transfers",
         "href": f"{PREFIX}/",
         "destination": "nav",
-        "category": "browse",
+        "nav_top_level": True,
+        "icon": f"{PREFIX}/static/transfers.svg",
+        "icon_dark_mode": f"{PREFIX}/static/transfers-dark.svg",
         "url_route": "airlock-transfers",
     }
 ]

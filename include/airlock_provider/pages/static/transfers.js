@@ -19,7 +19,7 @@ async function call(path, options = {}) {
   if (answer.status === 401) throw new Error("You are not logged in any more. Load the Airflow page again.");
   if (answer.status === 403) throw new Error("Your role does not allow this.");
   const detail = typeof body.detail === "string" ? body.detail : "";
-  throw new Error(detail || `The server answered ${answer.status}. See its log.`);
+  throw Object.assign(new Error(detail || `The server answered ${answer.status}. See its log.`), { status: answer.status });
 }
 
 function tell(error) {
@@ -40,7 +40,7 @@ function row(transfer) {
   const cells = ["in", "sent", "skipped", "held", "boxes"].map((name) => make("td", { className: "number" }, String(transfer[name])));
   const line = make("tr", { tabIndex: 0 },
     make("td", { style: "white-space: nowrap" }, when(transfer.arrived_at)), make("td", {}, transfer.project || "unknown"),
-    make("td", {}, make("code", {}, transfer.transfer)),
+    make("td", { className: "id" }, make("code", {}, transfer.transfer)),
     make("td", { className: `state ${transfer.state}` }, transfer.state, transfer.redcap_owed ? make("div", { className: "dim" }, "REDCap is told later") : ""),
     make("td", {}, bar(transfer)), ...cells, make("td", { className: "number" }, span(transfer.seconds)));
   line.dataset.transfer = transfer.transfer;
@@ -81,30 +81,40 @@ async function refresh() {
 function stepLine(step, run) {
   const place = step.step === "redcap" || !run ? step.step
     : make("a", { href: `../dags/transfer/runs/${encodeURIComponent(run)}/tasks/${step.step}`, target: "_top" }, step.step);
-  const told = Object.entries(step.told).filter(([, value]) => typeof value !== "object").map(([name, value]) => `${name} ${value}`).join(", ");
+  const told = Object.entries(step.told).filter(([, value]) => typeof value !== "object")
+    .map(([name, value]) => `${name} ${String(value).length === 64 ? String(value).slice(0, 12) : value}`).join(", ");
   return make("tr", {}, make("td", {}, place), make("td", { className: `state ${step.ended === "failed" ? "failed" : step.ended === "finished" ? "sent" : "running"}` }, step.ended === "not ended" ? "running" : step.ended),
     make("td", { className: "number" }, span(step.seconds)), make("td", { className: "dim" }, told));
 }
 
 async function showDetail() {
-  const facts = await call(`api/transfers/${encodeURIComponent(view.chosen)}`);
+  const facts = await call(`api/transfers/${encodeURIComponent(view.chosen)}`).catch((error) => { if (error.status === 404) return null; throw error; });
+  if (!facts) {
+    show(make("h2", {}, make("code", {}, view.chosen)), make("p", {}, "The request was written. It waits in the drop folder until the intake takes it."), closeButton());
+    return;
+  }
   const steps = [...facts.steps].sort((a, b) => a.at.localeCompare(b.at) || CHAIN.indexOf(a.step) - CHAIN.indexOf(b.step));
   const ended = !["running", "requested"].includes(facts.state);
   const again = make("button", { disabled: !view.mayStart || !ended || !facts.run, onclick: () => startAgain(facts, false) }, "Do it again from the start");
   const goOn = make("button", { disabled: !view.mayStart || !["failed", "held"].includes(facts.state), onclick: () => startAgain(facts, true) }, "Go on at the failed task");
   const reasons = Object.entries(facts.reasons).map(([reason, number]) => make("tr", {}, make("td", {}, reason), make("td", { className: "number" }, String(number))));
-  by("detail").replaceChildren(
+  show(
     make("h2", {}, make("code", {}, facts.transfer)),
     make("p", { className: `state ${facts.state}`, style: "white-space: normal" }, facts.outcome),
     facts.redcap_owed.length ? make("p", { className: "held" }, `REDCap is told later: ${facts.redcap_owed[0]}`) : "",
     make("div", { className: "buttons" },
       make("a", { href: `api/transfers/${encodeURIComponent(facts.transfer)}/report`, target: "_blank" }, "Report"),
-      facts.run ? make("a", { href: `../dags/transfer/runs/${encodeURIComponent(facts.run)}`, target: "_top" }, "Airflow run") : "", goOn, again,
-      make("button", { onclick: () => choose("") }, "Close")),
+      facts.run ? make("a", { href: `../dags/transfer/runs/${encodeURIComponent(facts.run)}`, target: "_top" }, "Airflow run") : "", goOn, again, closeButton()),
     make("h3", {}, "Timeline"),
     make("table", {}, make("tbody", {}, ...steps.map((step) => stepLine(step, facts.run)))),
     ...(reasons.length ? [make("h3", {}, "Why instances were left out or held"), make("table", {}, make("tbody", {}, ...reasons))] : []),
     make("p", { className: "dim" }, facts.chain.problem ? `Its history was changed: ${facts.chain.problem}` : `${facts.chain.events} events, unchanged.`));
+}
+
+const closeButton = () => make("button", { onclick: () => choose("") }, "Close");
+
+function show(...content) {
+  by("detail").replaceChildren(...content.filter(Boolean));
   by("detail").hidden = false;
   document.querySelector("main").classList.add("split");
 }
