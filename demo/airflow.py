@@ -147,7 +147,9 @@ class Airflow:
         folder = self.home / "airflow"
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         password_file = folder / "simple_auth_manager_passwords.json.generated"
-        write_atomically(password_file, json.dumps({USER: self.state["password"]}))
+        # Airflow adds the passwords of other users that the settings name.
+        others = json.loads(password_file.read_text()) if password_file.exists() else {}
+        write_atomically(password_file, json.dumps({**others, USER: self.state["password"]}))
         if not (folder / "airflow.db").exists():
             self.run("db", "migrate")
             # Readers and the one writer no longer wait for each other; the file keeps this setting.
