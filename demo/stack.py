@@ -127,7 +127,7 @@ class Stack:
         say(f"REDCap sandbox at {self.redcap_url}")
         say("Airflow is starting (about half a minute) ...")
         self.airflow.start(self.connections())
-        self.airflow.wait_for_dags("intake", "transfer", "redrive", "housekeeping", "statuses")
+        self.airflow.wait_for_dags("intake", "transfer", "redrive", "housekeeping", "statuses", "redcap_poll")
         say(f"Airflow is up at {self.airflow.url}")
 
     def stop(self) -> list[str]:

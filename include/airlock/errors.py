@@ -54,6 +54,10 @@ class UnknownProject(RefusedError):
     """No policy exists for the project that the request names."""
 
 
+class NotApproved(RefusedError):
+    """The project may not receive this now: it is not active, or outside its ethics approval."""
+
+
 class PolicyError(RefusedError):
     """A project policy, profile or setting is not valid; the message names file, line and reason."""
 

@@ -84,6 +84,8 @@ class AcceptRequestOperator(BaseOperator):
         request = RequestStore(settings.proc_folder).get(transfer_id).request
         policy = find_policy(settings.projects, request.transfer_project_name)
         ledger.describe(transfer_id, project=policy.name, policy_digest=policy.digest)
+        policy.check_approved(datetime.now(UTC).astimezone().date())
+        policy.check_subject(request.transfer_name)
         return policy.digest
 
 
