@@ -126,8 +126,9 @@ class ProjectPolicy(_Part):
             )
         first, last = self.approval.start, self.approval.end
         if (first and today < first) or (last and today > last):
+            days = f"from {first or 'the beginning'} to {last or 'the end'}"
             raise NotApproved(
-                f"The approval of the project {self.name} holds from {first or 'the beginning'} to {last or 'the end'}. "
+                f"The approval of the project {self.name} holds {days}. "
                 "Nothing is sent outside it. Extend it in the project's policy, and request the transfer again."
             )
 
