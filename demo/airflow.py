@@ -208,10 +208,18 @@ class Airflow:
             self._put("connections", connection_id, body)
 
     def _put(self, kind: str, name: str, body: dict[str, Any]) -> None:
-        answer = self.api("POST", kind, json=body, check=False)
-        if answer.status_code == 409:
-            answer = self.api("PATCH", f"{kind}/{name}", json=body, check=False)
-        answer.raise_for_status()
+        for last in (False, True):
+            try:
+                answer = self.api("POST", kind, json=body, check=False)
+                if answer.status_code == 409:
+                    answer = self.api("PATCH", f"{kind}/{name}", json=body, check=False)
+                answer.raise_for_status()
+            except requests.Timeout:
+                # SQLite has one writer at a time, and a busy machine makes the scheduler a slow one.
+                if last:
+                    raise
+            else:
+                return
 
     # REST
 
