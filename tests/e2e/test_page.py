@@ -29,7 +29,7 @@ def test_a_transfer_by_the_page(installation, tmp_path):
         page.goto(f"{installation.airflow.url}/airlock/")
         page.get_by_role("button", name="New transfer").click()
         page.get_by_label("Study Instance UID").fill(study)
-        page.get_by_label("Project").last.select_option("demo")
+        page.locator("select[name=transfer_project_name]").select_option("demo")
         page.get_by_label("Research subject ID").fill("bad\\name")
         page.get_by_role("button", name="Write the request").click()
         expect(page.locator("#form-problem")).to_contain_text("transfer_name")
