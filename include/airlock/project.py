@@ -7,15 +7,17 @@ stops the load with file, line and reason.
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from airlock.errors import PolicyError, UnknownProject
-from airlock.identity.pattern import IdPattern
+from airlock.errors import InvalidRequest, NotApproved, PolicyError, UnknownProject
+from airlock.identity.policy import IdentityPolicy
 
 Method = Literal["raw", "c-move", "c-get"]
 
@@ -80,40 +82,24 @@ class DeidentifyPolicy(_Part):
     max_shift_days: int = Field(default=3650, ge=1, le=36500)
 
 
-class IdentityPolicy(_Part):
-    """Who a patient becomes (docs/identity.md). What is known already is never changed by another choice here."""
+class ApprovalPolicy(_Part):
+    """When the ethics approval holds, both days included; outside it nothing is accepted and nothing is sent."""
 
-    patient: Literal["request", "running", "pattern", "hash", "service", "cut_ties"] = "request"
-    several_subjects: bool = Field(default=False, description="a patient may be requested under several subject ids")
-    site: str = Field(default="", pattern=r"^[A-Za-z0-9.]{0,40}$", description="`running`: <site>-<6 digits>")
-    pattern: str = Field(default="", max_length=200, description="`pattern`: regular expression that ids match")
-    service: str = Field(default="", description="`service`: URL of the identity service")
-    uids: Literal["keyed", "fiona", "fiona_hex"] = "keyed"
-    illegal_uids: Literal["hold", "replace", "keep"] = Field(
-        default="hold", description="FIONA's UIDs that PS3.5 section 9.1 forbids"
-    )
-    accession: Literal["empty", "keyed", "running", "fiona", "service"] = "empty"
-    dates: Literal["per_patient", "per_study", "constant", "service"] = "per_patient"
-    shift_days: int = Field(default=42, ge=-36500, le=36500, description="`constant`: days that are added to dates")
-
-    @model_validator(mode="after")
-    def _check(self) -> Self:
-        for method in ("running", "pattern", "service"):
-            needed = "site" if method == "running" else method
-            if self.patient == method and not getattr(self, needed):
-                raise ValueError(f"patient: {method} needs {needed}")
-        if self.pattern:
-            IdPattern(self.pattern)
-        if "service" in (self.accession, self.dates) and self.patient != "service":
-            raise ValueError("accession or dates of the service need patient: service")
-        return self
+    start: date | None = None
+    end: date | None = None
 
 
 class ProjectPolicy(_Part):
-    """Everything that is decided per project."""
+    """Everything that is decided per project.
+
+    `subject_pattern` is a regular expression that a research subject id must match as a whole.
+    """
 
     name: str = Field(min_length=1, max_length=64, description="as requests spell it; may contain spaces")
     title: str = ""
+    active: bool = True
+    approval: ApprovalPolicy = ApprovalPolicy()
+    subject_pattern: str = Field(default="", max_length=500)
     source: SourcePolicy = SourcePolicy()
     destination: DestinationPolicy = DestinationPolicy()
     redcap: RedcapPolicy | None = None
@@ -121,6 +107,42 @@ class ProjectPolicy(_Part):
     pixels: PixelsPolicy = PixelsPolicy()
     deidentify: DeidentifyPolicy = DeidentifyPolicy()
     identity: IdentityPolicy = IdentityPolicy()
+
+    @field_validator("subject_pattern")
+    @classmethod
+    def _is_regular_expression(cls, pattern: str) -> str:
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            raise ValueError(f"not a regular expression: {error}") from None
+        return pattern
+
+    def check_approved(self, today: date) -> None:
+        """Check that the project may receive studies on a day.
+
+        :raises NotApproved: when it may not.
+        """
+        if not self.active:
+            raise NotApproved(
+                f"The project {self.name} is not active. Set `active: true` in its policy if it is again."
+            )
+        first, last = self.approval.start, self.approval.end
+        if (first and today < first) or (last and today > last):
+            days = f"from {first or 'the beginning'} to {last or 'the end'}"
+            raise NotApproved(
+                f"The approval of the project {self.name} holds {days}. "
+                "Nothing is sent outside it. Extend it in the project's policy, and request the transfer again."
+            )
+
+    def check_subject(self, subject: str) -> None:
+        """Check a research subject id against the project's pattern. The message doesn't repeat the id.
+
+        :raises InvalidRequest: when it does not match.
+        """
+        if self.subject_pattern and not re.fullmatch(self.subject_pattern, subject):
+            raise InvalidRequest(
+                f"transfer_name does not match the naming pattern of the project {self.name}. Correct the request."
+            )
 
     @property
     def digest(self) -> str:

@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from airlock.identity.pattern import IdPattern
-from airlock.project import IdentityPolicy
+from airlock.identity.policy import IdentityPolicy
 
 
 @pytest.mark.parametrize(
