@@ -80,7 +80,8 @@ def parse(text: str) -> Attribute | None:
     `gggg[CREATOR]ee` and `gggg,"CREATOR",ee`.
     """
     text = text.strip()
-    if (tag := tag_for_keyword(text)) is not None:
+    # PS3.6 has entries without a keyword, which an empty text would name.
+    if text and (tag := tag_for_keyword(text)) is not None:
         return public(tag)
     if text[:1] + text[-1:] in ("()", "[]"):
         text = text[1:-1].strip()
