@@ -15,18 +15,23 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from airlock.errors import PolicyError, UnknownProject
+from airlock.rules import DeidentifyPolicy
+
+__all__ = [
+    "DeidentifyPolicy",
+    "DestinationPolicy",
+    "Method",
+    "PixelsPolicy",
+    "ProjectPolicy",
+    "RedcapPolicy",
+    "ScreenPolicy",
+    "SourcePolicy",
+    "find_policy",
+    "load_policies",
+    "load_policy",
+]
 
 Method = Literal["raw", "c-move", "c-get"]
-
-Option = Literal[
-    "retain_uids",
-    "retain_device_identity",
-    "retain_institution_identity",
-    "retain_patient_characteristics",
-    "retain_longitudinal_full_dates",
-    "retain_longitudinal_modified_dates",
-    "clean_descriptors",
-]
 
 
 class _Part(BaseModel):
@@ -65,18 +70,6 @@ class PixelsPolicy(_Part):
 
     rewrite: bool = True
     confidence: int = Field(default=20, ge=0, le=100, description="percent; text below it is left, unless it is known")
-
-
-class DeidentifyPolicy(_Part):
-    """How headers are de-identified (PS3.15 Annex E).
-
-    `edition` names the shipped profile table, `options` are the options of PS3.15 E.3, `max_shift_days` bounds the
-    keyed date offset of `retain_longitudinal_modified_dates`.
-    """
-
-    edition: Literal["2026d"] = "2026d"
-    options: tuple[Option, ...] = ()
-    max_shift_days: int = Field(default=3650, ge=1, le=36500)
 
 
 class ProjectPolicy(_Part):

@@ -16,7 +16,7 @@ from airlock.quiet import place_of
 COMMANDS = {
     "deidentify": "De-identify a folder of DICOM files.",
     "detect": "Find burned-in text in DICOM files.",
-    "profile": "Bring de-identification rules of other tools.",
+    "profile": "Show, compare and convert what is done with every attribute.",
     "pull": "Bring a study from a PACS into a folder.",
     "request": "Write and check transfer requests.",
     "rewrite": "Mask burned-in text in DICOM files.",

@@ -28,6 +28,7 @@ OPTIONS = (
     "clean_structured_content",
     "clean_graphics",
 )
+OLDER = "2024b"
 STRICTNESS = ("1", "1C", "2", "2C")
 # Attributes of these VRs may be acted on even when table E.1-1 does not list them.
 ACTED_ON = frozenset(("PN", "DA", "DT", "TM", "LO", "SH", "ST", "LT", "UT", "UC", "CS", "DS", "IS"))
@@ -43,14 +44,23 @@ def _options(row: dict[str, str]) -> dict[str, str]:
 
 
 def profile_document(attributes: Path, content: Path, edition: str) -> dict[str, object]:
-    """Return the profile: one row per attribute of table E.1-1, one per content item of table E.3.4-1."""
+    """Return the profile: one row per attribute of table E.1-1, one per content item of table E.3.4-1.
+
+    The table of 2024b is that of 2026d without the 36 attributes that came after it, and without the one option that
+    did: Clean Descriptors for RequestingService. Its content items are those of 2026d.
+    """
+    attribute_rows = _rows(attributes)
+    if edition == OLDER:
+        attribute_rows = [row for row in attribute_rows if row["new_since_2024b"] == "0"]
+        for row in attribute_rows:
+            if row["keyword"] == "RequestingService":
+                row["clean_descriptors"] = ""
     return {
         "edition": edition,
         "source": f"DICOM PS3.15 {edition} Table E.1-1",
         "attribute_columns": ["tag", "keyword", "name", "vr", "basic action", "actions by option"],
         "attributes": [
-            [row["tag"], row["keyword"], row["name"], row["vr"], row["basic"], _options(row)]
-            for row in _rows(attributes)
+            [row["tag"], row["keyword"], row["name"], row["vr"], row["basic"], _options(row)] for row in attribute_rows
         ],
         "content_source": f"DICOM PS3.15 {edition} Table E.3.4-1",
         "content_columns": ["scheme", "code", "value type", "meaning", "basic action", "actions by option"],
@@ -136,6 +146,8 @@ def main(
     """Write the profile files into FOLDER."""
     profile = profile_document(attributes, content, edition)
     _write(folder / f"ps315_{edition}.json", profile)
+    if edition == OLDER:
+        return
     _write(folder / "iod_types.json", types_document(profile, sop_classes, modules, types))
 
 

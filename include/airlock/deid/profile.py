@@ -3,26 +3,31 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
+from typing import ClassVar
 
 from pydicom.datadict import dictionary_keyword, dictionary_VR
 
 from airlock.deid.build_profile import OPTIONS
 from airlock.errors import PolicyError
+from airlock.rules import DeidentifyPolicy
 
 DATE_VRS = frozenset(("DA", "DT", "TM"))
 CODES = {
     "basic": ("113100", "Basic Application Confidentiality Profile"),
     "pixels": ("113101", "Clean Pixel Data Option"),
+    "clean_graphics": ("113103", "Clean Graphics Option"),
+    "clean_structured_content": ("113104", "Clean Structured Content Option"),
     "clean_descriptors": ("113105", "Clean Descriptors Option"),
     "retain_longitudinal_full_dates": ("113106", "Retain Longitudinal Temporal Information Full Dates Option"),
     "retain_longitudinal_modified_dates": ("113107", "Retain Longitudinal Temporal Information Modified Dates Option"),
     "retain_patient_characteristics": ("113108", "Retain Patient Characteristics Option"),
     "retain_device_identity": ("113109", "Retain Device Identity Option"),
     "retain_uids": ("113110", "Retain UIDs Option"),
+    "retain_safe_private": ("113111", "Retain Safe Private Option"),
     "retain_institution_identity": ("113112", "Retain Institution Identity Option"),
 }
 """Method codes of CID 7050 (PS3.16) in the order of their values."""
@@ -38,6 +43,7 @@ class Row:
 
     tag: str
     keyword: str
+    name: str
     vr: str
     basic: str
     options: dict[str, str]
@@ -61,7 +67,7 @@ def load_table(edition: str) -> tuple[dict[str, Row], dict[tuple[str, str, str],
     :return: attributes by tag, content items by (scheme, code, value type).
     """
     document = json.loads((files("airlock.deid") / "profiles" / f"ps315_{edition}.json").read_text("utf-8"))
-    rows = [Row(tag, keyword, vr, basic, by) for tag, keyword, _name, vr, basic, by in document["attributes"]]
+    rows = [Row(*row) for row in document["attributes"]]
     content = [ContentRow(scheme, code, kind, basic, by) for scheme, code, kind, _m, basic, by in document["content"]]
     return {row.tag: row for row in rows}, {(row.scheme, row.code, row.value_type): row for row in content}
 
@@ -76,17 +82,22 @@ def dictionary_entry(tag: int) -> tuple[str, str]:
 
 
 class Profile:
-    """The table with a project's options in force.
+    """The table with a project's options in force, and what else its policy says of attributes.
 
     :param edition: of PS3.15.
     :param options: names as in `DeidentifyPolicy.options`.
+    :param policy: the whole policy; edition and options are those given before.
     :raises PolicyError: when two options contradict each other.
     """
 
-    def __init__(self, edition: str, options: Iterable[str] = ()) -> None:
+    EDITIONS: ClassVar[tuple[str, ...]] = ("2026d", "2024b")
+    """Of which a table is shipped, the newest first."""
+
+    def __init__(self, edition: str, options: Iterable[str] = (), policy: DeidentifyPolicy | None = None) -> None:
         self.options = frozenset(options)
         if unknown := self.options - set(CODES) or self.options - set(OPTIONS):
             raise PolicyError(f"The de-identification options {', '.join(sorted(unknown))} are not supported.")
+        self.edition = edition
         self.full_dates = "retain_longitudinal_full_dates" in self.options
         self.modified_dates = "retain_longitudinal_modified_dates" in self.options
         if self.full_dates and self.modified_dates:
@@ -94,11 +105,18 @@ class Profile:
                 "retain_longitudinal_full_dates and retain_longitudinal_modified_dates contradict each other. "
                 "Keep one of them in the project's policy."
             )
+        in_force = {"edition": edition, "options": tuple(option for option in OPTIONS if option in self.options)}
+        self.policy = (policy or DeidentifyPolicy()).model_copy(update=in_force)
         self.keep_uids = "retain_uids" in self.options
         self.clean_text = "clean_descriptors" in self.options
         rows, self._content = load_table(edition)
         self._rows = {int(tag, 16): row for tag, row in rows.items() if _is_plain(tag)}
         self._actions: dict[int, str] = {}
+
+    @classmethod
+    def of(cls, policy: DeidentifyPolicy) -> Profile:
+        """Return the profile of a project."""
+        return cls(policy.edition, policy.options, policy)
 
     @property
     def dates(self) -> str:
@@ -106,6 +124,11 @@ class Profile:
         if self.full_dates:
             return "UNMODIFIED"
         return "MODIFIED" if self.modified_dates else "REMOVED"
+
+    def rows(self) -> Iterator[Row]:
+        """Yield the table's rows in the order of their tags, those of groups last."""
+        yield from (self._rows[tag] for tag in sorted(self._rows))
+        yield from (row for tag, row in load_table(self.edition)[0].items() if not _is_plain(tag))
 
     def row(self, tag: int) -> Row | None:
         """Return the row of an attribute, if the table has one of its own."""

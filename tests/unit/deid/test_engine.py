@@ -203,4 +203,4 @@ def test_options_that_contradict_each_other_are_refused() -> None:
     with pytest.raises(PolicyError, match="contradict"):
         Profile("2026d", ("retain_longitudinal_full_dates", "retain_longitudinal_modified_dates"))
     with pytest.raises(PolicyError, match="not supported"):
-        Profile("2026d", ("clean_graphics",))
+        Profile("2026d", ("clean_everything",))
