@@ -60,6 +60,7 @@ def convert_profile(
         tables=_tables(lookup, out) if lookup else {},
         whitelist=read_whitelist(read_text(whitelist)) if whitelist else None,
         study=study,
+        project=name or (out.stem if out is not None else None),
     )
     conversion = convert(text, format_name, beside)
     if out is not None:

@@ -21,11 +21,13 @@ class Beside:
     :param tables: file of each lookup table of CTP, by key type.
     :param whitelist: allowed values of dicom-anon, by attribute.
     :param study: which of several studies is meant.
+    :param project: name of the project that the rules are for.
     """
 
     tables: Mapping[str, str] = field(default_factory=dict)
     whitelist: Mapping[str, tuple[str, ...]] | None = None
     study: str | None = None
+    project: str | None = None
 
 
 def convert(text: str, format_name: str, beside: Beside | None = None) -> Conversion:
@@ -44,5 +46,5 @@ def convert(text: str, format_name: str, beside: Beside | None = None) -> Conver
     if format_name == "deid":
         return read_recipe(text)
     if format_name == "fiona":
-        return read_fiona(text)
+        return read_fiona(text, beside.project)
     raise PolicyError(f"{format_name}: no format of de-identification rules.")

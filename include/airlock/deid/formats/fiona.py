@@ -21,20 +21,15 @@ from airlock.deid.formats.verdicts import EMPTY, KEEP, REMOVE, hidden, pseudonym
 from airlock.errors import PolicyError
 
 _SUBJECT = frozenset(("Re-Mapped", "PatientID", "PATIENTID"))
-_PLACEHOLDERS = {
-    "ProjectName": "{project}",
-    "PROJECTNAME": "{project}",
-    "EventName": "{event}",
-    "EVENTNAME": "{event}",
-    "SITENAME": "",
-    "SITEID": "",
-}
+_PROJECT = frozenset(("ProjectName", "PROJECTNAME"))
+_OF_REQUEST = frozenset(("EventName", "EVENTNAME", "SITENAME", "SITEID"))
 _EXTRAS = ("", "regexp", "createIfMissing", "0", "1")
 
 
-def read_fiona(text: str) -> Conversion:
+def read_fiona(text: str, project: str | None = None) -> Conversion:
     """Read a rule list.
 
+    :param project: name of the project, which FIONA writes where a rule says `ProjectName`.
     :raises PolicyError: when it is not one.
     """
     builder = Builder("FIONA rule list")
@@ -46,7 +41,7 @@ def read_fiona(text: str) -> Conversion:
             named = Attribute("tag", ",".join(cells[:2]) or "(unnamed)")
             builder.take(place, " ".join(cells), named, unresolved(problem or "names no attribute"))
         else:
-            builder.take(place, cells[3] or cells[2], attribute, _verdict(attribute, cells))
+            builder.take(place, cells[3] or cells[2], attribute, _verdict(attribute, cells, project))
     return builder.finish()
 
 
@@ -73,15 +68,16 @@ def _cells(row: Any) -> tuple[list[str], str | None]:
     return [*cells, "", "", ""], None
 
 
-def _verdict(attribute: Attribute, cells: list[str]) -> Verdict:
+def _verdict(attribute: Attribute, cells: list[str], project: str | None) -> Verdict:
     name, action = cells[2], cells[3]
     if cells[4] == "regexp":
         return _captured(attribute, action)
-    if action in _SUBJECT or (name in ("ProjectName", "PROJECTNAME") and action == "always"):
+    if action in _SUBJECT or (name in _PROJECT and action == "always"):
         return hidden(attribute, "the request's research subject is written to PatientID and PatientName only")
-    if action in _PLACEHOLDERS:
-        value = _PLACEHOLDERS[action]
-        return Verdict("replace", {"value": value}) if value else EMPTY.because("Airlock knows no site name")
+    if action in _PROJECT and project:
+        return Verdict("replace", {"value": project})
+    if action in _PROJECT or action in _OF_REQUEST:
+        return hidden(attribute, "only the project's own name can be written")
     if action == "BODYPART":
         return Verdict("keep-matching", {"pattern": BODY_PARTS})
     known = _known(attribute, action)
@@ -114,4 +110,5 @@ def _captured(attribute: Attribute, pattern: str) -> Verdict:
         return unresolved("its regular expression is not valid")
     if not groups:
         return hidden(attribute, "without a group nothing would be kept")
-    return Verdict("keep-matching", {"pattern": pattern})
+    # FIONA searches; here a pattern is for the whole value, of which the groups stay.
+    return Verdict("keep-matching", {"pattern": f"(?s:.*?)(?:{pattern})(?s:.*)"})

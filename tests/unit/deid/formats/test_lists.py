@@ -12,7 +12,7 @@ from tests.foreign_rules import fates_of, rules_of
 
 
 def fiona(*row):
-    conversion = read_fiona(json.dumps([list(row)]))
+    conversion = read_fiona(json.dumps([list(row)]), "Trial 1")
     entry = conversion.entries[0]
     return rules_of(conversion).get(entry.target, ""), entry.fate.value
 
@@ -33,9 +33,9 @@ def fiona(*row):
         ("0008", "002a", "incrementdatetime", "shift", "stricter"),
         ("0010", "0010", "Re-Mapped", "", "covered"),
         ("0010", "1000", "Re-Mapped", "empty", "stricter"),
-        ("0008", "0080", "ProjectName", "replace value={project}", "same"),
-        ("0012", "0020", "PROJECTNAME", "replace value={project}", "same"),
-        ("0012", "0050", "EventName", "replace value={event}", "same"),
+        ("0008", "0080", "ProjectName", "replace value=Trial 1", "same"),
+        ("0012", "0020", "PROJECTNAME", "replace value=Trial 1", "same"),
+        ("0012", "0050", "EventName", "empty", "stricter"),
         ("0012", "0030", "SITEID", "empty", "stricter"),
         ("0012", "0031", "SITENAME", "empty", "stricter"),
         ("0013", "1010", "always", "", "stricter"),
@@ -63,6 +63,22 @@ def test_a_body_part_is_kept_when_it_is_one():
 
 def test_a_row_without_an_action_writes_its_name():
     assert fiona("0008", "1030", "Research") == ("replace value=Research", "same")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "value", "kept"),
+    [
+        (r"([A-Z]+)_([0-9]+)", "x AB_12 Smith", "AB 12"),
+        (r"^(\w+)", "CHEST Smith", "CHEST"),
+        (r"(\w+)$", "Smith CHEST", "CHEST"),
+        (r"(a|ab)(c|bcd)", "abcd", "a bcd"),
+    ],
+)
+def test_a_pattern_is_searched_for_and_its_groups_stay(pattern, value, kept):
+    rule, _ = fiona("0008", "1030", "StudyDescription", pattern, "regexp")
+    found = re.fullmatch(rule.removeprefix("keep-matching pattern="), value)
+    assert " ".join(found.groups()) == kept
+    assert found.groups() == re.search(pattern, value).groups()
 
 
 @pytest.mark.parametrize("pattern", ["(", "no group"])

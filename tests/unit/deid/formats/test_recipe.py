@@ -138,7 +138,7 @@ KEEP Modality
     [
         ("%header\nKEEP Modality", "FORMAT dicom"),
         ("FORMAT nifti\n%header\nKEEP Modality", "FORMAT dicom"),
-        ("FORMAT dicom\n%heder\nREMOVE PatientName", "line 2"),
+        ("FORMAT dicom\n%headers\nREMOVE PatientName", "line 2"),
         ("FORMAT dicom\n%header\nERASE PatientName", "line 3"),
         ("FORMAT dicom\n%header\nREMOVE", "line 3"),
         ("FORMAT dicom\nREMOVE PatientName", "line 2"),
