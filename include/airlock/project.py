@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from airlock.errors import PolicyError, UnknownProject
 from airlock.rules import DeidentifyPolicy
+from airlock.selection import ScreenPolicy
 
 __all__ = [
     "DeidentifyPolicy",
@@ -56,13 +57,6 @@ class RedcapPolicy(_Part):
 
     connection: str = "redcap"
     fields: dict[str, str] = Field(default_factory=dict)
-
-
-class ScreenPolicy(_Part):
-    """Which instances go on. The first two are FIONA's `project_features___0` and `___2`."""
-
-    remove_presentation_states: bool = False
-    remove_secondary_captures: bool = False
 
 
 class PixelsPolicy(_Part):
@@ -140,7 +134,7 @@ def load_policy(path: Path) -> ProjectPolicy:
         raise PolicyError(f"{path}:1: a project policy is a mapping, for example `name: {path.stem}`")
     content.setdefault("name", path.stem)
     try:
-        return ProjectPolicy.model_validate(content)
+        return ProjectPolicy.model_validate(content, context={"folder": path.parent})
     except ValidationError as error:
         lines = _Lines.of(node)
         problems = [

@@ -18,6 +18,7 @@ COMMANDS = {
     "detect": "Find burned-in text in DICOM files.",
     "profile": "Show, compare and convert what is done with every attribute.",
     "pull": "Bring a study from a PACS into a folder.",
+    "quarantine": "Show what is held, let it go on, or leave it out.",
     "request": "Write and check transfer requests.",
     "rewrite": "Mask burned-in text in DICOM files.",
     "send": "Send DICOM files to a PACS.",

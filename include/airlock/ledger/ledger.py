@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from airlock.database import connect
 from airlock.errors import DuplicateRequest
+from airlock.ledger.decisions import Decisions
 from airlock.ledger.models import EventRow, InstanceRow, InstanceState, TransferRow, TransferState
 
 
@@ -80,7 +81,7 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-class Ledger:
+class Ledger(Decisions):
     """The ledger database.
 
     :param url: SQLAlchemy URL; SQLite and PostgreSQL are tested. Tables are made or migrated by
