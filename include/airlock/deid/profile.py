@@ -202,7 +202,7 @@ class Profile:
 
     def _graphics(self, tag: int, vr: str) -> str:
         """Return the action on curves (50xx) and overlays (60xx)."""
-        spoken = tag >> 24 == 0x50 and 0x2000 <= tag & 0xFFFF < 0x2600
+        spoken = tag >> 24 == 0x50 and 0x2000 <= tag & 0xFFFF < 0x2500
         if "clean_graphics" not in self.options or not vr or spoken:
             return "X"
         return "C" if vr in ("LO", "SH", "LT", "ST", "UT") and tag & 0xFFFF != _OVERLAY_SUBTYPE else "K"
