@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from pydicom.dataset import Dataset
 
-from airlock.deid.decide import CONTENT_SEQUENCES, CONTENT_VALUES
+from airlock.deid.concepts import CONTENT_SEQUENCES, CONTENT_VALUES
 from airlock.deid.profile import Profile
 
 _CODE_KEYWORDS = ("CodeValue", "LongCodeValue", "URNCodeValue")

@@ -12,6 +12,7 @@ from dataclasses import replace
 from pydicom.tag import Tag
 from pydicom.valuerep import VR as KNOWN_VRS
 
+from airlock.deid.concepts import CODE_KEYWORDS, CONTENT_SEQUENCES, CONTENT_VALUES
 from airlock.deid.decision import REMOVE, TOP, Context, Decision, Facts, facts_of
 from airlock.deid.iod import resolve, types_of
 from airlock.deid.overrides import Overrides
@@ -25,38 +26,6 @@ BINARY_VRS = frozenset(("OB", "OW", "OD", "OF", "OL", "OV", "UN"))
 NUMERIC_VRS = frozenset(("US", "UL", "SS", "SL", "UV", "SV", "FL", "FD"))
 FREE_TEXT_VRS = frozenset(("LO", "SH", "ST", "LT", "UT", "UC"))
 _VRS = frozenset(str(vr.value) for vr in KNOWN_VRS)
-# The parts of a code (PS3.3 table 8.8-1) name a concept; without them its meaning is gone.
-_CODE = frozenset(
-    (
-        "CodeValue",
-        "LongCodeValue",
-        "URNCodeValue",
-        "CodingSchemeDesignator",
-        "CodingSchemeVersion",
-        "CodeMeaning",
-        "ExtendedCodeValue",
-        "ExtendedCodeMeaning",
-    )
-)
-# Sequences whose items are content items: a concept and its value (PS3.3 sections C.17.3 and 10.2).
-CONTENT_SEQUENCES = frozenset(
-    ("ContentSequence", "AcquisitionContextSequence", "SpecimenPreparationStepContentItemSequence")
-)
-CONTENT_VALUES = {
-    "TEXT": "TextValue",
-    "NUM": "MeasuredValueSequence",
-    "NUMERIC": "NumericValue",
-    "CODE": "ConceptCodeSequence",
-    "PNAME": "PersonName",
-    "DATE": "Date",
-    "TIME": "Time",
-    "DATETIME": "DateTime",
-    "UIDREF": "UID",
-    "IMAGE": "ReferencedSOPSequence",
-    "COMPOSITE": "ReferencedSOPSequence",
-    "WAVEFORM": "ReferencedSOPSequence",
-}
-"""Attribute that holds the value of a content item, by value type (PS3.3 section C.17.3.2.1)."""
 _CONTENT_KEYWORDS = frozenset(CONTENT_VALUES.values())
 # What a rule's action comes to in the letters of the table; those that are missing have a treatment of their own.
 _LETTERS = {"keep": "K", "remove": "X", "empty": "Z", "dummy": "D", "clean": "C", "uid": "U", "shift": "S"}
@@ -243,7 +212,7 @@ def _ruled(table: Decision, rule: Rule, tag: int) -> Decision:
 
 
 def _text_action(context: Context, keyword: str, *, needs_dataset: bool) -> tuple[str, bool]:
-    if keyword not in _CODE:
+    if keyword not in CODE_KEYWORDS:
         return "D" if context.dummying else "C" if context.cleaning else "K", needs_dataset
     # A site's own codes may be made up for one person; a device's own concept names are not. Which it is, the coding
     # scheme beside the meaning says.

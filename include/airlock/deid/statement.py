@@ -140,8 +140,8 @@ def _dates_section(profile: Profile) -> Section:
 def _descriptors_section(profile: Profile) -> Section:
     text = "Descriptions are removed, emptied or replaced as the table says."
     if profile.clean_text:
-        text = f"""Of descriptions, only words of a shipped list stay ({len(vocabulary())} words of anatomy and imaging),
-            and short measures; what follows is true of them as well."""
+        text = f"""Of descriptions, only words of a shipped list stay ({len(vocabulary())} of anatomy and imaging), and
+            short measures; what follows is true of them as well."""
     cut = """From all text that stays, at every level and in every character set, the patient's and others' names, ids,
         numbers, addresses, telephone numbers and dates are cut, as they were found in any instance of the study, in
         their usual spellings."""
