@@ -14,8 +14,8 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from airlock.deidentify_policy import DeidentifyPolicy
 from airlock.errors import PolicyError, UnknownProject
-from airlock.rules import DeidentifyPolicy
 from airlock.selection import ScreenPolicy
 
 __all__ = [
@@ -133,6 +133,7 @@ def load_policy(path: Path) -> ProjectPolicy:
     if not isinstance(content, dict):
         raise PolicyError(f"{path}:1: a project policy is a mapping, for example `name: {path.stem}`")
     content.setdefault("name", path.stem)
+    _place_tables(content, path.parent)
     try:
         return ProjectPolicy.model_validate(content, context={"folder": path.parent})
     except ValidationError as error:
@@ -141,6 +142,15 @@ def load_policy(path: Path) -> ProjectPolicy:
             f"{path}:{lines.near(e['loc'])}: {'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()
         ]
         raise PolicyError("\n".join(problems)) from None
+
+
+def _place_tables(content: dict[str, Any], folder: Path) -> None:
+    """Lookup tables are named relative to the policy's file."""
+    section = content.get("deidentify")
+    rules = section.get("rules") if isinstance(section, dict) else None
+    for rule in rules if isinstance(rules, list) else ():
+        if isinstance(rule, dict) and isinstance(rule.get("table"), str):
+            rule["table"] = str(folder / rule["table"])
 
 
 def load_policies(folder: Path) -> dict[str, ProjectPolicy]:

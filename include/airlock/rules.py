@@ -1,32 +1,18 @@
-"""How a project is de-identified: the `deidentify` section of its policy, as it is written.
-
-The section is checked as a whole when it is loaded. What it means for an element is decided in :mod:`airlock.deid`.
-"""
+"""The rules of a project: what is done with an attribute instead of what the profile's table says, as it is written."""
 
 from __future__ import annotations
 
 import re
+import warnings
+from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
-from pydicom.valuerep import VR
+from pydicom.config import RAISE
+from pydicom.datadict import dictionary_VR
+from pydicom.valuerep import VR, validate_value
 
 from airlock.selectors import PathSelector, PrivateSelector, TagSelector, parse_path, parse_private, parse_tag
-
-Edition = Literal["2026d", "2024b"]
-
-Option = Literal[
-    "retain_safe_private",
-    "retain_uids",
-    "retain_device_identity",
-    "retain_institution_identity",
-    "retain_patient_characteristics",
-    "retain_longitudinal_full_dates",
-    "retain_longitudinal_modified_dates",
-    "clean_descriptors",
-    "clean_structured_content",
-    "clean_graphics",
-]
 
 Action = Literal[
     "keep",
@@ -62,6 +48,19 @@ _TAKES = {
 }
 _ARGUMENTS = ("value", "days", "length", "to", "table", "type", "pattern")
 _VRS = frozenset(str(vr.value) for vr in VR if len(vr.value) == 2)
+
+
+_FOR_SEQUENCES = frozenset(("keep", "remove", "empty", "dummy", "clean", "require", "hold"))
+
+
+def _legal(vr: str, value: str) -> bool:
+    if vr in ("US", "UL", "SS", "SL", "UV", "SV", "FL", "FD"):
+        return re.fullmatch(r"[+-]?[0-9]{1,10}(\.[0-9]+)?", value) is not None
+    try:
+        validate_value(vr, value, RAISE)
+    except (ValueError, NotImplementedError):
+        return False
+    return vr not in ("OB", "OW", "OD", "OF", "OL", "OV", "UN", "SQ", "AT")
 
 
 class _Part(BaseModel):
@@ -170,9 +169,39 @@ class Rule(_Part):
         if unused := given - set(_TAKES.get(self.action, ())):
             raise ValueError(f"the action {self.action} takes no `{sorted(unused)[0]}`")
         self.selector  # noqa: B018 - reading it checks the spelling
+        self._check_arguments()
         if self.action == "require" and (self.tag is None or parse_tag(self.tag).wild):
             raise ValueError("the action require names one attribute by `tag`, without wildcards")
         return self
+
+    def _check_arguments(self) -> None:
+        if self.table is not None and not Path(self.table).is_file():
+            raise ValueError("there is no such lookup table")
+        if self.days == 0:
+            raise ValueError("dates that move by 0 days do not move")
+        vr = self._vr()
+        if vr == "SQ" and self.action not in _FOR_SEQUENCES:
+            raise ValueError(f"the action {self.action} is not for sequences")
+        if self.action == "shift" and vr not in ("", "DA", "DT", "TM"):
+            raise ValueError("the action shift is for dates and times")
+        if self.value and vr:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                if not _legal(vr, self.value):
+                    raise ValueError(f"`value` is not a legal value of the representation {vr}")
+
+    def _vr(self) -> str:
+        """Return the VR of what the rule is for; empty where there may be several."""
+        selector = self.selector
+        if isinstance(selector, PathSelector):
+            selector = selector.steps[-1]
+        if isinstance(selector, TagSelector) and not selector.wild:
+            try:
+                vr = str(dictionary_VR(selector.bits))
+            except KeyError:
+                return ""
+            return vr if len(vr) == 2 else ""
+        return selector if isinstance(selector, str) else ""
 
     @property
     def selector(self) -> TagSelector | PrivateSelector | PathSelector | str:
@@ -182,59 +211,3 @@ class Rule(_Part):
         if self.private is not None:
             return parse_private(self.private)
         return parse_path(self.path) if self.path is not None else str(self.vr)
-
-
-class PrivatePolicy(_Part):
-    """Private attributes (PS3.15 section E.3.10).
-
-    :param mode: `remove` all; keep what `keep-list` names; or keep what is known to be `safe`, and what `keep` names.
-    :param keep: `gggg`, `"CREATOR"`, `(gggg,"CREATOR")` or `(gggg,"CREATOR",ee)`.
-    :param csa_header: keep the header that Siemens scanners write, cleaned of names, dates and UIDs.
-    """
-
-    mode: Literal["remove", "keep-list", "safe"] = "remove"
-    keep: tuple[str, ...] = ()
-    csa_header: bool = False
-
-    @field_validator("keep")
-    @classmethod
-    def _check_keep(cls, texts: tuple[str, ...]) -> tuple[str, ...]:
-        for text in texts:
-            parse_private(text)
-        return texts
-
-    @model_validator(mode="after")
-    def _check(self) -> PrivatePolicy:
-        if self.keep and self.mode == "remove":
-            raise ValueError("`keep` has no effect in the mode remove; say `mode: keep-list`")
-        return self
-
-
-class DeidentifyPolicy(_Part):
-    """How headers are de-identified (PS3.15 Annex E).
-
-    `edition` names the shipped profile table, `options` are the options of PS3.15 E.3, `max_shift_days` bounds the
-    keyed date offset of `retain_longitudinal_modified_dates`.
-
-    :param shift_by: whose dates move together: all of a patient's, or those of a study.
-    :param round_age_years: ages become the nearest multiple; those of 90 years and more become 90 in any case.
-    :param unlisted: what happens to attributes that neither PS3.6 nor the table knows.
-    :param already_deidentified: what happens to instances that say that they were de-identified before.
-    """
-
-    edition: Edition = "2026d"
-    options: tuple[Option, ...] = ()
-    max_shift_days: int = Field(default=3650, ge=1, le=36500)
-    shift_by: Literal["patient", "study"] = "patient"
-    round_age_years: int = Field(default=1, ge=1, le=50)
-    unlisted: Literal["remove", "keep"] = "remove"
-    already_deidentified: Literal["accept", "hold"] = "accept"
-    private: PrivatePolicy = PrivatePolicy()
-    rules: tuple[Rule, ...] = ()
-
-    @property
-    def private_mode(self) -> str:
-        """The mode in force: the option `retain_safe_private` asks for at least `safe`."""
-        if "retain_safe_private" in self.options:
-            return "safe"
-        return self.private.mode

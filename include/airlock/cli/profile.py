@@ -14,10 +14,12 @@ from rich.table import Table
 
 from airlock.cli.profile_convert import convert_profile
 from airlock.deid.profile import Profile
+from airlock.deid.statement import make_statement
 from airlock.deid.table import Line, lines
 from airlock.errors import PolicyError
-from airlock.project import find_policy, load_policy
+from airlock.project import ProjectPolicy, find_policy, load_policy
 from airlock.settings import load_settings
+from airlock.workspace import write_atomically
 
 
 @click.group("profile")
@@ -71,6 +73,31 @@ def diff(first: str, second: str, as_json: bool) -> None:
     click.echo(f"{len(changed)} attributes differ.")
 
 
+@command.command("statement")
+@click.option("--project", required=True, help="Name of the project, or its file.")
+@click.option("--json", "as_json", is_flag=True, help="As JSON instead of Markdown.")
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write it to a file.")
+def statement(project: str, as_json: bool, out: Path | None) -> None:
+    """Describe how a project is de-identified, as PS3.15 asks of a conformance statement."""
+    made = make_statement(_policy(project))
+    text = json.dumps(made.as_dict(), indent=1) + "\n" if as_json else made.as_markdown()
+    if out is None:
+        click.echo(text, nl=False)
+    else:
+        write_atomically(out, text.encode())
+
+
+def _policy(text: str) -> ProjectPolicy:
+    """Return the policy of a project that a command line names."""
+    if text.endswith((".yaml", ".yml")) or "/" in text:
+        return load_policy(Path(text))
+    settings = load_settings()
+    if not settings.projects.is_dir():
+        known = ", ".join(Profile.EDITIONS)
+        raise PolicyError(f"There is no project of this name, nor a profile. Editions of the table are {known}.")
+    return find_policy(settings.projects, text)
+
+
 def resolve(text: str) -> Profile:
     """Return the profile that a command line names.
 
@@ -79,13 +106,7 @@ def resolve(text: str) -> Profile:
     edition, *options = text.split("+")
     if edition in Profile.EDITIONS:
         return Profile(edition, options)
-    if text.endswith((".yaml", ".yml")) or "/" in text:
-        return Profile.of(load_policy(Path(text)).deidentify)
-    settings = load_settings()
-    if not settings.projects.is_dir():
-        known = ", ".join(Profile.EDITIONS)
-        raise PolicyError(f"There is no profile and no project of this name. Editions are {known}.")
-    return Profile.of(find_policy(settings.projects, text).deidentify)
+    return Profile.of(_policy(text).deidentify)
 
 
 def _action(line: Line | None) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hmac
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
@@ -12,6 +12,7 @@ from pydicom.dataset import Dataset
 from airlock.deid.engine import Engine
 from airlock.deid.marks import stamp_method, stamp_subject
 from airlock.deid.profile import Profile
+from airlock.deidentify_policy import DeidentifyPolicy
 from airlock.dicomio.part10 import Instance, open_instance
 from airlock.dicomio.splice import write_instance
 from airlock.errors import InstanceNotUnderstood
@@ -28,6 +29,7 @@ class Recipe:
     """How the instances of one patient are de-identified. It holds patient data: never log it.
 
     :param days: offset of dates.
+    :param policy: what the project says beyond edition and options.
     """
 
     keys: KeyRing
@@ -38,6 +40,7 @@ class Recipe:
     options: tuple[str, ...]
     days: int
     evidence: Evidence
+    policy: DeidentifyPolicy = field(default=DeidentifyPolicy(), kw_only=True)
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,7 @@ class Deidentifier:
 
     def __init__(self, recipe: Recipe) -> None:
         self._recipe = recipe
-        self._profile = Profile(recipe.edition, recipe.options)
+        self._profile = Profile(recipe.edition, recipe.options, recipe.policy)
         self._uids = UidMap(recipe.keys, recipe.project)
 
     @cached_property
@@ -80,7 +83,9 @@ class Deidentifier:
 
     @cached_property
     def _engine(self) -> Engine:
-        return Engine(self._profile, self._uids, self.identifiers, self._recipe.days)
+        recipe = self._recipe
+        key = recipe.keys.derive("value", recipe.project)
+        return Engine(self._profile, self._uids, self.identifiers, recipe.days, key)
 
     def process(self, source: Path, folder: Path, *, pixels_rewritten: bool, name: str | None = None) -> Written:
         """De-identify one file.

@@ -12,8 +12,9 @@ from typing import ClassVar
 from pydicom.datadict import dictionary_keyword, dictionary_VR
 
 from airlock.deid.build_profile import OPTIONS
+from airlock.deid.lookup import load_lookup
+from airlock.deidentify_policy import DeidentifyPolicy
 from airlock.errors import PolicyError
-from airlock.rules import DeidentifyPolicy
 
 DATE_VRS = frozenset(("DA", "DT", "TM"))
 CODES = {
@@ -31,6 +32,11 @@ CODES = {
     "retain_institution_identity": ("113112", "Retain Institution Identity Option"),
 }
 """Method codes of CID 7050 (PS3.16) in the order of their values."""
+
+
+_OVERLAY_SUBTYPE = 0x0045
+# Text about what somebody drew, which the table forgets.
+_EXTRA = {"GraphicLayerDescription": "C"}
 
 
 @dataclass(frozen=True)
@@ -115,7 +121,13 @@ class Profile:
 
     @classmethod
     def of(cls, policy: DeidentifyPolicy) -> Profile:
-        """Return the profile of a project."""
+        """Return the profile of a project.
+
+        :raises PolicyError: when a lookup table of its rules cannot be used.
+        """
+        for rule in policy.rules:
+            if rule.table is not None:
+                load_lookup(rule.table, rule.type)
         return cls(policy.edition, policy.options, policy)
 
     @property
@@ -169,13 +181,40 @@ class Profile:
 
     def _unlisted(self, tag: int) -> str:
         vr, keyword = dictionary_entry(tag)
-        if not vr or tag >> 16 <= 0x0007 or tag >> 24 in (0x50, 0x60) or tag >> 16 >= 0xFFFA:
+        if tag >> 24 in (0x50, 0x60):
+            return self._graphics(tag, vr)
+        if not vr or tag >> 16 <= 0x0007 or tag >> 16 >= 0xFFFA:
             return "X"
+        if keyword in _EXTRA:
+            return _EXTRA[keyword]
+        if keyword == "TextValue":
+            return "C" if "clean_structured_content" in self.options else "D"
+        if keyword == "PrivateDataElementCharacteristicsSequence":
+            return "K" if self.policy.private_mode == "safe" else "X"
+        return self._by_vr(vr)
+
+    def _by_vr(self, vr: str) -> str:
         if vr == "PN":
             return "X/Z/D"
         if vr in DATE_VRS:
             return "K" if self.full_dates else "S" if self.modified_dates else "X/Z/D"
-        return "U" if vr == "UI" else "D" if keyword == "TextValue" else "K"
+        return "U" if vr == "UI" else "K"
+
+    def _graphics(self, tag: int, vr: str) -> str:
+        """Return the action on curves (50xx) and overlays (60xx)."""
+        spoken = tag >> 24 == 0x50 and 0x2000 <= tag & 0xFFFF < 0x2500
+        if "clean_graphics" not in self.options or not vr or spoken:
+            return "X"
+        return "C" if vr in ("LO", "SH", "LT", "ST", "UT") and tag & 0xFFFF != _OVERLAY_SUBTYPE else "K"
+
+    def unknown(self, tag: int, vr: str) -> str:
+        """Return the action on an attribute that neither the table nor PS3.6 knows.
+
+        :param vr: as the file encodes it.
+        """
+        if self.policy.unlisted == "remove" or tag >> 24 in (0x50, 0x60) or tag >> 16 <= 0x0007 or tag >> 16 >= 0xFFFA:
+            return "X"
+        return self._by_vr(vr)
 
 
 def _is_plain(tag: str) -> bool:

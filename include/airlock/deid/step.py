@@ -7,11 +7,12 @@ from pathlib import Path
 
 from airlock.deid.batch import Refused, Task, deidentify_all, harvest_all
 from airlock.deid.instance import Recipe, Written
+from airlock.deid.offsets import date_offset
 from airlock.deid.profile import Profile
 from airlock.dicomio.progress import Progress
 from airlock.errors import HeldError, PixelsNotCleaned, RetryableError
 from airlock.findings import Findings
-from airlock.identity.dates import offset_days, patient_key
+from airlock.identity.dates import patient_key
 from airlock.identity.harvest import Evidence
 from airlock.ledger import Counts, InstanceState, InstanceUpdate
 from airlock.transfer import Transfer
@@ -31,7 +32,7 @@ def deidentify(transfer: Transfer, progress: Progress | None = None) -> Counts:
     :raises PixelsNotCleaned: when text was found in an instance and its rewritten file is missing.
     :raises HeldError: when the study belongs to more than one patient.
     """
-    Profile(transfer.policy.deidentify.edition, transfer.policy.deidentify.options)
+    Profile.of(transfer.policy.deidentify)
     workspace = transfer.workspace
     waiting = _waiting(transfer)
     if workspace.complete("deidentified"):
@@ -117,6 +118,7 @@ def make_recipe(transfer: Transfer, evidence: Evidence) -> Recipe:
     """Return how this transfer's instances are de-identified.
 
     :raises HeldError: when the evidence is of more than one patient.
+    :raises RefusedError: when the request asks for what the project's policy does not do.
     """
     patients = sorted({patient_id for patient_id, _issuer in evidence.patients})
     if len(patients) > 1:
@@ -134,8 +136,16 @@ def make_recipe(transfer: Transfer, evidence: Evidence) -> Recipe:
         event=request.transfer_event_name,
         edition=policy.deidentify.edition,
         options=policy.deidentify.options,
-        days=offset_days(transfer.keys, policy.name, patient, policy.deidentify.max_shift_days),
+        days=date_offset(
+            transfer.keys,
+            policy.name,
+            policy.deidentify,
+            patient,
+            request.study_instance_uid,
+            request.options.date_offset_days,
+        ),
         evidence=evidence,
+        policy=policy.deidentify,
     )
 
 
