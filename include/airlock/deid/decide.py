@@ -206,8 +206,10 @@ def _ruled(table: Decision, rule: Rule, tag: int) -> Decision:
         # There is no text to work on, so less than nothing of it is known to be safe.
         return replace(table, letter="X", items=None)
     numeric = table.vr in NUMERIC_VRS
+    # A value that the action does not fit is not what the rule is for: it is never left as it is instead.
+    otherwise = replace(table, letter=table.fallback) if table.letter in ("K", "C") else table
     return replace(
-        table, letter="R", treatment=rule.action, otherwise=table, needs_dataset=numeric or table.needs_dataset
+        table, letter="R", treatment=rule.action, otherwise=otherwise, needs_dataset=numeric or table.needs_dataset
     )
 
 
