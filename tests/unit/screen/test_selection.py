@@ -181,3 +181,35 @@ def test_no_value_is_told(tmp_path):
     transfer, _ = screen(tmp_path, objects, suspicious="hold", classify=RULES, classified={"CHECKBURNEDINFO": "skip"})
     told = json.dumps([detail for *_, detail in transfer.ledger.events(transfer.id)])
     assert "DOE" not in told
+
+
+class TestOddHeaders:
+    """Where another screening program stumbles or leaves out too much."""
+
+    OBJECTS = {
+        "declared clean": {"BurnedInAnnotation": "NO"},
+        "no image type": {"ImageType": None},
+        "no series number": {"SeriesNumber": None},
+        "no description": {"SeriesDescription": ""},
+    }
+
+    def test_none_is_left_out_and_nothing_stops(self, tmp_path):
+        everything = {"suspicious": "skip", "vendor_reports": "skip", "remove_secondary_captures": True,
+                      "rewrite_exclusions": [{"tag": "SeriesNumber", "pattern": "9"}], "classify": RULES,
+                      "classified": {"CHECKBURNEDINFO": "skip"}}  # fmt: skip
+        _, found = screen(tmp_path, self.OBJECTS, **everything)
+        assert {state for state, _ in found.values()} == {RECEIVED}
+
+
+def test_the_pixel_step_leaves_excluded_instances_alone(tmp_path):
+    from airlock.pixels.step import _conclude
+    from airlock.pixels.survey import Examined
+
+    exclusions = [{"tag": "SeriesDescription", "pattern": "T1"}]
+    objects = {"match": {"SeriesDescription": "T1"}, "other": {}}
+    transfer, _ = screen(tmp_path, objects, rewrite_exclusions=exclusions)
+    ids = [instance.id for instance in transfer.ledger.instances(transfer.id)]
+    findings = _conclude(transfer, {i: Examined(total=1, frames={0: [(1, 1, 4, 4)]}) for i in ids})
+    excluded = read_not_rewritten(transfer.workspace)
+    assert len(excluded) == 1
+    assert (set(findings.instances), set(findings.not_rewritten)) == (set(ids) - excluded, set(excluded))
