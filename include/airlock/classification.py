@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -124,15 +125,9 @@ def read_rules(path: Path) -> Any:
 
 
 def by_id(rules: Rules) -> dict[str, ClassRule]:
-    """Return the rules that others may refer to.
-
-    :raises ValueError: when two have the same id.
-    """
-    found: dict[str, ClassRule] = {}
-    for rule in rules:
-        if rule.id is not None and found.setdefault(rule.id, rule) is not rule:
-            raise ValueError(f"two classification rules have the id {rule.id!r}")
-    return found
+    """Return the rules that others may refer to: those whose id no other has."""
+    counts = Counter(rule.id for rule in rules)
+    return {rule.id: rule for rule in rules if rule.id is not None and counts[rule.id] == 1}
 
 
 def check_rules(rules: Rules, wanted: Sequence[str]) -> None:
@@ -159,7 +154,7 @@ def _follow(rule: ClassRule, known: Mapping[str, ClassRule], path: tuple[str, ..
         if name is None:
             continue
         if name not in known:
-            raise ValueError(f"the type {rule.type!r} refers to the rule {name!r}, which does not exist")
+            raise ValueError(f"the type {rule.type!r} refers to the rule {name!r}, which does not exist once")
         if name in path:
             raise ValueError(f"the rule {name!r} refers to itself")
         _follow(known[name], known, (*path, name))

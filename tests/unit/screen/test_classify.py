@@ -146,12 +146,12 @@ class TestSeries:
 @pytest.mark.parametrize(
     ("rules", "problem"),
     [
-        ([{"type": "T", "rules": [{"rule": "X"}]}], "does not exist"),
+        ([{"type": "T", "rules": [{"rule": "X"}]}], "does not exist once"),
         ([{"type": "T", "id": "A", "rules": [{"rule": "A"}]}], "refers to itself"),
         ([{"type": "T", "id": "A", "rules": [{"rule": "B"}]},
           {"type": "U", "id": "B", "rules": [{"rule": "A"}]}], "itself"),
-        ([{"type": "T", "id": "A", "rules": [{"tag": ROWS, "value": "1"}]},
-          {"type": "U", "id": "A", "rules": [{"tag": ROWS, "value": "2"}]}], "have the id"),
+        ([{"type": "T", "rules": [{"rule": "A"}]},
+          *[{"type": "U", "id": "A", "rules": [{"tag": ROWS, "value": n}]} for n in "12"]], "does not exist once"),
         ([{"type": "T", "rules": [{"tag": ROWS, "value": "["}]}], "regular expression"),
         ([{"type": "T", "rules": [{"tag": ROWS, "value": "1", "operator": "resembles"}]}], "operator"),
         ([{"type": "T", "rules": [{"tag": ["a", "b"], "value": "1"}]}], "a tag has"),

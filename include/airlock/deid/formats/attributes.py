@@ -7,9 +7,12 @@ creator and the last two digits of the element (PS3.5 section 7.8.1), because th
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
+from pydicom._dicom_dict import DicomDictionary
 from pydicom.datadict import dictionary_keyword, dictionary_VR, tag_for_keyword
 
 Where = Literal["tag", "private", "vr"]
@@ -18,6 +21,7 @@ _HEX = r"([0-9a-fA-FxX]{4})"
 _PLAIN = re.compile(rf"(?:0x)?{_HEX}\s*[,:]?\s*(?:0x)?{_HEX}")
 _IN_BLOCK = re.compile(r"""([0-9a-fA-F]{4})\s*,?\s*(?:\[(?P<b>[^\]]+)\]|"(?P<q>[^"]+)")\s*,?\s*([0-9a-fA-F]{2})""")
 _CREATOR = re.compile(r"""([0-9a-fA-F]{4})\s*,?\s*00\s*\[([^\]]+)\]""")
+_NO_LETTER = re.compile(r"[^a-z0-9]")
 _LENGTHS = {"AE": 16, "CS": 16, "SH": 16, "DS": 16, "IS": 12, "LO": 64, "PN": 64, "UI": 64}
 """Longest value in characters, by VR (PS3.5 section 6.2)."""
 
@@ -76,7 +80,8 @@ def group(number: str) -> Attribute:
 def parse(text: str) -> Attribute | None:
     """Read one attribute; None when the text names none.
 
-    Known spellings: a keyword; `gggg,eeee`, `ggggeeee` and `0xgggg,0xeeee`, each also in parentheses or brackets;
+    Known spellings: a keyword, or the name that PS3.6 gives the attribute, with or without blanks and apostrophes, as
+    older keywords are made of it; `gggg,eeee`, `ggggeeee` and `0xgggg,0xeeee`, each also in parentheses or brackets;
     `gggg[CREATOR]ee` and `gggg,"CREATOR",ee`.
     """
     text = text.strip()
@@ -90,9 +95,17 @@ def parse(text: str) -> Attribute | None:
         return Attribute("private", f'({number:04x},"{creator}",{element})') if number & 1 else None
     found = _PLAIN.fullmatch(text)
     if not found:
-        return None
+        tag = _by_name().get(_NO_LETTER.sub("", text.lower()))
+        return None if tag is None else public(tag)
     digits = (found[1] + found[2]).lower()
     return Attribute("tag", f"({digits[:4]},{digits[4:]})") if "x" in digits else public(int(digits, 16))
+
+
+@lru_cache(maxsize=1)
+def _by_name() -> dict[str, int]:
+    names = Counter(_NO_LETTER.sub("", entry[2].lower()) for entry in DicomDictionary.values())
+    found = {_NO_LETTER.sub("", entry[2].lower()): tag for tag, entry in DicomDictionary.items()}
+    return {name: tag for name, tag in found.items() if name and names[name] == 1}
 
 
 def is_creator(text: str) -> bool:

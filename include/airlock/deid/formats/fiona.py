@@ -96,7 +96,7 @@ def _known(attribute: Attribute, action: str) -> Verdict | None:
 
 def _literal(attribute: Attribute, value: str) -> Verdict:
     """Any other word is what FIONA writes; one that looks like a function is not taken for a value."""
-    if attribute.vr == "SQ":
+    if attribute.vr == "SQ" and attribute.keyword != "DeidentificationMethodCodeSequence":
         return unresolved("a sequence can't have a text as its value")
     if re.match(r"(?i)(hash|increment|remove|empty|delete|blank|encrypt|regen|@)", value) or "(" in value:
         return unresolved("an action that is not known")

@@ -21,6 +21,7 @@ from airlock.errors import PolicyError
 _HEADER_ACTIONS = ("ADD", "BLANK", "JITTER", "KEEP", "REMOVE", "REPLACE")
 _SECTIONS = ("header", "labels", "filter", "fields", "values")
 _FILTERS = ("contains", "notcontains", "equals", "notequals", "missing", "present", "empty", "label")
+_VARIABLES = frozenset(("id", "jitter", "entity_id", "item_id", "source_id", "entity_timestamp", "item_timestamp"))
 _DEID_FUNCTIONS = {"dicom_uuid", "pydicom_uuid", "simple_uuid", "suffix_uuid"}
 
 
@@ -28,7 +29,7 @@ _DEID_FUNCTIONS = {"dicom_uuid", "pydicom_uuid", "simple_uuid", "suffix_uuid"}
 class _Recipe:
     lines: list[tuple[int, str, str, str]] = field(default_factory=list)
     groups: Groups = field(default_factory=dict)
-    elsewhere: list[tuple[int, str, str]] = field(default_factory=list)
+    elsewhere: list[tuple[int, str]] = field(default_factory=list)
 
 
 def read_recipe(text: str) -> Conversion:
@@ -39,10 +40,19 @@ def read_recipe(text: str) -> Conversion:
     recipe = _split(text)
     builder = Builder("deid recipe")
     named = [line for line in recipe.lines if ":" not in line[2] and line[2].lower() != "all"]
+    added = {name for _, action, name, _ in named if action == "ADD"}
     for line in (*named, *(line for line in recipe.lines if line not in named)):
-        _take(builder, line, recipe.groups, {name for _, _, name, _ in named})
-    for number, section, content in recipe.elsewhere:
-        builder.note(f"line {number}", f"%{section}", content, "", *_ELSEWHERE[section])
+        if line[2] in added and line[1] in ("REMOVE", "BLANK"):
+            why = "a value is added in its place"
+            builder.note(f"line {line[0]}", line[2], f"{line[1]} {line[2]}", "", Fate.LEFT_OUT, why)
+        elif line[2] in _VARIABLES and line[1] == "REMOVE":
+            builder.note(f"line {line[0]}", line[2], f"REMOVE {line[2]}", "", Fate.LEFT_OUT, "a variable of deid's own")
+        else:
+            _take(builder, line, recipe.groups, {name for _, _, name, _ in named})
+    for section, why in _ELSEWHERE.items():
+        lines = [number for number, where in recipe.elsewhere if where == section]
+        if lines:
+            builder.note(f"line {lines[0]}", f"%{section}", f"{len(lines)} lines", "", *why)
     return builder.finish()
 
 
@@ -88,7 +98,7 @@ def _sort(recipe: _Recipe, number: int, section: str, name: str, line: str) -> N
     elif section == "filter" and not _is_filter(line):
         raise PolicyError(f"line {number}: no condition of a filter.")
     elif section in ("filter", "labels"):
-        recipe.elsewhere.append((number, section, line))
+        recipe.elsewhere.append((number, section))
     elif section != "values":
         raise PolicyError(f"line {number}: a rule stands below a section such as %header.")
 

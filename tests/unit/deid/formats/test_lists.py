@@ -41,6 +41,7 @@ def fiona(*row):
         ("0013", "1010", "always", "", "stricter"),
         ("0054", "0016", "process", "keep", "same"),
         ("0012", "0062", "YES", "", "covered"),
+        ("0012", "0064", "113100/113101", "", "covered"),
         ("0028", "0303", "MODIFIED", "", "covered"),
         ("0008", "1030", "Research", "replace value=Research", "same"),
         ("0008", "1030", "hashname", "unresolved", "unresolved"),

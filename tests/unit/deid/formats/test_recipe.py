@@ -52,6 +52,8 @@ def one(line, before=""):
         ("REMOVE RequestAttributesSequence__StudyDescription", "remove", "same"),
         ('KEEP 0019,"ACME",0C', "", "same"),
         ('REMOVE (0019,"ACME",0C)', "", "covered"),
+        ("REMOVE PatientsSex", "remove", "same"),
+        ("REMOVE jitter", "", "left out"),
         ("REMOVE NoSuchField", "unresolved", "unresolved"),
         ("BLANK values:names", "unresolved", "unresolved"),
         ("BLANK fields:nowhere", "unresolved", "unresolved"),
@@ -86,6 +88,10 @@ class TestExpanders:
         ):
             found = rules_of(recipe(*lines))
             assert (found["StudyDescription"], found["StudyID"]) == ("keep", "remove")
+
+    def test_a_value_that_is_added_goes_in_place_of_what_is_removed(self):
+        lines = ("REMOVE AccessionNumber", "REMOVE contains:Accession", "ADD AccessionNumber 7")
+        assert rules_of(recipe(*lines))["AccessionNumber"] == "replace value=7"
 
     def test_of_two_expanders_the_stricter_counts(self):
         assert rules_of(recipe("KEEP contains:Study", "REMOVE endswith:ID"))["StudyID"] == "remove"
