@@ -22,6 +22,7 @@ CLASSIFY_TYPE, NUM_FILES = "ClassifyType", "NumFiles"
 """What a clause may compare besides attributes: the types of the series so far, and how many instances it has."""
 
 _OLD_NAMES = {"SoftwareVersion": "SoftwareVersions", "SliceSpacing": "SpacingBetweenSlices"}
+_PRIVATE_NAMES = {"AcquisitionLength": 0x0051100A, "SequenceType": 0x20011020, "PulseSequenceName": 0x0019109C}
 _MAX_BYTES = 4 << 20
 _NUMBER = re.compile(r"0[xX][0-9a-fA-F]+|[0-9]+")
 
@@ -100,6 +101,8 @@ def address(named: Sequence[str]) -> int | str | None:
         name = _OLD_NAMES.get(named[0], named[0])
         if name in (CLASSIFY_TYPE, NUM_FILES):
             return name
+        if name in _PRIVATE_NAMES:
+            return _PRIVATE_NAMES[name]
         tag = tag_for_keyword(name) if name else None
         return None if tag is None else int(tag)
     if len(named) not in (2, 3) or not all(_NUMBER.fullmatch(part) for part in named):
@@ -133,7 +136,8 @@ def by_id(rules: Rules) -> dict[str, ClassRule]:
 def check_rules(rules: Rules, wanted: Sequence[str]) -> None:
     """Check that rules refer to rules that exist, never in a circle, and that the types in use can be told.
 
-    :param wanted: types that the project uses. Rules for others may compare what Airlock does not know.
+    :param wanted: types that the project uses. Rules that compare what is not known here never match; of these types,
+        each must have another one.
     :raises ValueError: when not.
     """
     known = by_id(rules)
@@ -142,10 +146,11 @@ def check_rules(rules: Rules, wanted: Sequence[str]) -> None:
     types = {rule.type for rule in rules}
     if missing := sorted(set(wanted) - types):
         raise ValueError(f"no classification rule has the type {missing[0]!r}")
-    for rule in needed(rules, wanted):
-        for clause in _clauses(rule, known):
-            if clause.tag and address(clause.tag) is None:
-                raise ValueError(f"the type {rule.type!r} depends on {clause.tag[0]!r}, which is not known here")
+    usable = {rule.type for rule in needed(rules, wanted)}
+    for rule in rules:
+        if rule.type in wanted and rule.type not in usable:
+            named = next(name for name in _unknown(rule, known))
+            raise ValueError(f"the type {rule.type!r} depends on {named!r}, which is not known here")
 
 
 def _follow(rule: ClassRule, known: Mapping[str, ClassRule], path: tuple[str, ...]) -> None:
@@ -160,6 +165,10 @@ def _follow(rule: ClassRule, known: Mapping[str, ClassRule], path: tuple[str, ..
         _follow(known[name], known, (*path, name))
 
 
+def _unknown(rule: ClassRule, known: Mapping[str, ClassRule]) -> Iterator[str]:
+    return (clause.tag[0] for clause in _clauses(rule, known) if clause.tag and address(clause.tag) is None)
+
+
 def _clauses(rule: ClassRule, known: Mapping[str, ClassRule]) -> Iterator[Clause]:
     for clause in rule.rules:
         name = clause.rule if clause.rule is not None else clause.notrule
@@ -170,11 +179,14 @@ def _clauses(rule: ClassRule, known: Mapping[str, ClassRule]) -> Iterator[Clause
 
 
 def needed(rules: Rules, wanted: Sequence[str]) -> Rules:
-    """Return the rules that decide about some types, also through the types that they compare, in order."""
+    """Return the rules that decide about some types, also through the types that they compare, in order.
+
+    Those that compare what is not known here are left out.
+    """
     known = by_id(rules)
     types = set(wanted)
     while True:
-        chosen = tuple(rule for rule in rules if rule.type in types)
+        chosen = tuple(rule for rule in rules if rule.type in types and not any(_unknown(rule, known)))
         asked = [clause for rule in chosen for clause in _clauses(rule, known) if clause.tag == (CLASSIFY_TYPE,)]
         more = {rule.type for rule in rules if any(_asks_for(clause, rule.type) for clause in asked)}
         if more <= types:

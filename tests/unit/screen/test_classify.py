@@ -90,6 +90,19 @@ def test_operator(tmp_path, clause, expected):
     assert holds(tmp_path, clause, **attributes) is expected
 
 
+def test_fields_of_private_attributes(tmp_path):
+    from pydicom import dcmread
+
+    path = make_instance(tmp_path / "a", "1.2.3", "1.2.3.4", "1.2.3.4.5")
+    dataset = dcmread(path)
+    dataset.private_block(0x0051, "SIEMENS MR HEADER", create=True).add_new(0x0A, "LO", "TA 05:11")
+    dataset.save_as(path)
+    rules = [{"type": "T", "rules": [{"tag": ["AcquisitionLength"], "value": "TA 05"}]}]
+    classifier = Classifier(ScreenPolicy(classify=rules, classified={"T": "skip"}).classify, ["T"])
+    classifier.add("1", Values(read_header(path, whole=True, also=classifier.tags)))
+    assert classifier.types() == {"1": {"T"}}
+
+
 def test_every_operator_is_tried():
     from typing import get_args
 
@@ -166,6 +179,15 @@ class TestSeries:
 def test_what_is_not_understood_is_refused(rules, problem):
     with pytest.raises(ValidationError, match=problem):
         ScreenPolicy(classify=rules, classified={"T": "skip"})
+
+
+def test_of_several_rules_for_a_type_those_count_that_can_be_told(tmp_path):
+    rules = [
+        {"type": "T", "rules": [{"tag": ["CsaNumber"], "value": "1", "operator": "!="}]},
+        {"type": "T", "rules": [{"tag": MANUFACTURER, "value": "GE"}]},
+    ]
+    assert types(tmp_path, rules) == set()
+    assert types(tmp_path, rules, {"Manufacturer": "GE"}) == {"T"}
 
 
 def test_rules_that_decide_nothing_may_compare_what_is_not_known():
