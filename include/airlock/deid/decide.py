@@ -12,7 +12,7 @@ from dataclasses import replace
 from pydicom.tag import Tag
 from pydicom.valuerep import VR as KNOWN_VRS
 
-from airlock.deid.concepts import CODE_KEYWORDS, CONTENT_SEQUENCES, CONTENT_VALUES
+from airlock.deid.concepts import ANIMALS, CODE_KEYWORDS, CONTENT_SEQUENCES, CONTENT_VALUES
 from airlock.deid.decision import REMOVE, TOP, Context, Decision, Facts, facts_of
 from airlock.deid.iod import resolve, types_of
 from airlock.deid.overrides import Overrides
@@ -75,6 +75,10 @@ class Decider:
             decision = self._known[key] = self._decide(context, tag, vr, creator)
         return decision
 
+    def optional(self, decision: Decision, tag: int) -> Decision:
+        """Return the decision for an attribute that this object need not have."""
+        return replace(decision, letter=resolve(self._profile.action(tag), "3"), kind="3", needs_dataset=False)
+
     def revise(self, decision: Decision, action: str, context: Context, tag: int) -> Decision:
         """Return the decision for another action of the table on the same element."""
         letter = resolve(action, decision.kind)
@@ -113,6 +117,8 @@ class Decider:
         if vr == "SQ":
             # Removed content items, codes that become dummies, and descriptions of private blocks.
             return letter == "D" or keyword in CONTENT_SEQUENCES or (tag == _DECLARATION and letter != "X")
+        if keyword in ANIMALS and letter == "Z":
+            return True
         if context == TOP and tag == _IDENTITY_REMOVED:
             return self._profile.policy.already_deidentified == "hold"
         return (tag >> 24 == 0x60 and letter != "X") or (context == TOP and tag == _SOP_INSTANCE_UID and self.whole)

@@ -16,6 +16,7 @@ from pydicom.dataset import Dataset
 from pydicom.tag import BaseTag
 
 from airlock.deid.blocks import Creators, block_of, creators_of, drop_empty_blocks
+from airlock.deid.concepts import ANIMALS, SPECIES
 from airlock.deid.content import Content
 from airlock.deid.decide import NUMERIC_VRS, TOP, Context, Decider, Decision, Facts, facts_of
 from airlock.deid.descriptors import DescriptorCleaner
@@ -149,6 +150,8 @@ class _Run:
         ):
             # Text that is drawn into graphics is not told from the rest; regions of interest hold none.
             return self._decider.revise(decision, "X", context, tag)
+        if decision.keyword in ANIMALS and not any(keyword in current for keyword in SPECIES):
+            return self._decider.optional(decision, int(tag))
         action = self._content.override(current, decision.keyword)
         own_code = str(current.get("CodingSchemeDesignator", "")) not in STANDARD_SCHEMES
         if action is None and own_code and decision.letter == "K" and decision.keyword.endswith("Meaning"):
