@@ -106,12 +106,14 @@ class _Run:
 
     def __init__(self, decider: Decider, rewriter: Rewriter, content: Content, identifiers: Identifiers) -> None:
         self._decider, self._rewriter, self._content, self._identifiers = decider, rewriter, content, identifiers
+        self._encodings: list[str] = []
         self.outcome = Outcome()
 
     def dataset(self, current: Dataset, context: Context) -> list[tuple[Dataset, Context]]:
         """Treat the elements of one dataset; return the items in it that must be entered."""
         self._content.enter(current, context.parent)
-        creators = creators_of(current, self._identifiers)
+        creators = creators_of(current, self._identifiers) if self._decider.any_private else {}
+        self._encodings = _encodings(current)
         inner: list[tuple[Dataset, Context]] = []
         for tag in list(current.keys()):
             inner.extend(self._element(current, tag, context, creators))
@@ -127,7 +129,7 @@ class _Run:
         # Also of what is removed: whatever would have followed is missing from a file that ends there.
         _check_whole(element)
         vr = None if element.VR is None else str(element.VR)
-        creator = creators.get(block_of(tag)) if tag.is_private else None
+        creator = creators.get(block_of(tag)) if creators and tag.is_private else None
         decision = self._decider.decide(context, int(tag), vr, creator)
         if decision.needs_dataset:
             decision = self._with_dataset(decision, current, context, tag)
@@ -169,12 +171,15 @@ class _Run:
     def _texts(self, current: Dataset, tag: BaseTag, vr: str) -> list[str]:
         if vr == "SQ":
             return []
-        return texts(current[tag] if vr in NUMERIC_VRS else current.get_item(tag), vr, _encodings(current))
+        return texts(current[tag] if vr in NUMERIC_VRS else current.get_item(tag), vr, self._encodings)
 
     def _value(self, current: Dataset, tag: BaseTag, decision: Decision) -> None:
+        if decision.letter == "X":
+            del current[tag]
+            return
         decode = decision.letter == "R" and decision.vr in NUMERIC_VRS
         value = current[tag].value if decode else current.get_item(tag).value
-        new = self._rewriter.rewrite(decision, tag, value, _encodings(current))
+        new = self._rewriter.rewrite(decision, tag, value, self._encodings)
         self.outcome.unreadable_dates += new.unreadable_date
         if new.removed:
             del current[tag]
