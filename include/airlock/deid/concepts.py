@@ -1,4 +1,4 @@
-"""Codes and content items: which attributes hold a concept, and which its value."""
+"""What attributes mean to each other: codes, content items and their values, what is asked of animals."""
 
 from __future__ import annotations
 
@@ -34,3 +34,6 @@ CONTENT_VALUES = {
     "WAVEFORM": "ReferencedSOPSequence",
 }
 """Attribute that holds the value of a content item, by value type (PS3.3 section C.17.3.2.1)."""
+ANIMALS = frozenset(("ResponsiblePerson", "ResponsibleOrganization", "PatientSexNeutered"))
+"""Required of animals, allowed for people (PS3.3 section C.7.1.1)."""
+SPECIES = ("PatientSpeciesDescription", "PatientSpeciesCodeSequence")

@@ -12,7 +12,7 @@ from dataclasses import replace
 from pydicom.tag import Tag
 from pydicom.valuerep import VR as KNOWN_VRS
 
-from airlock.deid.concepts import CODE_KEYWORDS, CONTENT_SEQUENCES, CONTENT_VALUES
+from airlock.deid.concepts import ANIMALS, CODE_KEYWORDS, CONTENT_SEQUENCES, CONTENT_VALUES
 from airlock.deid.decision import REMOVE, TOP, Context, Decision, Facts, facts_of
 from airlock.deid.iod import resolve, types_of
 from airlock.deid.overrides import Overrides
@@ -40,6 +40,8 @@ class Decider:
 
     :param profile: the table with the options in force, and the project's rules.
     :param facts: what the object's values say; by default what is true of every object.
+
+    `any_private` says whether private elements may stay at all.
     """
 
     def __init__(self, profile: Profile, sop_class_uid: str, facts: Facts | None = None) -> None:
@@ -48,8 +50,8 @@ class Decider:
         self._types = types_of(sop_class_uid)
         self.overrides = Overrides(profile.policy.rules, facts.active)
         self._private = PrivateElements(profile.policy, facts.declared)
-        self._any_private = self._private.any or bool(facts.declared) or self.overrides.private
-        self._known: dict[tuple[Context, int, str | None, str | None], Decision] = {}
+        self.any_private = self._private.any or bool(facts.declared) or self.overrides.private
+        self._known: dict[Context, dict[tuple[int, str | None, str | None], Decision]] = {}
 
     @property
     def whole(self) -> bool:
@@ -60,7 +62,7 @@ class Decider:
         SOPInstanceUID, which every object has, then needs the dataset.
         """
         rules = self._profile.policy.rules
-        return self._any_private or any(rule.when is not None or rule.action == "require" for rule in rules)
+        return self.any_private or any(rule.when is not None or rule.action == "require" for rule in rules)
 
     def decide(self, context: Context, tag: int, vr: str | None, creator: str | None = None) -> Decision:
         """Return what is to be done with an element.
@@ -69,11 +71,16 @@ class Decider:
         :param creator: private creator of its block, of a private creator itself its value; None for a public element,
             or when there is none.
         """
-        key = context, tag, vr, creator
-        decision = self._known.get(key)
+        known = self._known.setdefault(context, {})
+        key = tag, vr, creator
+        decision = known.get(key)
         if decision is None:
-            decision = self._known[key] = self._decide(context, tag, vr, creator)
+            decision = known[key] = self._decide(context, tag, vr, creator)
         return decision
+
+    def optional(self, decision: Decision, tag: int) -> Decision:
+        """Return the decision for an attribute that this object need not have."""
+        return replace(decision, letter=resolve(self._profile.action(tag), "3"), kind="3", needs_dataset=False)
 
     def revise(self, decision: Decision, action: str, context: Context, tag: int) -> Decision:
         """Return the decision for another action of the table on the same element."""
@@ -86,7 +93,7 @@ class Decider:
         if not tag & 0xFFFF or group <= 0x0002:
             return REMOVE
         if group & 1:
-            return self._decide_private(context, tag, encoded_vr, creator) if self._any_private else REMOVE
+            return self._decide_private(context, tag, encoded_vr, creator) if self.any_private else REMOVE
         dictionary_vr, keyword = dictionary_entry(tag)
         vr = actual_vr(encoded_vr, dictionary_vr)
         action, needs_dataset = self._action(context, tag, vr, dictionary_vr, keyword)
@@ -113,6 +120,8 @@ class Decider:
         if vr == "SQ":
             # Removed content items, codes that become dummies, and descriptions of private blocks.
             return letter == "D" or keyword in CONTENT_SEQUENCES or (tag == _DECLARATION and letter != "X")
+        if keyword in ANIMALS and letter == "Z":
+            return True
         if context == TOP and tag == _IDENTITY_REMOVED:
             return self._profile.policy.already_deidentified == "hold"
         return (tag >> 24 == 0x60 and letter != "X") or (context == TOP and tag == _SOP_INSTANCE_UID and self.whole)

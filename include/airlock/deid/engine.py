@@ -16,6 +16,7 @@ from pydicom.dataset import Dataset
 from pydicom.tag import BaseTag
 
 from airlock.deid.blocks import Creators, block_of, creators_of, drop_empty_blocks
+from airlock.deid.concepts import ANIMALS, SPECIES
 from airlock.deid.content import Content
 from airlock.deid.decide import NUMERIC_VRS, TOP, Context, Decider, Decision, Facts, facts_of
 from airlock.deid.descriptors import DescriptorCleaner
@@ -105,12 +106,14 @@ class _Run:
 
     def __init__(self, decider: Decider, rewriter: Rewriter, content: Content, identifiers: Identifiers) -> None:
         self._decider, self._rewriter, self._content, self._identifiers = decider, rewriter, content, identifiers
+        self._encodings: list[str] = []
         self.outcome = Outcome()
 
     def dataset(self, current: Dataset, context: Context) -> list[tuple[Dataset, Context]]:
         """Treat the elements of one dataset; return the items in it that must be entered."""
         self._content.enter(current, context.parent)
-        creators = creators_of(current, self._identifiers)
+        creators = creators_of(current, self._identifiers) if self._decider.any_private else {}
+        self._encodings = _encodings(current)
         inner: list[tuple[Dataset, Context]] = []
         for tag in list(current.keys()):
             inner.extend(self._element(current, tag, context, creators))
@@ -126,7 +129,7 @@ class _Run:
         # Also of what is removed: whatever would have followed is missing from a file that ends there.
         _check_whole(element)
         vr = None if element.VR is None else str(element.VR)
-        creator = creators.get(block_of(tag)) if tag.is_private else None
+        creator = creators.get(block_of(tag)) if creators and tag.is_private else None
         decision = self._decider.decide(context, int(tag), vr, creator)
         if decision.needs_dataset:
             decision = self._with_dataset(decision, current, context, tag)
@@ -149,6 +152,8 @@ class _Run:
         ):
             # Text that is drawn into graphics is not told from the rest; regions of interest hold none.
             return self._decider.revise(decision, "X", context, tag)
+        if decision.keyword in ANIMALS and not any(keyword in current for keyword in SPECIES):
+            return self._decider.optional(decision, int(tag))
         action = self._content.override(current, decision.keyword)
         own_code = str(current.get("CodingSchemeDesignator", "")) not in STANDARD_SCHEMES
         if action is None and own_code and decision.letter == "K" and decision.keyword.endswith("Meaning"):
@@ -166,12 +171,15 @@ class _Run:
     def _texts(self, current: Dataset, tag: BaseTag, vr: str) -> list[str]:
         if vr == "SQ":
             return []
-        return texts(current[tag] if vr in NUMERIC_VRS else current.get_item(tag), vr, _encodings(current))
+        return texts(current[tag] if vr in NUMERIC_VRS else current.get_item(tag), vr, self._encodings)
 
     def _value(self, current: Dataset, tag: BaseTag, decision: Decision) -> None:
+        if decision.letter == "X":
+            del current[tag]
+            return
         decode = decision.letter == "R" and decision.vr in NUMERIC_VRS
         value = current[tag].value if decode else current.get_item(tag).value
-        new = self._rewriter.rewrite(decision, tag, value, _encodings(current))
+        new = self._rewriter.rewrite(decision, tag, value, self._encodings)
         self.outcome.unreadable_dates += new.unreadable_date
         if new.removed:
             del current[tag]

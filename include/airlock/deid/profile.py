@@ -36,7 +36,7 @@ CODES = {
 
 _OVERLAY_SUBTYPE = 0x0045
 # Text about what somebody drew, which the table forgets.
-_EXTRA = {"GraphicLayerDescription": "C"}
+_EXTRA = {"GraphicLayerDescription": "C", "ContentDescription": "C"}
 
 
 @dataclass(frozen=True)

@@ -173,7 +173,10 @@ def allowed(row: list[Any], option: str, depth: int) -> set[str]:
             return {"K"}
         if vr in by_vr:
             return {by_vr[vr]}
-    return allowed_by_basic(row, vr, types_of(CTImageStorage).get(CHAIN[-1] if depth else "", {}).get(row[1], "3"))
+    kind = types_of(CTImageStorage).get(CHAIN[-1] if depth else "", {}).get(row[1], "3")
+    # Asked of animals only (PS3.3 section C.7.1.1), and this is none.
+    of_animals = row[1] in ("ResponsiblePerson", "ResponsibleOrganization", "PatientSexNeutered")
+    return allowed_by_basic(row, vr, "3" if of_animals else kind)
 
 
 def allowed_by_basic(row: list[Any], vr: str, kind: str) -> set[str]:
