@@ -11,7 +11,7 @@ from airlock.screen.values import CHARACTER_SET, Values
 from airlock.selection import ScreenPolicy
 from tests.studies import make_instance
 
-MANUFACTURER, ROWS, IMAGE_TYPE, ORIENTATION, TE = (
+MANUFACTURER, ROWS, IMAGE_TYPE, ORIENTATION, ECHO = (
     ["0x08", "0x70"],
     ["0x28", "0x10"],
     ["0x08", "0x08"],
@@ -60,9 +60,9 @@ def holds(tmp_path, clause, **attributes):
         ({"tag": ROWS, "value": "32", "operator": "<"}, False),
         ({"tag": ROWS, "value": "31", "operator": ">"}, True),
         ({"tag": ROWS, "value": "many", "operator": ">"}, False),
-        ({"tag": TE, "value": 30.00001, "operator": "approx"}, True),
-        ({"tag": TE, "value": 30.1, "operator": "approx"}, False),
-        ({"tag": TE, "value": 30.1, "operator": "approx", "approxLevel": 0.5}, True),
+        ({"tag": ECHO, "value": 30.00001, "operator": "approx"}, True),
+        ({"tag": ECHO, "value": 30.1, "operator": "approx"}, False),
+        ({"tag": ECHO, "value": 30.1, "operator": "approx", "approxLevel": 0.5}, True),
         ({"tag": ORIENTATION, "value": [1, 0, 0, 0, 1, 0], "operator": "approx"}, True),
         ({"tag": ORIENTATION, "value": ["1", "0", "0", "0", "1", "0"], "operator": "approx"}, True),
         ({"tag": ORIENTATION, "value": [1, 0, 0, 0, 0, -1], "operator": "approx"}, False),

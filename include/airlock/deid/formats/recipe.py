@@ -49,10 +49,10 @@ def read_recipe(text: str) -> Conversion:
             builder.note(f"line {line[0]}", line[2], f"REMOVE {line[2]}", "", Fate.LEFT_OUT, "a variable of deid's own")
         else:
             _take(builder, line, recipe.groups, {name for _, _, name, _ in named})
-    for section, why in _ELSEWHERE.items():
+    for section, told in _ELSEWHERE.items():
         lines = [number for number, where in recipe.elsewhere if where == section]
         if lines:
-            builder.note(f"line {lines[0]}", f"%{section}", f"{len(lines)} lines", "", *why)
+            builder.note(f"line {lines[0]}", f"%{section}", f"{len(lines)} lines", "", *told)
     return builder.finish()
 
 
