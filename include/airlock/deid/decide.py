@@ -68,8 +68,9 @@ class Decider:
         """Return what is to be done with an element.
 
         :param vr: as the file encodes it; None in implicit VR.
-        :param creator: private creator of its block, of a private creator itself its value; None for a public element,
-            or when there is none.
+        :param creator: private creator of its block, of a private creator itself its value; empty when there is none
+            that counts; None for a public element, or when it is not known. Then the dataset is needed if any private
+            block may stay.
         """
         known = self._known.setdefault(context, {})
         key = tag, vr, creator
@@ -136,6 +137,8 @@ class Decider:
         return (tag >> 24 == 0x60 and letter != "X") or (context == TOP and tag == _SOP_INSTANCE_UID and self.whole)
 
     def _decide_private(self, context: Context, tag: int, encoded_vr: str | None, creator: str | None) -> Decision:
+        if creator is None and 0x10 <= tag & 0xFFFF <= 0xFF:
+            return Decision("P", vr="LO", needs_dataset=True)
         creator = creator.strip(" \0") if creator else ""
         if not creator or 0x00FF < tag & 0xFFFF < 0x1000 or tag & 0xFFFF < 0x10:
             return REMOVE

@@ -129,7 +129,7 @@ class _Run:
         # Also of what is removed: whatever would have followed is missing from a file that ends there.
         _check_whole(element)
         vr = None if element.VR is None else str(element.VR)
-        creator = creators.get(block_of(tag)) if creators and tag.is_private else None
+        creator = creators.get(block_of(tag), "") if self._decider.any_private and tag.is_private else None
         decision = self._decider.decide(context, int(tag), vr, creator)
         if decision.needs_dataset:
             decision = self._with_dataset(decision, current, context, tag)
