@@ -30,7 +30,7 @@ _CONTENT_KEYWORDS = frozenset(CONTENT_VALUES.values())
 # What a rule's action comes to in the letters of the table; those that are missing have a treatment of their own.
 _LETTERS = {"keep": "K", "remove": "X", "empty": "Z", "dummy": "D", "clean": "C", "uid": "U", "shift": "S"}
 _DOCUMENT = "It is an encapsulated document, whose content cannot be cleaned."
-_DECLARATION = 0x00080300
+DECLARATION = 0x00080300
 _IDENTITY_REMOVED = 0x00120062
 _SOP_INSTANCE_UID = 0x00080018
 
@@ -57,19 +57,20 @@ class Decider:
     def whole(self) -> bool:
         """Whether the policy has rules that no decision on one element can carry out.
 
-        They ask for other values of the object, for elements that are not there, or for private blocks as a whole:
-        such objects are for the engine that has the dataset. So that nobody forgets to ask, the decision on the
+        They ask for other values of the object, or for elements that are not there: such objects are for the engine
+        that has the dataset. So that nobody forgets to ask, the decision on the
         SOPInstanceUID, which every object has, then needs the dataset.
         """
         rules = self._profile.policy.rules
-        return self.any_private or any(rule.when is not None or rule.action == "require" for rule in rules)
+        return any(rule.when is not None or rule.action == "require" for rule in rules)
 
     def decide(self, context: Context, tag: int, vr: str | None, creator: str | None = None) -> Decision:
         """Return what is to be done with an element.
 
         :param vr: as the file encodes it; None in implicit VR.
-        :param creator: private creator of its block, of a private creator itself its value; None for a public element,
-            or when there is none.
+        :param creator: private creator of its block, of a private creator itself its value; empty when there is none
+            that counts; None for a public element, or when it is not known. Then the dataset is needed if any private
+            block may stay.
         """
         known = self._known.setdefault(context, {})
         key = tag, vr, creator
@@ -114,12 +115,21 @@ class Decider:
             hold=_DOCUMENT if is_document else "",
             rule=rule,
         )
+        if tag == DECLARATION and context == TOP and letter != "X":
+            # It counts for the whole object. Who has only this sequence cannot treat it, and so is not told that it is
+            # one; the engine that has the dataset is told by `declaration`.
+            return replace(decision, vr="UN", needs_dataset=True)
         return decision if rule is None or rule.action in _LETTERS else _ruled(decision, rule, tag)
+
+    @staticmethod
+    def declaration(decision: Decision) -> Decision:
+        """Return the decision on the sequence that describes private blocks, for who has the whole object."""
+        return replace(decision, vr="SQ", needs_dataset=False)
 
     def _asks_dataset(self, context: Context, tag: int, vr: str, keyword: str, letter: str) -> bool:
         if vr == "SQ":
-            # Removed content items, codes that become dummies, and descriptions of private blocks.
-            return letter == "D" or keyword in CONTENT_SEQUENCES or (tag == _DECLARATION and letter != "X")
+            # Content items that are removed, and codes that become dummies.
+            return letter == "D" or keyword in CONTENT_SEQUENCES
         if keyword in ANIMALS and letter == "Z":
             return True
         if context == TOP and tag == _IDENTITY_REMOVED:
@@ -127,6 +137,8 @@ class Decider:
         return (tag >> 24 == 0x60 and letter != "X") or (context == TOP and tag == _SOP_INSTANCE_UID and self.whole)
 
     def _decide_private(self, context: Context, tag: int, encoded_vr: str | None, creator: str | None) -> Decision:
+        if creator is None and 0x10 <= tag & 0xFFFF <= 0xFF:
+            return Decision("P", vr="LO", needs_dataset=True)
         creator = creator.strip(" \0") if creator else ""
         if not creator or 0x00FF < tag & 0xFFFF < 0x1000 or tag & 0xFFFF < 0x10:
             return REMOVE

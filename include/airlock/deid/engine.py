@@ -18,7 +18,7 @@ from pydicom.tag import BaseTag
 from airlock.deid.blocks import Creators, block_of, creators_of, drop_empty_blocks
 from airlock.deid.concepts import ANIMALS, SPECIES
 from airlock.deid.content import Content
-from airlock.deid.decide import NUMERIC_VRS, TOP, Context, Decider, Decision, Facts, facts_of
+from airlock.deid.decide import DECLARATION, NUMERIC_VRS, TOP, Context, Decider, Decision, Facts, facts_of
 from airlock.deid.descriptors import DescriptorCleaner
 from airlock.deid.finish import finish
 from airlock.deid.profile import Profile
@@ -129,7 +129,7 @@ class _Run:
         # Also of what is removed: whatever would have followed is missing from a file that ends there.
         _check_whole(element)
         vr = None if element.VR is None else str(element.VR)
-        creator = creators.get(block_of(tag)) if creators and tag.is_private else None
+        creator = creators.get(block_of(tag), "") if self._decider.any_private and tag.is_private else None
         decision = self._decider.decide(context, int(tag), vr, creator)
         if decision.needs_dataset:
             decision = self._with_dataset(decision, current, context, tag)
@@ -144,6 +144,8 @@ class _Run:
 
     def _with_dataset(self, decision: Decision, current: Dataset, context: Context, tag: BaseTag) -> Decision:
         """Decide again, with the values beside the element."""
+        if tag == DECLARATION and not context.parent:
+            return self._decider.declaration(decision)
         if decision.rule is not None or tag.is_private:
             return decision
         if (
