@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from airlock.dicomio.header import Category
 from airlock.errors import InvalidRequest
-from airlock.ledger import InstanceState, Ledger, TransferState
+from airlock.ledger import InstanceState, Ledger
 from airlock.workspace import Workspace
 
 STEP = "quarantine"
@@ -103,7 +103,7 @@ def _check_idle(ledger: Ledger, transfer_id: str) -> None:
     summary = ledger.find(transfer_id)
     if summary is None:
         raise InvalidRequest("The ledger knows no such transfer. `airlock quarantine list` shows those that hold some.")
-    if summary.state in (TransferState.RUNNING, TransferState.REQUESTED):
+    if not summary.state.ended:
         raise InvalidRequest("This transfer is running. Wait until it has ended.")
 
 
