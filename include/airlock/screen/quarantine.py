@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from airlock.dicomio.header import Category
 from airlock.errors import InvalidRequest
-from airlock.ledger import InstanceState, Ledger
+from airlock.ledger import InstanceState, Ledger, TransferState
 from airlock.workspace import Workspace
 
 STEP = "quarantine"
@@ -71,7 +71,7 @@ def release(ledger: Ledger, workspace: Workspace, transfer_id: str, instance_ids
 
     :param who: account that decided.
     :return: how many were held.
-    :raises InvalidRequest: when the transfer runs, or has begun to send.
+    :raises InvalidRequest: when the transfer runs, was withdrawn, or has begun to send.
     """
     _check_idle(ledger, transfer_id)
     if ledger.instances(transfer_id, *_BEGUN):
@@ -91,7 +91,7 @@ def drop(ledger: Ledger, transfer_id: str, instance_ids: Collection[str], who: s
     """Leave held instances out for good; they count as skipped.
 
     :return: how many were held.
-    :raises InvalidRequest: when the transfer runs.
+    :raises InvalidRequest: when the transfer runs, or was withdrawn.
     """
     _check_idle(ledger, transfer_id)
     count = ledger.settle(transfer_id, instance_ids, InstanceState.SKIPPED, DROPPED)
@@ -103,6 +103,8 @@ def _check_idle(ledger: Ledger, transfer_id: str) -> None:
     summary = ledger.find(transfer_id)
     if summary is None:
         raise InvalidRequest("The ledger knows no such transfer. `airlock quarantine list` shows those that hold some.")
+    if summary.state is TransferState.WITHDRAWN:
+        raise InvalidRequest("This transfer was withdrawn. Request a new one.")
     if not summary.state.ended:
         raise InvalidRequest("This transfer is running. Wait until it has ended.")
 
