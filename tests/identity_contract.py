@@ -20,8 +20,8 @@ from airlock.settings import Settings
 KEYS = KeyRing(b"k" * 32)
 
 
-def policy(name="P", **identity):
-    return ProjectPolicy.model_validate({"name": name, "identity": identity})
+def policy(name="P", shift_by="patient", **identity):
+    return ProjectPolicy.model_validate({"name": name, "identity": identity, "deidentify": {"shift_by": shift_by}})
 
 
 def study(number, patient="PAT-1", issuer="", subject="S-1", **more):
@@ -237,7 +237,7 @@ class IdentityContract:
         }
 
     def test_offsets_per_study_and_constant(self, store):
-        service = IdentityService(store, KEYS, policy(dates="per_study"))
+        service = IdentityService(store, KEYS, policy(shift_by="study"))
         days = [service.identify(study(n)).offset_days for n in (1, 2, 1)]
         assert days[0] == days[2] != days[1]
         fixed = IdentityService(store, KEYS, policy("Q", dates="constant", shift_days=42))

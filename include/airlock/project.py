@@ -16,20 +16,27 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from airlock.deidentify_policy import DeidentifyPolicy
 from airlock.errors import InvalidRequest, NotApproved, PolicyError, UnknownProject
 from airlock.identity.policy import IdentityPolicy
+from airlock.selection import ScreenPolicy
+
+__all__ = [
+    "ApprovalPolicy",
+    "DeidentifyPolicy",
+    "DestinationPolicy",
+    "Method",
+    "PixelsPolicy",
+    "ProjectPolicy",
+    "RedcapPolicy",
+    "ScreenPolicy",
+    "SourcePolicy",
+    "find_policy",
+    "load_policies",
+    "load_policy",
+]
 
 Method = Literal["raw", "c-move", "c-get"]
-
-Option = Literal[
-    "retain_uids",
-    "retain_device_identity",
-    "retain_institution_identity",
-    "retain_patient_characteristics",
-    "retain_longitudinal_full_dates",
-    "retain_longitudinal_modified_dates",
-    "clean_descriptors",
-]
 
 
 class _Part(BaseModel):
@@ -56,30 +63,11 @@ class RedcapPolicy(_Part):
     fields: dict[str, str] = Field(default_factory=dict)
 
 
-class ScreenPolicy(_Part):
-    """Which instances go on. The first two are FIONA's `project_features___0` and `___2`."""
-
-    remove_presentation_states: bool = False
-    remove_secondary_captures: bool = False
-
-
 class PixelsPolicy(_Part):
     """Burned-in text. `rewrite: false` is FIONA's `project_features___1`."""
 
     rewrite: bool = True
     confidence: int = Field(default=20, ge=0, le=100, description="percent; text below it is left, unless it is known")
-
-
-class DeidentifyPolicy(_Part):
-    """How headers are de-identified (PS3.15 Annex E).
-
-    `edition` names the shipped profile table, `options` are the options of PS3.15 E.3, `max_shift_days` bounds the
-    keyed date offset of `retain_longitudinal_modified_dates`.
-    """
-
-    edition: Literal["2026d"] = "2026d"
-    options: tuple[Option, ...] = ()
-    max_shift_days: int = Field(default=3650, ge=1, le=36500)
 
 
 class ApprovalPolicy(_Part):
@@ -199,14 +187,24 @@ def load_policy(path: Path) -> ProjectPolicy:
     if not isinstance(content, dict):
         raise PolicyError(f"{path}:1: a project policy is a mapping, for example `name: {path.stem}`")
     content.setdefault("name", path.stem)
+    _place_tables(content, path.parent)
     try:
-        return ProjectPolicy.model_validate(content)
+        return ProjectPolicy.model_validate(content, context={"folder": path.parent})
     except ValidationError as error:
         lines = _Lines.of(node)
         problems = [
             f"{path}:{lines.near(e['loc'])}: {'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()
         ]
         raise PolicyError("\n".join(problems)) from None
+
+
+def _place_tables(content: dict[str, Any], folder: Path) -> None:
+    """Lookup tables are named relative to the policy's file."""
+    section = content.get("deidentify")
+    rules = section.get("rules") if isinstance(section, dict) else None
+    for rule in rules if isinstance(rules, list) else ():
+        if isinstance(rule, dict) and isinstance(rule.get("table"), str):
+            rule["table"] = str(folder / rule["table"])
 
 
 def load_policies(folder: Path) -> dict[str, ProjectPolicy]:

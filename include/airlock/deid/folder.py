@@ -12,10 +12,11 @@ from typing import Literal
 
 from airlock.deid.batch import Refused, Task, deidentify_all, harvest_all
 from airlock.deid.instance import Deidentifier, Recipe, Written
+from airlock.deid.offsets import date_offset
 from airlock.dicomio.progress import Progress
 from airlock.dicomio.splice import same_content
 from airlock.errors import RefusedError
-from airlock.identity.dates import offset_days, patient_key
+from airlock.identity.dates import patient_key
 from airlock.identity.harvest import Evidence
 from airlock.identity.keys import KeyRing
 from airlock.identity.uids import UidMap
@@ -50,6 +51,7 @@ class Patient:
     subject: str
     tasks: list[Task] = field(default_factory=list)
     evidence: Evidence = field(default_factory=Evidence)
+    studies: dict[str, str] = field(default_factory=dict)
 
 
 class FolderRun:
@@ -132,6 +134,7 @@ class FolderRun:
                 pseudonym = "P-" + self._keys.token(f"patient/{self._policy.name}", key, length=13).upper()
                 patients[key] = Patient(key, patient_id, self._subject or pseudonym)
             patients[key].tasks.append(task)
+            patients[key].studies[task.key] = min(evidence.studies, default="")
             patients[key].evidence.update(evidence)
         self.patients = list(patients.values())
         if self._subject is not None and len(patients) > 1:
@@ -140,8 +143,11 @@ class FolderRun:
                 "Leave out --subject, or give one patient's folder."
             )
 
-    def recipe(self, patient: Patient) -> Recipe:
-        """Return how a patient's instances are de-identified."""
+    def recipe(self, patient: Patient, study: str = "") -> Recipe:
+        """Return how a patient's instances are de-identified.
+
+        :param study: StudyInstanceUID, where the dates of every study move by their own offset.
+        """
         policy = self._policy.deidentify
         return Recipe(
             keys=self._keys,
@@ -150,14 +156,22 @@ class FolderRun:
             event="",
             edition=policy.edition,
             options=policy.options,
-            days=offset_days(self._keys, self._policy.name, patient.key, policy.max_shift_days),
+            days=date_offset(self._keys, self._policy.name, policy, patient.key, study),
             evidence=patient.evidence,
+            policy=policy,
         )
 
     def _deidentify(self, pool: Workers, patient: Patient, pending: Path) -> Iterator[Outcome]:
-        recipe = self.recipe(patient)
-        identifiers = Deidentifier(recipe).identifiers
         tasks = [Task(task.key, task.source, name=f"{number}.dcm") for number, task in enumerate(patient.tasks)]
+        if self._policy.deidentify.shift_by == "patient":
+            yield from self._deidentify_tasks(pool, self.recipe(patient), pending, tasks)
+            return
+        for study in sorted({*patient.studies.values()}):
+            own = [task for task in tasks if patient.studies[task.key] == study]
+            yield from self._deidentify_tasks(pool, self.recipe(patient, study), pending, own)
+
+    def _deidentify_tasks(self, pool: Workers, recipe: Recipe, pending: Path, tasks: list[Task]) -> Iterator[Outcome]:
+        identifiers = Deidentifier(recipe).identifiers
         for task, result in deidentify_all(pool, recipe, pending, tasks):
             if isinstance(result, Refused):
                 yield Outcome(task.key, "held", result.reason)

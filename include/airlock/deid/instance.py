@@ -13,6 +13,7 @@ from pydicom.dataset import Dataset
 from airlock.deid.engine import Engine
 from airlock.deid.marks import stamp_method, stamp_subject
 from airlock.deid.profile import Profile
+from airlock.deidentify_policy import DeidentifyPolicy
 from airlock.dicomio.part10 import Instance, open_instance
 from airlock.dicomio.splice import write_instance
 from airlock.errors import InstanceNotUnderstood
@@ -32,6 +33,7 @@ class Recipe:
     :param uids: original to new UIDs; made with `keys` when None.
     :param accessions: original to new accession numbers; others are treated as the profile says.
     :param study_id: of the output; made from the new StudyInstanceUID when None.
+    :param policy: what the project says beyond edition and options.
     """
 
     keys: KeyRing
@@ -45,6 +47,7 @@ class Recipe:
     uids: UidMap | None = field(default=None, kw_only=True)
     accessions: Mapping[str, str] = field(default_factory=dict, kw_only=True)
     study_id: str | None = field(default=None, kw_only=True)
+    policy: DeidentifyPolicy = field(default=DeidentifyPolicy(), kw_only=True)
 
 
 @dataclass(frozen=True)
@@ -73,7 +76,7 @@ class Deidentifier:
 
     def __init__(self, recipe: Recipe) -> None:
         self._recipe = recipe
-        self._profile = Profile(recipe.edition, recipe.options)
+        self._profile = Profile(recipe.edition, recipe.options, recipe.policy)
         self._uids = recipe.uids or UidMap(recipe.keys, recipe.project)
 
     @cached_property
@@ -87,7 +90,9 @@ class Deidentifier:
 
     @cached_property
     def _engine(self) -> Engine:
-        return Engine(self._profile, self._uids, self.identifiers, self._recipe.days)
+        recipe = self._recipe
+        key = recipe.keys.derive("value", recipe.project)
+        return Engine(self._profile, self._uids, self.identifiers, recipe.days, key)
 
     def process(self, source: Path, folder: Path, *, pixels_rewritten: bool, name: str | None = None) -> Written:
         """De-identify one file.

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from airlock.deid.batch import Refused, Task, deidentify_all, harvest_all
 from airlock.deid.instance import Recipe, Written
+from airlock.deid.offsets import check_offset
 from airlock.deid.profile import Profile
 from airlock.dicomio.progress import Progress
 from airlock.errors import PixelsNotCleaned, RetryableError
@@ -31,7 +32,7 @@ def deidentify(transfer: Transfer, progress: Progress | None = None) -> Counts:
     :raises PixelsNotCleaned: when text was found in an instance and its rewritten file is missing.
     :raises HeldError: when the study belongs to more than one patient.
     """
-    Profile(transfer.policy.deidentify.edition, transfer.policy.deidentify.options)
+    Profile.of(transfer.policy.deidentify)
     workspace = transfer.workspace
     waiting = _waiting(transfer)
     if workspace.complete("deidentified"):
@@ -117,8 +118,11 @@ def make_recipe(transfer: Transfer, evidence: Evidence) -> Recipe:
     """Return how this transfer's instances are de-identified.
 
     :raises HeldError: when the evidence is of more than one patient, or contradicts what is known of the patient.
+    :raises RefusedError: when the request asks for what the project's policy does not do.
     """
-    identity, policy = identity_of(transfer, evidence), transfer.policy
+    policy = transfer.policy
+    check_offset(policy.deidentify, transfer.request.options.date_offset_days)
+    identity = identity_of(transfer, evidence)
     if identity.illegal_uids:
         transfer.ledger.event(transfer.id, "deidentify", "illegal UIDs kept", count=identity.illegal_uids)
     return Recipe(
@@ -130,6 +134,7 @@ def make_recipe(transfer: Transfer, evidence: Evidence) -> Recipe:
         options=policy.deidentify.options,
         days=identity.offset_days,
         evidence=evidence,
+        policy=policy.deidentify,
         uids=identity.uids,
         accessions=identity.accessions,
         study_id=identity.study_id,

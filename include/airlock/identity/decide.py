@@ -127,8 +127,8 @@ class Decision:
         row = self.session.scalars(query).first()
         if row is None:
             days = self.question.requested_offset_days
-            if days is None and self.project.identity.dates == "per_study":
-                days = self._offset(f"study\0{uid}")
+            if days is None and self.project.identity.dates == "keyed" and self.project.deidentify.shift_by == "study":
+                days = self._offset(f"{self.person.key}\0{uid}")
             row = StudyRow(
                 project=name,
                 study_uid=uid,

@@ -24,7 +24,7 @@ class IdentityPolicy(BaseModel):
         default="hold", description="FIONA's UIDs that PS3.5 section 9.1 forbids"
     )
     accession: Literal["empty", "keyed", "running", "fiona", "service"] = "empty"
-    dates: Literal["per_patient", "per_study", "constant", "service"] = "per_patient"
+    dates: Literal["keyed", "constant", "service"] = "keyed"
     shift_days: int = Field(default=42, ge=-36500, le=36500, description="`constant`: days that are added to dates")
 
     @model_validator(mode="after")

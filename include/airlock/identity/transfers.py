@@ -38,6 +38,7 @@ def identity_of(transfer: Transfer, evidence: Evidence) -> Identity:
         accessions=(accession,) if accession else (),
         name=name,
         study_date=study_date,
+        requested_offset_days=request.options.date_offset_days,
     )
     service = IdentityService.open(transfer.settings, transfer.keys, policy)
     return service.identify(question, dry_run=request.options.dry_run, one_time=lambda: _one_time(transfer))

@@ -18,6 +18,7 @@ from airlock.ledger import InstanceState, InstanceUpdate
 from airlock.pixels.job import RewriteJob, finish_rewrite, prepare_rewrite, run_locally
 from airlock.pixels.rules import DECLARED
 from airlock.pixels.survey import Examined, survey
+from airlock.screened import read_not_rewritten
 from airlock.transfer import Transfer
 from airlock.workspace import link_or_copy
 
@@ -88,10 +89,11 @@ def _parse_progress(lines: list[str]) -> Iterator[tuple[str, Examined]]:
 
 def _conclude(transfer: Transfer, results: dict[str, Examined]) -> Findings:
     """Decide what becomes of each examined instance, and tell the ledger."""
-    rewrite = transfer.policy.pixels.rewrite
+    excluded = read_not_rewritten(transfer.workspace)
     flagged: dict[str, InstanceFindings] = {}
     left, updates = [], []
     for instance_id, examined in sorted(results.items()):
+        rewrite = transfer.policy.pixels.rewrite and instance_id not in excluded
         reason = _hold_reason(examined, rewrite)
         if reason:
             updates.append(InstanceUpdate(instance_id, InstanceState.HELD, reason))

@@ -10,7 +10,7 @@ import json
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError, field_validator
 
 from airlock.errors import InvalidRequest
 from airlock.identity.keys import KeyRing
@@ -42,13 +42,17 @@ class Source(BaseModel):
 
 
 class Options(BaseModel):
-    """How this transfer is run."""
+    """How this transfer is run.
+
+    :param date_offset_days: by how many days its dates move, where they do; for a project that knows its own offsets.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     dry_run: bool = False
     stop_before_send: bool = False
     priority: Literal["low", "normal", "high"] = "normal"
+    date_offset_days: Annotated[int, Field(ge=-36500, le=36500)] | None = None
 
 
 class TransferRequest(BaseModel):
@@ -69,6 +73,13 @@ class TransferRequest(BaseModel):
     source: Source | None = None
     options: Options = Options()
 
+    @field_validator("options")
+    @classmethod
+    def _dates_move(cls, options: Options) -> Options:
+        if options.date_offset_days == 0:
+            raise ValueError("date_offset_days: dates that move by 0 days do not move")
+        return options
+
     @property
     def file_name(self) -> str:
         """FIONA's name of the request file. It holds the StudyInstanceUID: never log it."""
@@ -86,7 +97,7 @@ class TransferRequest(BaseModel):
         It names the DAG run, the workspace and the ledger row. It is keyed, so nobody without the deployment key can
         confirm a guess of the study behind it.
         """
-        identity = [
+        identity: list[Any] = [
             self.study_instance_uid,
             self.transfer_project_name,
             self.transfer_name,
@@ -95,6 +106,8 @@ class TransferRequest(BaseModel):
             self.options.dry_run,
             self.options.stop_before_send,
         ]
+        if self.options.date_offset_days is not None:
+            identity.append(self.options.date_offset_days)
         return "transfer-" + keys.token("transfer-id", json.dumps(identity))
 
 
