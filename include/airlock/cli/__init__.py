@@ -7,8 +7,6 @@ from importlib import import_module
 from importlib.util import find_spec
 
 import click
-from rich.console import Console
-from rich.text import Text
 
 from airlock.errors import AirlockError, HeldError, RefusedError
 from airlock.quiet import place_of
@@ -19,6 +17,7 @@ COMMANDS = {
     "pull": "Bring a study from a PACS into a folder.",
     "request": "Write and check transfer requests.",
     "rewrite": "Mask burned-in text in DICOM files.",
+    "scp": "Receive DICOM files as a service.",
     "send": "Send DICOM files to a PACS.",
     "status": "Show what became of the transfers.",
 }
@@ -94,4 +93,8 @@ def _unexpected(error: Exception) -> str:
 
 
 def _complain(message: str) -> None:
+    # Not worth its import where there is nothing to complain about.
+    from rich.console import Console  # noqa: PLC0415 - as the comment says
+    from rich.text import Text  # noqa: PLC0415 - as above
+
     Console(stderr=True, soft_wrap=True).print(Text(" ".join(message.splitlines()), style="bold red"))
