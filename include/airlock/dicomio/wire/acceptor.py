@@ -1,0 +1,71 @@
+"""Whom we accept, and what for (PS3.8 section 7.1.1.9, PS3.4 annex B)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from airlock.dicomio.encodings import EXPLICIT, IMPLICIT, is_known
+from airlock.dicomio.storage import is_registered, is_storage_class
+from airlock.dicomio.wire import pdu
+from airlock.dicomio.wire.items import ABSTRACT_SYNTAX_REFUSED, ACCEPTED, TRANSFER_SYNTAXES_REFUSED, Answer, Proposal
+
+VERIFICATION = "1.2.840.10008.1.1"
+_STANDARD, _STANDARD_STORAGE = "1.2.840.10008.", "1.2.840.10008.5.1.4.1.1."
+# Not datasets, or datasets whose pixels are elsewhere: JPIP, MIME, XML, SMPTE real-time video.
+_NOT_STORED = ("1.2.840.10008.1.2.6.", "1.2.840.10008.1.2.7.")
+_REFERENCED = frozenset(f"1.2.840.10008.1.2.4.{n}" for n in (94, 95, 204, 205))
+
+
+@dataclass(frozen=True)
+class Admission:
+    """Whom a storage provider accepts, and what for.
+
+    :param ae_title: associations that call another title are rejected.
+    :param callers: calling AE titles that are accepted; empty accepts all.
+    :param private_classes: whether SOP classes outside the standard are accepted, as storage.
+    :param private_syntaxes: whether transfer syntaxes are accepted of which nobody knows how they encode. What comes
+        in one cannot be looked at.
+    """
+
+    ae_title: str
+    callers: Collection[str] = ()
+    private_classes: bool = True
+    private_syntaxes: bool = False
+
+    def rejection(self, request: pdu.Request) -> pdu.Rejection | None:
+        """Return why a request is rejected; None when it is not."""
+        if request.called != self.ae_title:
+            return pdu.Rejection(pdu.PERMANENT, pdu.BY_USER, pdu.CALLED_UNKNOWN)
+        if self.callers and request.calling not in self.callers:
+            return pdu.Rejection(pdu.PERMANENT, pdu.BY_USER, pdu.CALLING_UNKNOWN)
+        return None
+
+    def acceptance(self, request: pdu.Request) -> pdu.Acceptance:
+        """Return the answer to a request that is not rejected."""
+        answers = {number: self.answer(proposal) for number, proposal in request.proposals.items()}
+        return pdu.Acceptance(answers, pdu.MAX_PDU_BYTES)
+
+    def answer(self, proposal: Proposal) -> Answer:
+        """Answer a proposal. Of several transfer syntaxes, the first that we take is chosen."""
+        uid = proposal.abstract_syntax
+        if uid == VERIFICATION:
+            taken = [s for s in proposal.transfer_syntax if s in (IMPLICIT, EXPLICIT)]
+        elif self._is_storage(uid):
+            taken = [s for s in proposal.transfer_syntax if self._is_taken(s)]
+        else:
+            return Answer(ABSTRACT_SYNTAX_REFUSED, proposal.transfer_syntax[0])
+        if not taken:
+            return Answer(TRANSFER_SYNTAXES_REFUSED, proposal.transfer_syntax[0])
+        return Answer(ACCEPTED, taken[0])
+
+    def _is_storage(self, uid: str) -> bool:
+        if not uid.startswith(_STANDARD):
+            return self.private_classes
+        # One that is newer than the dictionary is a storage class where all are.
+        return is_storage_class(uid) or (uid.startswith(_STANDARD_STORAGE) and not is_registered(uid))
+
+    def _is_taken(self, uid: str) -> bool:
+        if is_known(uid):
+            return not uid.startswith(_NOT_STORED) and uid not in _REFERENCED
+        return self.private_syntaxes and not uid.startswith(_STANDARD)
