@@ -15,8 +15,3 @@ def is_storage_class(uid: str) -> bool:
 
 
 _NOT_INSTANCES = ("Media Storage Directory", "Storage Commitment", "Storage Service")
-
-
-def is_registered(uid: str) -> bool:
-    """Whether the installed dictionary has a UID at all."""
-    return uid in UID_dictionary

@@ -6,12 +6,19 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from airlock.dicomio.encodings import EXPLICIT, IMPLICIT, is_known
-from airlock.dicomio.storage import is_registered, is_storage_class
 from airlock.dicomio.wire import pdu
 from airlock.dicomio.wire.items import ABSTRACT_SYNTAX_REFUSED, ACCEPTED, TRANSFER_SYNTAXES_REFUSED, Answer, Proposal
 
 VERIFICATION = "1.2.840.10008.1.1"
-_STANDARD, _STANDARD_STORAGE = "1.2.840.10008.", "1.2.840.10008.5.1.4.1.1."
+_STANDARD, _STORAGE = "1.2.840.10008.", "1.2.840.10008.5.1.4.1.1."
+# The branch of storage classes (PS3.6 table A-1) has a few other services, and a few classes are elsewhere. A class
+# that is newer than this program is taken, as all new ones are in the branch.
+_OTHER_SERVICES = frozenset(
+    f"{_STORAGE}{n}" for n in "200.4 200.5 200.6 201.2 201.3 201.4 201.5 201.6 201.1.1 12.77 40".split()
+)
+_ELSEWHERE = frozenset(
+    f"{_STANDARD}5.1.{n}" for n in "1.27 1.29 1.30 4.34.1 4.34.7 4.34.10 4.38.1 4.39.1 4.43.1 4.44.1 4.45.1".split()
+)
 # Not datasets, or datasets whose pixels are elsewhere: JPIP, MIME, XML, SMPTE real-time video.
 _NOT_STORED = ("1.2.840.10008.1.2.6.", "1.2.840.10008.1.2.7.")
 _REFERENCED = frozenset(f"1.2.840.10008.1.2.4.{n}" for n in (94, 95, 204, 205))
@@ -62,8 +69,7 @@ class Admission:
     def _is_storage(self, uid: str) -> bool:
         if not uid.startswith(_STANDARD):
             return self.private_classes
-        # One that is newer than the dictionary is a storage class where all are.
-        return is_storage_class(uid) or (uid.startswith(_STANDARD_STORAGE) and not is_registered(uid))
+        return uid in _ELSEWHERE or (uid.startswith(_STORAGE) and uid not in _OTHER_SERVICES)
 
     def _is_taken(self, uid: str) -> bool:
         if is_known(uid):

@@ -6,7 +6,6 @@ import queue
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 
 from airlock.dicomio.encodings import EXPLICIT, IMPLICIT
 from airlock.dicomio.header import UnreadableInstance
@@ -15,7 +14,7 @@ from airlock.dicomio.peer import Peer
 from airlock.dicomio.wire.glance import Meta
 from airlock.dicomio.wire.requestor import NothingAccepted, Requestor, association, request
 from airlock.dicomio.wire.sender import Sender, meta_of
-from airlock.errors import AirlockError, AssociationRejected, InstanceNotUnderstood, RetryableError, TransferIncomplete
+from airlock.errors import AirlockError, InstanceNotUnderstood, RetryableError, TransferIncomplete
 
 _OTHER = {EXPLICIT: IMPLICIT, IMPLICIT: EXPLICIT}
 Before = Callable[[str], None]
@@ -90,44 +89,63 @@ class _Crew:
         self._before = before
         self._turn = threading.Lock()
         self._said: queue.SimpleQueue[Outcome | AirlockError | None] = queue.SimpleQueue()
-        self._established: list[Requestor] = []
+        self._working: dict[threading.Thread, Requestor] = {}
         self._stop = threading.Event()
 
     def work(self) -> Iterator[Outcome]:
         """Yield outcomes; raise the first error when every association has ended."""
-        self._establish()
-        threads = [threading.Thread(target=self._send, args=(e,), daemon=True) for e in self._established]
-        for thread in threads:
-            thread.start()
+        helpers = min(self._peer.associations, len(self._todo)) - 1
+        self._start(self._send, request(self._peer, self._proposals))
+        for _ in range(helpers):
+            self._start(self._help)
         failure: AirlockError | None = None
-        working = len(threads)
         try:
-            while working:
+            while self._busy():
                 said = self._said.get()
-                if said is None:
-                    working -= 1
-                elif isinstance(said, Outcome):
+                if isinstance(said, Outcome):
                     yield said
-                else:
+                elif said is not None:
                     failure = failure or said
         finally:
             self._stop.set()
-            if working:
+            with self._turn:
+                left = dict(self._working)
+            for thread, established in left.items():
                 # The caller wants no more: don't wait for answers.
-                for established in self._established:
-                    established.shut()
-            for thread in threads:
+                established.shut()
                 thread.join()
+        while not self._said.empty():
+            if isinstance(said := self._said.get(), Outcome):
+                yield said
+            elif said is not None:
+                failure = failure or said
         if failure is not None:
             raise failure
 
-    def _establish(self) -> None:
-        number = min(self._peer.associations, len(self._todo))
-        self._established.append(request(self._peer, self._proposals))
-        for _ in range(number - 1):
-            # A peer that takes fewer at a time gets fewer.
-            with suppress(RetryableError, AssociationRejected):
-                self._established.append(request(self._peer, self._proposals))
+    def _busy(self) -> bool:
+        with self._turn:
+            return bool(self._working)
+
+    def _start(self, do: Callable[..., None], *established: Requestor) -> None:
+        thread = threading.Thread(target=do, args=established, name="sending", daemon=True)
+        if established:
+            self._working[thread] = established[0]
+        thread.start()
+
+    def _help(self) -> None:
+        """Send over one more association, if the peer takes one more while there is something to do."""
+        try:
+            established = request(self._peer, self._proposals)
+        except AirlockError:
+            return
+        with self._turn:
+            wanted = bool(self._todo) and not self._stop.is_set()
+            if wanted:
+                self._working[threading.current_thread()] = established
+        if wanted:
+            self._send(established)
+        else:
+            established.release()
 
     def _send(self, established: Requestor) -> None:
         try:
@@ -140,6 +158,8 @@ class _Crew:
             established.abort()
             self._said.put(error if isinstance(error, AirlockError) else _unforeseen(error))
         finally:
+            with self._turn:
+                self._working.pop(threading.current_thread(), None)
             self._said.put(None)
 
     def _next(self) -> Outgoing | None:
