@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from bench import deidentify, detect, machine, send
+from bench import deidentify, detect, machine, receive, send
 from bench.corpus import FULL, QUICK, Size
 from bench.measure import BenchError
 from bench.result import Result, table
@@ -18,6 +18,7 @@ from bench.result import Result, table
 CASES: dict[str, Callable[[Path, Size], Iterator[Result]]] = {
     "deidentify": deidentify.measure,
     "send": send.measure,
+    "receive": receive.measure,
     "detect": detect.measure,
 }
 

@@ -14,10 +14,13 @@ _STANDARD, _STORAGE = "1.2.840.10008.", "1.2.840.10008.5.1.4.1.1."
 # The branch of storage classes (PS3.6 table A-1) has a few other services, and a few classes are elsewhere. A class
 # that is newer than this program is taken, as all new ones are in the branch.
 _OTHER_SERVICES = frozenset(
-    f"{_STORAGE}{n}" for n in "200.4 200.5 200.6 201.2 201.3 201.4 201.5 201.6 201.1.1 12.77 40".split()
+    f"{_STORAGE}{branch}"
+    for branch in ("200.4", "200.5", "200.6", "201.2", "201.3", "201.4", "201.5", "201.6", "201.1.1", "12.77", "40")
 )
 _ELSEWHERE = frozenset(
-    f"{_STANDARD}5.1.{n}" for n in "1.27 1.29 1.30 4.34.1 4.34.7 4.34.10 4.38.1 4.39.1 4.43.1 4.44.1 4.45.1".split()
+    [f"{_STANDARD}5.1.1.{n}" for n in (27, 29, 30)]
+    + [f"{_STANDARD}5.1.4.34.{n}" for n in (1, 7, 10)]
+    + [f"{_STANDARD}5.1.4.{n}.1" for n in (38, 39, 43, 44, 45)]
 )
 # Not datasets, or datasets whose pixels are elsewhere: JPIP, MIME, XML, SMPTE real-time video.
 _NOT_STORED = ("1.2.840.10008.1.2.6.", "1.2.840.10008.1.2.7.")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import select
 import socket
-import ssl
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -43,7 +42,8 @@ class Connection:
 
     def __init__(self, plain: socket.socket, patience: float, *, room: int = 1 << 19) -> None:
         self._socket = plain
-        self._encrypted = isinstance(plain, ssl.SSLSocket)
+        # An SSLSocket; naming it would import ssl, which sending without it does not need.
+        self._encrypted = type(plain) is not socket.socket
         self._buffer = bytearray(max(room, pdu.MAX_NEGOTIATION_BYTES + 6))
         self._view = memoryview(self._buffer)
         self._start = self._end = 0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import ssl
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -13,7 +12,6 @@ from airlock.dicomio.wire import pdu
 from airlock.dicomio.wire.command import MAX_COMMAND_BYTES, decode
 from airlock.dicomio.wire.connection import Bytes, Connection, Lost, Silent
 from airlock.dicomio.wire.items import ACCEPTED, Malformed, Proposal
-from airlock.dicomio.wire.tls import client_context
 from airlock.errors import AirlockError, AssociationAborted, AssociationRejected, PeerUnavailable
 
 _ROOM = 1 << 16
@@ -155,7 +153,11 @@ def request(peer: Peer, proposals: Sequence[Proposal]) -> Requestor:
 
 
 def _connect(peer: Peer) -> socket.socket:
-    context = client_context(peer) if peer.tls else None
+    if peer.tls:
+        # Not where nothing is encrypted: ssl takes a while to import. Before anybody is called, as a file may be wrong.
+        from airlock.dicomio.wire.tls import client_context, encrypted  # noqa: PLC0415 - as the comment says
+
+        context = client_context(peer)
     try:
         plain = socket.create_connection((peer.host, peer.port), timeout=peer.acse_timeout)
     except (socket.gaierror, UnicodeError):
@@ -164,26 +166,13 @@ def _connect(peer: Peer) -> socket.socket:
         ) from None
     except OSError:
         raise PeerUnavailable(f"{peer.name} cannot be reached. Check that it runs, and host and port.") from None
-    if context is None:
+    if not peer.tls:
         return plain
     try:
-        return context.wrap_socket(plain, server_hostname=peer.host)
-    except ssl.SSLCertVerificationError:
+        return encrypted(plain, context, peer)
+    except BaseException:
         plain.close()
-        raise AssociationRejected(
-            f"{peer.name} shows a certificate that is not accepted. It must be issued by the authority in ca_file, be "
-            "valid today, and name the host by which the connection calls it."
-        ) from None
-    except OSError:
-        plain.close()
-        raise _no_tls(peer) from None
-
-
-def _no_tls(peer: Peer) -> AirlockError:
-    return PeerUnavailable(
-        f"{peer.name} does not agree on TLS. Check that its port is the encrypted one, that it takes TLS 1.2 or newer, "
-        "and that it trusts our certificate (cert_file)."
-    )
+        raise
 
 
 def _negotiate(peer: Peer, connection: Connection, proposals: Mapping[int, Proposal]) -> Requestor:
@@ -202,7 +191,7 @@ def _negotiate(peer: Peer, connection: Connection, proposals: Mapping[int, Propo
         ) from None
     except Lost:
         # With TLS 1.3, a server tells only now that it doesn't take our certificate.
-        raise _no_tls(peer) if peer.tls else _aborted(peer) from None
+        raise no_tls(peer) if peer.tls else _aborted(peer) from None
     except Malformed:
         raise _aborted(peer) from None
     raise _aborted(peer)
@@ -219,6 +208,14 @@ def _accepted(
                 raise Malformed("it accepts what was not proposed")
             contexts[proposal.abstract_syntax, answer.transfer_syntax] = number
     return Requestor(peer, connection, contexts, acceptance.max_pdu)
+
+
+def no_tls(peer: Peer) -> PeerUnavailable:
+    """Return the error for a peer that doesn't agree on TLS."""
+    return PeerUnavailable(
+        f"{peer.name} does not agree on TLS. Check that its port is the encrypted one, that it takes TLS 1.2 or newer, "
+        "and that it trusts our certificate (cert_file)."
+    )
 
 
 def _rejected(peer: Peer, rejection: pdu.Rejection) -> AirlockError:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
 
 from airlock.dicomio.peer import Peer
-from airlock.errors import PolicyError
+from airlock.dicomio.wire.requestor import no_tls
+from airlock.errors import AssociationRejected, PolicyError
 
 
 def client_context(peer: Peer) -> ssl.SSLContext:
@@ -24,6 +26,23 @@ def client_context(peer: Peer) -> ssl.SSLContext:
     if peer.cert_file:
         _show(context, peer.cert_file, peer.key_file)
     return context
+
+
+def encrypted(plain: socket.socket, context: ssl.SSLContext, peer: Peer) -> ssl.SSLSocket:
+    """Encrypt a connection that we made to a peer.
+
+    :raises AssociationRejected: when its certificate is not accepted.
+    :raises PeerUnavailable: when it doesn't agree on TLS.
+    """
+    try:
+        return context.wrap_socket(plain, server_hostname=peer.host)
+    except ssl.SSLCertVerificationError:
+        raise AssociationRejected(
+            f"{peer.name} shows a certificate that is not accepted. It must be issued by the authority in ca_file, be "
+            "valid today, and name the host by which the connection calls it."
+        ) from None
+    except OSError:
+        raise no_tls(peer) from None
 
 
 def server_context(cert_file: str, key_file: str | None = None, ca_file: str | None = None) -> ssl.SSLContext:
