@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
-from urllib.parse import parse_qsl, unquote, urlsplit
 
 from airlock.errors import PolicyError
 
@@ -117,6 +115,8 @@ class Peer:
 
     @classmethod
     def _from_json(cls, text: str) -> Peer:
+        import json  # noqa: PLC0415 - only here, and below; a command that gets host and port does without
+
         document = json.loads(text)
         extra = document.get("extra") or {}
         extra = json.loads(extra) if isinstance(extra, str) else extra
@@ -124,6 +124,9 @@ class Peer:
 
     @classmethod
     def _from_uri(cls, text: str) -> Peer:
+        import json  # noqa: PLC0415 - as above
+        from urllib.parse import parse_qsl, unquote, urlsplit  # noqa: PLC0415 - as above
+
         parts = urlsplit(text)
         extra: dict[str, Any] = dict(parse_qsl(parts.query))
         extra.update(json.loads(extra.pop("__extra__", "{}")))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import select
 import socket
 import time
 from collections.abc import Sequence
@@ -65,15 +64,17 @@ class Connection:
             self._patience = seconds
             self._socket.settimeout(seconds)
 
-    def read_pdu(self, *, within: float | None = None) -> tuple[int, memoryview]:
+    def read_pdu(self) -> tuple[int, memoryview]:
         """Return type and variable field of the next PDU; they are valid until the next one is read.
 
-        :param within: seconds in which the whole PDU must come; by default, as long as it may take to begin.
+        It may take as long to begin as it is waited for, and as long again to be whole.
+
         :raises Lost: when the connection ends.
         :raises Silent: when it doesn't come in time.
         :raises Malformed: when it is longer than its type allows, or of no known type.
         """
-        deadline = time.monotonic() + (self._patience if within is None else within)
+        self._need(1, float("inf"))
+        deadline = time.monotonic() + self._patience
         self._need(6, deadline)
         kind = self._buffer[self._start]
         length = int.from_bytes(self._view[self._start + 2 : self._start + 6], "big")
@@ -127,14 +128,6 @@ class Connection:
         with suppress(OSError):
             # Not SSLSocket.shutdown, which drops the encryption under the thread that uses it.
             socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
-
-    def anything(self) -> bool:
-        """Whether something came that was not read."""
-        if self._start < self._end:
-            return True
-        with suppress(OSError, ValueError):
-            return bool(select.select([self._socket], [], [], 0)[0])
-        return True
 
     def _need(self, size: int, deadline: float) -> None:
         """Read until the buffer holds that much."""

@@ -113,6 +113,8 @@ class Visit:
             abort(connection, pdu.INVALID_PARAMETER)
         finally:
             connection.close_gently()
+            # It holds a buffer, and who listed this visit may keep it for a while.
+            self._service = None
 
     def _encrypt(self) -> None:
         self._socket.settimeout(self._house.patience.association)
