@@ -11,6 +11,7 @@ import click
 from rich.console import Console
 
 from bench import deidentify, detect, machine, receive, send
+from bench.alone import enclose
 from bench.corpus import FULL, QUICK, Size
 from bench.measure import BenchError
 from bench.result import Result, table
@@ -62,4 +63,5 @@ def _folder(scratch: str, name: str) -> Path:
 
 
 if __name__ == "__main__":
+    enclose()
     main()

@@ -12,6 +12,7 @@ from pydicom import dcmread
 
 from airlock.dicomio.peer import Peer
 from bench.airlock import airlock, environment, expect
+from bench.alone import outside
 from bench.corpus import Size, distinct
 from bench.measure import BenchError, Contender, Run, compare, run
 from bench.peers import MOVESCU, ORTHANC, STORESCP, missing
@@ -39,7 +40,7 @@ def measure(scratch: Path, size: Size) -> Iterator[Result]:
                 yield Measured(work, compare(us, Contender("storescp", once), size.pairs))
         once = _filled(pythons, number, lambda: _send(scratch, source, python_port))
         yield Measured(work, compare(us, Contender("pynetdicom storescp", once), size.pairs))
-    if absent := missing(STORESCP, MOVESCU, ORTHANC):
+    if absent := missing(STORESCP, MOVESCU, ORTHANC) or outside():
         yield Skipped(f"C-MOVE of {size.sent} CT out of Orthanc", "storescp", absent)
     else:
         yield from _moved(scratch, size)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from bench.airlock import airlock, environment, expect
+from bench.alone import outside
 from bench.corpus import Size, copies
 from bench.measure import BenchError, Contender, Run, compare, run
 from bench.peers import ORTHANC, STORESCP, STORESCU, missing
@@ -58,7 +59,7 @@ def measure(scratch: Path, size: Size) -> Iterator[Result]:
             size.pairs,
         )
         yield Measured(f"send {size.sent * 4} CT; TCP_NODELAY=1 for storescp and storescu", compared)
-    if absent := missing(ORTHANC):
+    if absent := missing(ORTHANC) or outside():
         yield Skipped(f"{work} to Orthanc", "storescu", absent)
     else:
         yield from _to_orthanc(scratch, source, work, size)
