@@ -75,6 +75,6 @@ def distinct(path: Path, folder: Path, number: int) -> Path:
     uid = str(dcmread(path, specific_tags=["SOPInstanceUID"]).SOPInstanceUID).encode()
     folder.mkdir()
     for n in range(number):
-        digits = str(n + 1).encode()
+        digits = f"1{n:06d}".encode()
         (folder / f"{n}.dcm").write_bytes(data.replace(uid, uid[: -len(digits)] + digits))
     return folder

@@ -39,7 +39,7 @@ class Connection:
     :param room: bytes of its buffer; a PDU must fit in.
     """
 
-    def __init__(self, plain: socket.socket, patience: float, *, room: int = 1 << 19) -> None:
+    def __init__(self, plain: socket.socket, patience: float, *, room: int = 1 << 18) -> None:
         self._socket = plain
         # An SSLSocket; naming it would import ssl, which sending without it does not need.
         self._encrypted = type(plain) is not socket.socket

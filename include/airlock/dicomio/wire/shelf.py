@@ -92,7 +92,7 @@ class Shelf:
         place = self._place(part)
         if place is None:
             return MISMATCH
-        target = self._folder / place
+        target = Path(f"{self._folder}/{place}")
         if self._keep(part, target):
             self._counts.add("stored")
             self._counts.add("bytes", part.size)
@@ -101,8 +101,8 @@ class Shelf:
             self._counts.add("duplicates")
             return SUCCESS
         # By its digest, so that the same conflict sent again is one file.
-        held = place.with_name(f"{place.stem}.{part.digest()[:16]}.dcm")
-        self._keep(part, self._folder / CONFLICTS / held)
+        held = Path(CONFLICTS, place.removesuffix(".dcm") + f".{part.digest()[:16]}.dcm")
+        self._keep(part, self._folder / held)
         self._counts.add("conflicts")
         return DUPLICATE
 
@@ -113,16 +113,16 @@ class Shelf:
         elif status not in (SUCCESS, DUPLICATE):
             self._counts.add("refused")
 
-    def _place(self, part: PartFile) -> Path | None:
-        """Return where a file belongs; None when it says nothing that can be a place."""
+    def _place(self, part: PartFile) -> str | None:
+        """Return where a file belongs, below the folder; None when it says nothing that can be a place."""
         name = f"{part.instance.sop_instance_uid}.dcm"
         if not part.readable:
-            return Path(UNREAD, name)
+            return f"{UNREAD}/{name}"
         values = part.look()
         study, series = values.get("study_instance_uid", ""), values.get("series_instance_uid", "")
         if values.get("sop_instance_uid") != part.instance.sop_instance_uid or not is_uid(study) or not is_uid(series):
             return None
-        return Path(study, series, name)
+        return f"{study}/{series}/{name}"
 
     def _keep(self, part: PartFile, target: Path) -> bool:
         try:
