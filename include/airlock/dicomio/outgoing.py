@@ -40,11 +40,13 @@ class Outgoing:
                 head = file.read(HEAD_BYTES)
                 size = path.stat().st_size
             meta = read_meta(head)
-            if meta is not None and scan(head, meta.offset, size, meta.transfer_syntax_uid) is not None:
+            if meta is not None and scan(head, meta.offset, size, meta.transfer_syntax_uid):
                 return cls(instance_id, path, meta.sop_class_uid, meta.transfer_syntax_uid)
             header = read_header(path, whole=whole)
         except OSError:
             raise UnreadableInstance(Category.DICOM_READ_ERROR, "the file cannot be read") from None
+        if not header.values:
+            raise UnreadableInstance(Category.MISSING_ATTRIBUTES, "nothing that says what it is")
         if not header.media_sop_class_uid or not header.media_sop_instance_uid:
             raise UnreadableInstance(
                 Category.MISSING_ATTRIBUTES, "no SOP class or instance in the file meta information"

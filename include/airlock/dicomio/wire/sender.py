@@ -52,6 +52,8 @@ class Sender:
         """
         with path.open("rb", buffering=0) as file:
             left = os.fstat(file.fileno()).st_size - meta.offset
+            if left <= 0:
+                raise OSError("there is no dataset")
             file.seek(meta.offset)
             return self.send_stream(file, left, context, meta)
 
@@ -113,7 +115,11 @@ def _with_care(path: Path) -> Meta:
     with path.open("rb") as file:
         file.seek(132)
         walker = Walker(file, os.fstat(file.fileno()).st_size, implicit=False, little_endian=True)
-        while (element := walker.next()) is not None and element.tag >> 16 == 2:
-            walker.skip(element)
-    offset = element.start if element else 0
+        offset = 132
+        # The dataset may be in another encoding: no more than the group of its first element is looked at.
+        while file.read(2) == b"\x02\x00":
+            file.seek(offset)
+            if (element := walker.next()) is not None:
+                walker.skip(element)
+            offset = file.tell()
     return Meta(header.media_sop_class_uid, header.media_sop_instance_uid, header.transfer_syntax_uid, offset)

@@ -111,6 +111,9 @@ class Visit:
         except Malformed:
             counts.add("aborted")
             abort(connection, pdu.INVALID_PARAMETER)
+        except Exception:  # noqa: BLE001 - a thread's last words would be a traceback, with values in it
+            counts.add("aborted")
+            abort(connection, pdu.NO_REASON)
         finally:
             connection.close_gently()
             # It holds a buffer, and who listed this visit may keep it for a while.

@@ -1,5 +1,6 @@
 """The short cut never says anything else than the careful reader."""
 
+import struct
 from contextlib import suppress
 from pathlib import Path
 
@@ -104,3 +105,25 @@ def test_damaged_files(tmp_path_factory, implicit, cut, flips):
     for place, value in flips:
         data[128 + place % (len(data) - 128)] = value
     agree(bytes(data[: max(140, len(data) - cut)]), folder / "damaged.dcm")
+
+
+@pytest.mark.parametrize("syntax", [ExplicitVRLittleEndian, ImplicitVRLittleEndian])
+def test_long_meta_information_is_read_with_care(syntax, tmp_path):
+    path = make_instance(tmp_path / "x", "1.2.3", "1.2.3.4", "1.2.3.4.5", syntax=syntax, size=8)
+    data = path.read_bytes()
+    expected = meta_of(path)
+    private = b"\x02\x00\x02\x01OB\0\0" + struct.pack("<L", 100_000) + bytes(100_000)
+    path.write_bytes(data[: expected.offset] + private + data[expected.offset :])
+    meta = meta_of(path)
+    assert (meta.sop_instance_uid, meta.transfer_syntax_uid) == ("1.2.3.4.5", syntax)
+    assert path.read_bytes()[meta.offset :] == data[expected.offset :]
+    assert Outgoing.of("x", path, whole=True).sop_class_uid == expected.sop_class_uid
+
+
+def test_meta_information_alone_is_no_instance(tmp_path):
+    path = make_instance(tmp_path / "x", "1.2.3", "1.2.3.4", "1.2.3.4.5", size=0)
+    offset = meta_of(path).offset
+    path.write_bytes(path.read_bytes()[:offset])
+    with pytest.raises(UnreadableInstance):
+        Outgoing.of("x", path)
+    assert meta_of(path).offset == offset
