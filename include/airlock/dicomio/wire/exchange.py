@@ -14,7 +14,7 @@ from airlock.dicomio.peer import Peer
 from airlock.dicomio.wire.glance import Meta
 from airlock.dicomio.wire.requestor import NothingAccepted, Requestor, association, request
 from airlock.dicomio.wire.sender import Sender, meta_of
-from airlock.errors import AirlockError, InstanceNotUnderstood, RetryableError, TransferIncomplete
+from airlock.errors import AirlockError, InstanceNotUnderstood, TransferIncomplete, UnexpectedFailure
 
 _OTHER = {EXPLICIT: IMPLICIT, IMPLICIT: EXPLICIT}
 Before = Callable[[str], None]
@@ -136,7 +136,7 @@ class _Crew:
         """Send over one more association, if the peer takes one more while there is something to do."""
         try:
             established = request(self._peer, self._proposals)
-        except AirlockError:
+        except Exception:  # noqa: BLE001 - the first association goes on, and tells what is wrong if it cannot
             return
         with self._turn:
             wanted = bool(self._todo) and not self._stop.is_set()
@@ -173,4 +173,4 @@ class _Crew:
 
 def _unforeseen(error: BaseException) -> AirlockError:
     # The text of a library's error may quote a value.
-    return RetryableError(f"Sending failed with an unexpected {type(error).__name__}. Clear the task to try again.")
+    return UnexpectedFailure(f"Sending failed with an unexpected {type(error).__name__}. Clear the task to try again.")
