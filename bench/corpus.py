@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from pydicom import dcmread
+
 from demo.phantoms import Patient, ct_series, mr_series, report, ultrasound_cine
 
 SLICES = 100
@@ -21,6 +23,7 @@ class Size:
     :param us: cines of 8 frames of 640 x 480 in colour.
     :param sr: structured reports.
     :param sent: CT slices that are sent.
+    :param many: instances that are sent, and received, while memory is watched.
     :param ct_frames: CT slices, and
     :param us_frames: ultrasound frames, that are searched for text.
     """
@@ -31,11 +34,12 @@ class Size:
     us: int
     sr: int
     sent: int = 100
+    many: int = 10_000
     ct_frames: int = 8
     us_frames: int = 8
 
 
-QUICK = Size(pairs=3, ct=200, mr=100, us=4, sr=10)
+QUICK = Size(pairs=3, ct=200, mr=100, us=4, sr=10, many=2_000)
 FULL = Size(pairs=7, ct=800, mr=400, us=16, sr=40, ct_frames=64, us_frames=64)
 
 
@@ -55,3 +59,22 @@ def mixed(folder: Path, size: Size) -> list[Path]:
 
 def _parts(total: int) -> list[int]:
     return [min(SLICES, total - start) for start in range(0, total, SLICES)]
+
+
+def copies(path: Path, folder: Path, number: int) -> Path:
+    """Fill a folder with names of one file, which take no room; return the folder."""
+    folder.mkdir()
+    for n in range(number):
+        (folder / f"{n}.dcm").hardlink_to(path)
+    return folder
+
+
+def distinct(path: Path, folder: Path, number: int) -> Path:
+    """Fill a folder with instances that differ in their SOPInstanceUID, as long as the one of a file."""
+    data = path.read_bytes()
+    uid = str(dcmread(path, specific_tags=["SOPInstanceUID"]).SOPInstanceUID).encode()
+    folder.mkdir()
+    for n in range(number):
+        digits = f"1{n:06d}".encode()
+        (folder / f"{n}.dcm").write_bytes(data.replace(uid, uid[: -len(digits)] + digits))
+    return folder

@@ -39,6 +39,11 @@ def _seconds(label: str, description: str) -> dict[str, Any]:
     }
 
 
+def _path(label: str, what: str) -> dict[str, Any]:
+    description = f"Path of the PEM file that {what}"
+    return {"label": label, "description": description, "schema": {"type": ["string", "null"], "maxLength": 4096}}
+
+
 _DICOM = {
     "connection-type": "dicom",
     "hook-class-name": "airlock_provider.hooks.dicom.DicomHook",
@@ -62,6 +67,24 @@ _DICOM = {
         "acse_timeout": _seconds("Association timeout", "How long the peer may take to accept. 30 when empty."),
         "dimse_timeout": _seconds("Answer timeout", "How long the peer may take to answer. 60 when empty."),
         "network_timeout": _seconds("Idle timeout", "How long an association may be idle. 60 when empty."),
+        "tls": {
+            "label": "TLS",
+            "description": "Encrypt associations (TLS 1.2 or newer) and check the peer's certificate.",
+            "schema": {"type": ["boolean", "null"], "default": False},
+        },
+        "ca_file": _path("TLS authority", "issues the peer's certificate. What this machine trusts, when empty."),
+        "cert_file": _path("TLS certificate", "we show, with its chain. None when empty."),
+        "key_file": _path("TLS key", "belongs to it, without a password. In the certificate's file when empty."),
+        "associations": {
+            "label": "Associations",
+            "description": "How many send at a time. 1 when empty.",
+            "schema": {"type": ["integer", "null"], "minimum": 1, "maximum": 8},
+        },
+        "engine": {
+            "label": "Sender",
+            "description": "wire: files go out as they are, fast; pynetdicom: the library. wire when empty.",
+            "schema": {"type": ["string", "null"], "enum": ["wire", "pynetdicom", "", None]},
+        },
     },
     "ui-field-behaviour": {
         "hidden-fields": ["schema", "login", "password"],

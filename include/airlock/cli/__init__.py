@@ -7,8 +7,6 @@ from importlib import import_module
 from importlib.util import find_spec
 
 import click
-from rich.console import Console
-from rich.text import Text
 
 from airlock.errors import AirlockError, HeldError, RefusedError
 from airlock.quiet import place_of
@@ -23,6 +21,7 @@ COMMANDS = {
     "quarantine": "Show what is held, let it go on, or leave it out.",
     "request": "Write and check transfer requests.",
     "rewrite": "Mask burned-in text in DICOM files.",
+    "scp": "Receive DICOM files as a service.",
     "send": "Send DICOM files to a PACS.",
     "status": "Show what became of the transfers.",
 }
@@ -98,4 +97,8 @@ def _unexpected(error: Exception) -> str:
 
 
 def _complain(message: str) -> None:
+    # Not worth its import where there is nothing to complain about.
+    from rich.console import Console  # noqa: PLC0415 - as the comment says
+    from rich.text import Text  # noqa: PLC0415 - as above
+
     Console(stderr=True, soft_wrap=True).print(Text(" ".join(message.splitlines()), style="bold red"))

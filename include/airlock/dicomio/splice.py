@@ -18,12 +18,10 @@ from pydicom.filewriter import write_dataset, write_file_meta_info
 from pydicom.uid import UID
 
 from airlock.dicomio.encodings import BIG_ENDIAN, DEFLATED, IMPLICIT
+from airlock.dicomio.implementation import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from airlock.dicomio.part10 import UNDEFINED, Instance
 from airlock.dicomio.quiet import quiet
 
-# PS3.7 section D.3.3.2: names this implementation. UUID-derived, as PS3.5 section B.2 has it.
-IMPLEMENTATION_CLASS_UID = "2.25.271871813732067547640792491455639293423"
-IMPLEMENTATION_VERSION_NAME = "AIRLOCK_1"
 _COPY_BYTES = 1 << 20
 
 

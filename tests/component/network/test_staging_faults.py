@@ -115,7 +115,7 @@ def test_a_file_that_cannot_be_written_is_not_acknowledged(transfer, tmp_path, m
     def full(self, *_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Inbox, "_write", full)
+    monkeypatch.setattr(Inbox, "write", full)
     with pacs.running() as peer, pytest.raises(TransferIncomplete, match="0 of 2"):
         pull_study(transfer, peer)
 
