@@ -17,6 +17,9 @@ from airlock.request.store import RequestStore, StoredRequest
 from airlock.settings import Settings
 from airlock.transfer import Transfer, open_ledger
 
+# For tests that count what a PACS is asked for.
+NO_GUARD = {"source": {"guard": False}}
+
 
 def make_transfer(
     tmp_path: Path, *, study_uid: str = "1.2.3.4", policy: dict | None = None, settings: dict | None = None, **request

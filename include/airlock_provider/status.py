@@ -30,7 +30,7 @@ def tell_running(request: TransferRequest, settings: Settings) -> None:
     from airlock_provider.hooks.redcap import RedcapHook
 
     policy = policy_for_status(request, settings)
-    if policy.redcap is None or request.options.dry_run:
+    if policy.redcap is None or request.options.dry_run or not request.study_instance_uid:
         return
     try:
         write_running(request, policy, RedcapHook(policy.redcap.connection).client)
@@ -56,6 +56,9 @@ def tell_redcap(
     policy = policy_for_status(request, settings)
     if policy.redcap is None:
         log.info("No REDCap is configured for this project: nobody to tell.")
+        return 0
+    if not request.study_instance_uid:
+        log.warning("The study was not found, so REDCap has no record that could be told of it.")
         return 0
     outcome = outcome_of(
         replace(summary, state=state, message=failure.message if failure else ""),

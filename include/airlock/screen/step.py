@@ -54,7 +54,8 @@ def _judge(transfer: Transfer, instance_id: str, path: Path) -> InstanceUpdate:
         header = read_header(path, whole=True)
     except OSError:
         raise UnreadableInstance(Category.DICOM_READ_ERROR, "the file cannot be read") from None
-    check(header, transfer.request.study_instance_uid)
+    asked = transfer.request.studies
+    check(header, header["study_instance_uid"] if header["study_instance_uid"] in asked else asked[0])
     if transfer.instance_id(header["sop_instance_uid"]) != instance_id:
         raise UnreadableInstance(Category.INVALID_DICOM, "its SOPInstanceUID is not the one it was received under")
     reason = skip_reason(header, transfer.policy.screen)
