@@ -31,6 +31,10 @@ class SimulatedPacs:
     :param strangers: C-FIND answers that nobody asked for.
     :param tells_class: whether it answers with SOPClassUID.
     :param find_status: status of the last C-FIND answer.
+    :param limit: how many answers it gives to a query at most; it says success all the same.
+    :param image_level: whether it answers queries at IMAGE level; else with a failure.
+    :param tells_count: whether it tells numbers of instances.
+    :param matches_parts: whether a key matches values that begin with it.
     """
 
     def __init__(
@@ -47,6 +51,10 @@ class SimulatedPacs:
         find_status: int = 0x0000,
         storage: list | None = None,
         find: bool = True,
+        limit: int | None = None,
+        image_level: bool = True,
+        tells_count: bool = False,
+        matches_parts: bool = False,
     ) -> None:
         self.store_statuses = store_statuses or {}
         self.abort_at, self.drop, self.on_store = abort_at, drop, on_store
@@ -55,6 +63,8 @@ class SimulatedPacs:
         self.on_retrieve: Callable[[int], None] = lambda _: None
         self.storage = storage
         self.find = find
+        self.limit, self.image_level = limit, image_level
+        self.tells_count, self.matches_parts = tells_count, matches_parts
         self.instances: dict[str, Dataset] = {}
         self.stored: list[str] = []
         self.retrieved: list[str] = []
@@ -114,18 +124,35 @@ class SimulatedPacs:
             value = query.get(key)
             if value:
                 wanted[key] = [value] if isinstance(value, str) else list(value)
-        return [d for d in self.instances.values() if all(d[key].value in values for key, values in wanted.items())]
+        matching = [d for d in self.instances.values() if all(d[key].value in values for key, values in wanted.items())]
+        for key in ("AccessionNumber", "PatientID", "StudyDate"):
+            if value := query.get(key):
+                fits = str.startswith if self.matches_parts else str.__eq__
+                matching = [d for d in matching if fits(str(d.get(key, "")), str(value))]
+        return matching
+
+    def _numbers(self, match: Dataset, answer: Dataset) -> None:
+        of_study = [d for d in self.instances.values() if d.StudyInstanceUID == match.StudyInstanceUID]
+        of_series = [d for d in of_study if d.SeriesInstanceUID == match.SeriesInstanceUID]
+        answer.NumberOfStudyRelatedInstances, answer.NumberOfSeriesRelatedInstances = len(of_study), len(of_series)
 
     def _find(self, event):
         query = event.identifier
         level = query.QueryRetrieveLevel
         key = {"STUDY": "StudyInstanceUID", "SERIES": "SeriesInstanceUID", "IMAGE": "SOPInstanceUID"}[level]
-        for match in {d[key].value: d for d in self._matching(query)}.values():
+        if level == "IMAGE" and not self.image_level:
+            yield 0xA900, None
+            return
+        for match in list({d[key].value: d for d in self._matching(query)}.values())[: self.limit]:
             answer = Dataset()
             answer.QueryRetrieveLevel = level
             answer.StudyInstanceUID = match.StudyInstanceUID
             answer.SeriesInstanceUID = match.SeriesInstanceUID
             answer.SOPInstanceUID = match.SOPInstanceUID
+            for name in ("AccessionNumber", "PatientID", "StudyDate"):
+                setattr(answer, name, match.get(name, ""))
+            if self.tells_count:
+                self._numbers(match, answer)
             if self.tells_class:
                 answer.SOPClassUID = match.SOPClassUID
             yield 0xFF00, answer

@@ -35,7 +35,9 @@ def make_transfer(
     (projects / "Trial.yaml").write_text(yaml.safe_dump({"name": "Trial", **(policy or {})}))
     given = {"home": tmp_path / "home", "raw": tmp_path / "raw", "projects": projects, **(settings or {})}
     configured = Settings(**given)
-    fields = {"study_instance_uid": study_uid, "transfer_project_name": "Trial", "transfer_name": "T-001"}
+    fields = {"transfer_project_name": "Trial", "transfer_name": "T-001"}
+    if study_uid:
+        fields["study_instance_uid"] = study_uid
     document = {**fields, **request}
     parsed = validate_request(document)
     transfer_id = parsed.transfer_id(KeyRing.load(configured.key_path))
