@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import socketserver
+import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from pydicom import Dataset, dcmread
-from pynetdicom import AE, build_context, evt
+from pynetdicom import AE, build_context, build_role, evt
 from pynetdicom.presentation import StoragePresentationContexts
 
+from airlock.dicomio.commit import COMMITMENT
 from airlock.dicomio.peer import Peer
 from airlock.dicomio.syntaxes import RECEIVED, STUDY_ROOT_FIND, STUDY_ROOT_GET, STUDY_ROOT_MOVE, VERIFICATION
 from demo.services import free_port
@@ -34,6 +37,8 @@ class SimulatedPacs:
     :param limit: how many answers it gives to a query at most; it says success all the same.
     :param image_level: whether it answers queries at IMAGE level; else with a failure.
     :param tells_count: whether it tells numbers of instances.
+    :param commits: whether it commits itself to what it has, `by` the association that asks (`same`), one of its own
+        (`own`), or never reports (`silent`); None: it doesn't offer the service.
     :param matches_parts: whether a key matches values that begin with it.
     """
 
@@ -55,6 +60,7 @@ class SimulatedPacs:
         image_level: bool = True,
         tells_count: bool = False,
         matches_parts: bool = False,
+        commits: str | None = None,
     ) -> None:
         self.store_statuses = store_statuses or {}
         self.abort_at, self.drop, self.on_store = abort_at, drop, on_store
@@ -63,6 +69,7 @@ class SimulatedPacs:
         self.on_retrieve: Callable[[int], None] = lambda _: None
         self.storage = storage
         self.find = find
+        self.commits = commits
         self.limit, self.image_level = limit, image_level
         self.tells_count, self.matches_parts = tells_count, matches_parts
         self.instances: dict[str, Dataset] = {}
@@ -90,7 +97,10 @@ class SimulatedPacs:
         contexts = self.storage or [build_context(c.abstract_syntax, RECEIVED) for c in StoragePresentationContexts]
         for context in contexts:
             entity.add_supported_context(context.abstract_syntax, context.transfer_syntax, scu_role=True, scp_role=True)
+        if self.commits:
+            entity.add_supported_context(COMMITMENT)
         handlers = [
+            (evt.EVT_N_ACTION, self._commit),
             (evt.EVT_C_STORE, self._store),
             (evt.EVT_C_FIND, self._find),
             (evt.EVT_C_MOVE, self._move),
@@ -160,6 +170,35 @@ class SimulatedPacs:
             yield 0xFF00, answer
         if self.find_status:
             yield self.find_status, None
+
+    def _commit(self, event):
+        asked = event.action_information
+        report = Dataset()
+        report.TransactionUID = asked.TransactionUID
+        kept = [i for i in asked.ReferencedSOPSequence if i.ReferencedSOPInstanceUID in self.instances]
+        lost = [i for i in asked.ReferencedSOPSequence if i.ReferencedSOPInstanceUID not in self.instances]
+        report.ReferencedSOPSequence = kept
+        if lost:
+            for item in lost:
+                item.FailureReason = 0x0112
+            report.FailedSOPSequence = lost
+        if self.commits != "silent":
+            threading.Thread(target=self._report, args=(event, report, 2 if lost else 1)).start()
+        return 0x0000, None
+
+    def _report(self, event, report, kind):
+        instance = "1.2.840.10008.1.20.1.1"
+        if self.commits == "same":
+            time.sleep(0.1)
+            event.assoc.send_n_event_report(report, kind, COMMITMENT, instance)
+            return
+        host, port = next(iter(self.destinations.values()))
+        entity = AE("SIMULATED")
+        entity.add_requested_context(COMMITMENT)
+        role = build_role(COMMITMENT, scp_role=True)
+        association = entity.associate(host, port, ae_title="AIRLOCK", ext_neg=[role])
+        association.send_n_event_report(report, kind, COMMITMENT, instance)
+        association.release()
 
     def _selection(self, event) -> list[Dataset]:
         self.retrievals.append(event.identifier)

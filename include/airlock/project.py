@@ -61,7 +61,7 @@ class DestinationPolicy(_Part):
     batch: int = Field(
         default=10000, ge=1, description="instances per association or, for STOW-RS, at most per request"
     )
-    associations: int = Field(default=0, ge=0, description="at a time from this machine; 0: as many as there are tasks")
+    at_a_time: int = Field(default=0, ge=0, description="transfers of this machine that send at a time; 0: no limit")
     kilobytes_per_second: float = Field(default=0, ge=0, description="of this machine's task; 0: no limit")
     hours: tuple[Hours, ...] = Field(default=(), description="local times in which may be sent, as 20:00-06:00")
 

@@ -45,6 +45,7 @@ def compressed_study(folder, study_uid):
         sop_uid = generate_uid()
         dataset.StudyInstanceUID, dataset.SOPInstanceUID = study_uid, sop_uid
         dataset.SeriesInstanceUID = generate_uid()
+        dataset.PatientID = "P-4711"
         dataset.file_meta.MediaStorageSOPInstanceUID = sop_uid
         folder.mkdir(exist_ok=True)
         files[sop_uid] = folder / sop_uid
