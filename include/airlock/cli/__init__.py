@@ -17,10 +17,12 @@ COMMANDS = {
     "deidentify": "De-identify a folder of DICOM files.",
     "detect": "Find burned-in text in DICOM files.",
     "pull": "Bring a study from a PACS into a folder.",
+    "reconcile": "Compare what was sent with what the research PACS shows.",
     "request": "Write and check transfer requests.",
     "rewrite": "Mask burned-in text in DICOM files.",
     "send": "Send DICOM files to a PACS.",
     "status": "Show what became of the transfers.",
+    "withdraw": "Take a transfer back, and list what the research PACS must delete.",
 }
 """Each is a module of this package with a `command`; what it does is told here, so that help imports none of them."""
 

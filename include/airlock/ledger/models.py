@@ -22,6 +22,7 @@ class TransferState(enum.StrEnum):
     PREPARED = "prepared"  # dry run, or stopped before send
     EMPTY = "empty"  # every instance was skipped by rule
     SENT = "sent"
+    WITHDRAWN = "withdrawn"  # taken back after it was sent
 
     @property
     def ended(self) -> bool:

@@ -38,8 +38,8 @@ def _number(value: Any) -> Any:
 
 
 # Without the wildcards of C-FIND (PS3.4 section C.2.2.2.4): a request never means whatever matches.
-KEY_PATTERN = r"^[^\\*?\x00-\x1f\x7f]*$"
-DATE_PATTERN = r"^(\d{8}(-\d{8})?)?$"
+KEY_PATTERN = r"^[^\\*?\x00-\x1f\x7f]*[^\\*?\x00-\x1f\x7f\s][^\\*?\x00-\x1f\x7f]*$"
+DATE_PATTERN = r"^[0-9]{8}(-[0-9]{8})?$"
 Uid = Annotated[str, StringConstraints(pattern=UID_PATTERN, max_length=64)]
 Key = Annotated[str, StringConstraints(pattern=KEY_PATTERN, max_length=64, strip_whitespace=True)]
 Text = Annotated[str, StringConstraints(pattern=TEXT_PATTERN, max_length=64, strip_whitespace=True)]
@@ -53,13 +53,13 @@ class Source(BaseModel):
     method: Method
     connection: Annotated[str, StringConstraints(pattern=CONNECTION_PATTERN, max_length=250)] | None = None
     level: Level | None = None
-    accession_number: Key = ""
-    patient_id: Key = ""
-    study_date: Annotated[str, StringConstraints(pattern=DATE_PATTERN)] = ""
+    accession_number: Key | None = None
+    patient_id: Key | None = None
+    study_date: Annotated[str, StringConstraints(pattern=DATE_PATTERN)] | None = None
     several: Literal["hold", "all"] | None = Field(
         default=None, description="when several studies match; `all` for an accession number, else `hold`"
     )
-    studies: tuple[Uid, ...] = Field(default=(), description="the studies, when there are several")
+    studies: tuple[Uid, ...] | None = Field(default=None, description="the studies, when there are several")
 
 
 class Options(BaseModel):
@@ -140,7 +140,7 @@ class TransferRequest(BaseModel):
         # A study that must be searched is told from others by what it is searched by.
         if self.source is not None and not self.study_instance_uid:
             identity += [self.source.accession_number, self.source.patient_id, self.source.study_date]
-            identity += self.source.studies
+            identity += self.source.studies or ()
         return "transfer-" + keys.token("transfer-id", json.dumps(identity))
 
 

@@ -129,7 +129,7 @@ class Pacs:
         source = self.transfer.request.source
         if source is None:
             return StudyKeys(self.transfer.request.study_instance_uid)
-        return StudyKeys("", source.accession_number, source.patient_id, source.study_date)
+        return StudyKeys("", source.accession_number or "", source.patient_id or "", source.study_date or "")
 
     def _studies(self) -> Sequence[str]:
         """Return the studies that the request means; search them the first time, when it doesn't name them."""

@@ -1,0 +1,31 @@
+"""`airlock withdraw`: take a transfer back, as far as Airlock can."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from airlock.deliver.reconcile import withdraw
+from airlock.settings import load_settings
+from airlock.transfer import open_ledger
+
+
+@click.command("withdraw")
+@click.argument("transfer")
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="CSV of what the PACS must delete.")
+@click.option("--yes", is_flag=True, help="Don't ask.")
+def command(transfer: str, out: Path | None, yes: bool) -> None:
+    """Withdraw TRANSFER: remove its workspace, note it in the ledger, and list what the research PACS must delete.
+
+    Airlock deletes nothing at the PACS. Delete what the list names there; then `airlock reconcile` says that it is
+    gone. Requested again, the transfer begins from the start. Without --out, the list goes to
+    AIRLOCK_HOME/withdrawn/TRANSFER.csv.
+    """
+    settings = load_settings()
+    ledger = open_ledger(settings)
+    if not yes:
+        click.confirm("This removes the transfer's files from the workspace. Go on?", abort=True)
+    target = out or settings.home / "withdrawn" / f"{Path(transfer).name}.csv"
+    count = withdraw(ledger, settings, transfer, target)
+    click.echo(f"Withdrawn. {count} instances are to be deleted at the research PACS: {target}")
