@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TextIO
 
+from airlock.deliver.journal import JOURNAL, unrecorded
 from airlock.dicomio.store import is_stored
 from airlock.errors import InvalidRequest, PolicyError
 from airlock.ledger import InstanceState, InstanceUpdate, Ledger, TransferState
@@ -145,6 +146,11 @@ def withdraw(ledger: Ledger, settings: Settings, transfer_id: str, out: Path) ->
         raise InvalidRequest("The ledger knows no such transfer. `airlock status` lists the latest ones.")
     if summary.state is TransferState.RUNNING:
         raise PolicyError("The transfer is running. Mark its run as failed in Airflow first, then withdraw it.")
+    workspace = workspace_of(transfer_id, settings)
+    # What a killed process had sent is in its journal only.
+    left = unrecorded(workspace.root / JOURNAL, summary.attempt)
+    may_be_there = [i for i, status in left.answered.items() if is_stored(status)] + left.unanswered
+    ledger.record(transfer_id, (InstanceUpdate(i, InstanceState.ACKNOWLEDGED) for i in may_be_there))
     there = [i for i in ledger.instances(transfer_id) if _may_be_there(i)]
     out.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with out.open("w", newline="", encoding="utf-8") as stream:
@@ -153,7 +159,7 @@ def withdraw(ledger: Ledger, settings: Settings, transfer_id: str, out: Path) ->
         for instance in there:
             status = "" if instance.status is None else f"0x{instance.status:04X}"
             writer.writerow((transfer_id, *uids_of(instance), status))
-    workspace_of(transfer_id, settings).purge()
+    workspace.purge()
     ledger.move(transfer_id, TransferState.WITHDRAWN, f"withdrawn; {len(there)} instances to be deleted at the PACS")
     ledger.event(transfer_id, "withdraw", "finished", to_delete=len(there))
     return len(there)

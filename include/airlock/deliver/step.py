@@ -8,7 +8,7 @@ from contextlib import suppress
 from datetime import datetime
 
 from airlock.deliver.files import path_of
-from airlock.deliver.journal import Journal
+from airlock.deliver.journal import JOURNAL, Journal
 from airlock.deliver.limits import Throttle, check_hours, slot
 from airlock.deliver.outlets import Outlet, Remote, outlet_to
 from airlock.deliver.proof import look, shown
@@ -26,6 +26,7 @@ from airlock.errors import (
 )
 from airlock.ledger import Counts, InstanceState, InstanceUpdate
 from airlock.transfer import Transfer
+from airlock.workspace import disk_trouble_told
 
 _NAMED_IN_ERRORS = 10
 _SECOND_LOOK_SECONDS = 2.0
@@ -58,7 +59,7 @@ def send_to_research(transfer: Transfer, peer: Remote, progress: Progress | None
 def _send_ready(transfer: Transfer, outlet: Outlet, progress: Progress) -> None:
     summary = transfer.ledger.find(transfer.id)
     attempt = summary.attempt if summary else 1
-    with Journal(transfer.workspace.root / "send.journal", attempt) as journal:
+    with disk_trouble_told(), Journal(transfer.workspace.root / JOURNAL, attempt) as journal:
         _recover(transfer, outlet, journal, attempt)
         _send_patiently(transfer, outlet, journal, progress)
 

@@ -12,6 +12,7 @@ from airlock.ledger import Counts
 from airlock.retrieve.links import Remote
 from airlock.retrieve.sources import source_of
 from airlock.transfer import Transfer
+from airlock.workspace import disk_trouble_told
 
 
 def study_is_ready(transfer: Transfer, peer: Remote | None) -> bool:
@@ -40,7 +41,7 @@ def pull_study(transfer: Transfer, peer: Remote | None, progress: Progress | Non
     if transfer.workspace.complete("incoming"):
         return transfer.ledger.counts(transfer.id)
     source = source_of(transfer, peer)
-    with transfer.workspace.writing("incoming") as folder:
+    with disk_trouble_told(), transfer.workspace.writing("incoming") as folder:
         updates = source.bring(folder, progress or no_progress)
         transfer.ledger.record(transfer.id, updates)
         try:
