@@ -129,7 +129,7 @@ def real(name: str) -> Callable[[Path], Outcome]:
                 until_done(outcome, lambda: _deliver(transfer, peer))
                 study = dcmread(next(iter(files.values())), stop_before_pixels=True).StudyInstanceUID
                 found = find_instances(peer, study)
-        return compare(outcome, transfer, found, files)
+        return compare(outcome, transfer, list(found), files)
 
     return run
 
@@ -177,8 +177,8 @@ def storescp(*options: str) -> Callable[[Path], Outcome]:
         found = {str(dcmread(p, stop_before_pixels=True).SOPInstanceUID) for p in target.iterdir()}
         compare(outcome, transfer, found, files)
         # Without a service that proves it, unproven is the right word: the step fails, the transfer is not "sent".
-        if outcome.errors[-1] == "AssociationRejected":
-            outcome.ledger += " (and the step says that there is no proof)"
+        if outcome.errors[-1] == "NoContextAccepted":
+            outcome.ledger += " (the step fails: nothing proves it)"
             outcome.unproven = 0
         return outcome
 

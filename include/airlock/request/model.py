@@ -31,6 +31,7 @@ UID_PATTERN = r"^(0|[1-9][0-9]*)(\.(0|[1-9][0-9]*))+$"
 TEXT_PATTERN = r"^[^\\\x00-\x1f\x7f]*[^\\\x00-\x1f\x7f\s][^\\\x00-\x1f\x7f]*$"
 CONNECTION_PATTERN = r"^[A-Za-z0-9_.-]+$"
 MAX_REQUEST_BYTES = 1 << 20
+NO_STUDY = "study_instance_uid: is missing"
 
 
 def _number(value: Any) -> Any:
@@ -99,7 +100,7 @@ class TransferRequest(BaseModel):
             bool(source.studies) or (source.method != "raw" and (source.accession_number or source.patient_id))
         )
         if not self.study_instance_uid and not by_keys:
-            raise PydanticCustomError("no_study", "study_instance_uid: is missing")
+            raise PydanticCustomError("no_study", NO_STUDY)
         if by_keys and source and source.patient_id and not (source.study_date or source.accession_number):
             raise PydanticCustomError("no_date", "source.study_date: is needed with source.patient_id")
         return self
@@ -174,7 +175,11 @@ def validate_request(document: dict[str, Any]) -> TransferRequest:
     try:
         return TransferRequest.model_validate(document)
     except ValidationError as error:
-        problems = "; ".join(dict.fromkeys(_say(e["type"], e["loc"], e["msg"]) for e in error.errors()))
+        told = [_say(e["type"], e["loc"], e["msg"]) for e in error.errors()]
+        # Whether the study is named is only looked at when the rest is right.
+        if not document.get("study_instance_uid") and not document.get("source"):
+            told.insert(0, NO_STUDY)
+        problems = "; ".join(dict.fromkeys(told))
         raise InvalidRequest(f"The request is not valid. {problems}") from None
 
 
