@@ -20,6 +20,7 @@ from airlock.dicomio.peer import Peer
 from airlock.workspace import write_atomically
 from demo import pacs
 from demo.airflow import Airflow, AirflowNotReady
+from demo.enclosed import can_enclose, enclosed_command
 from demo.services import Services, free_port
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -134,20 +135,22 @@ class Stack:
         return self.services.stop()
 
     def start_pacs(self, role: str, say: Say) -> None:
-        """Start one PACS: Orthanc where it is installed, else pynetdicom's."""
+        """Start one PACS on the loopback interface: Orthanc where it is installed and can be enclosed, else qrscp."""
         if self.services.pid(role) is not None:
             return
         folder = self.home / "pacs" / role
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         peer = self.staging if role == "staging" else self.research
         destinations = {"AIRLOCK": ("127.0.0.1", self.state["move"])}
-        program = find_orthanc()
-        if program:
-            command = pacs.orthanc_command(folder, peer, destinations, self.state[f"{role}_http"], program)
-            kind = f"Orthanc, http://127.0.0.1:{self.state[f'{role}_http']} (it answers this machine only)"
+        program, http = find_orthanc(), self.state[f"{role}_http"]
+        if program and can_enclose():
+            command = pacs.orthanc_command(folder, peer, destinations, http, program)
+            command = enclosed_command(command, listen=[peer.port, http], connect=[self.state["move"]])
+            kind = f"Orthanc, http://127.0.0.1:{http}"
         else:
             command = pacs.qrscp_command(folder, peer, destinations)
-            kind = "pynetdicom's qrscp (with Orthanc installed, it would be Orthanc)"
+            without = "where network namespaces are allowed" if program else "with Orthanc installed"
+            kind = f"pynetdicom's qrscp ({without}, it would be Orthanc)"
         self.services.start(role, command, self._python_environment, cwd=folder)
         self._wait_for(role, lambda: pacs.answers(peer))
         say(f"{role.capitalize()} PACS: {peer.name}, {kind}")

@@ -8,6 +8,7 @@ from playwright.sync_api import expect
 from airlock.ledger import TransferState
 from tests.e2e.browser import logged_in_page
 from tests.e2e.conftest import wait_until
+from tests.listening import ports_beyond_loopback
 
 
 def form(request):
@@ -40,6 +41,13 @@ def test_ten_requests_and_a_broken_one(installation, tmp_path):
     assert {i: installation.airflow.run_of(i)["start_date"] for i in ids} == started
     runs = installation.airflow.api("GET", "dags/transfer/dagRuns", params={"limit": 100}).json()["dag_runs"]
     assert sorted(run["dag_run_id"] for run in runs) == sorted(ids)
+
+
+def test_nothing_listens_beyond_the_loopback_interface(installation):
+    services = installation.stack.services
+    sessions = [pid for name in services.names() if (pid := services.pid(name))]
+    assert len(sessions) >= 7
+    assert ports_beyond_loopback(sessions) == set()
 
 
 def test_a_file_that_is_still_written_is_left_alone(installation, tmp_path):
