@@ -155,13 +155,13 @@ def cancelled(folder: Path) -> Outcome:
 
 
 SCENARIOS: dict[str, Callable[[Path], Outcome]] = {
-    **{f"F14 send {n}": killed_sending(100 + n) for n in range(1, 6)},
-    **{f"F14 move {n}": killed_pulling(200 + n, "c-move") for n in range(1, 4)},
-    **{f"F14 get {n}": killed_pulling(300 + n, "c-get") for n in range(1, 3)},
+    **{f"kill send {n}": killed_sending(100 + n) for n in range(1, 6)},
+    **{f"kill move {n}": killed_pulling(200 + n, "c-move") for n in range(1, 4)},
+    **{f"kill get {n}": killed_pulling(300 + n, "c-get") for n in range(1, 3)},
     **{
-        f"F15 full {m}": disk("disk full: 24 KiB left, then room", "size=24k", "size=8m", m)
+        f"disk full {m}": disk("disk full: 24 KiB left, then room", "size=24k", "size=8m", m)
         for m in ("c-move", "c-get")
     },
-    "F15 read-only": disk("disk read-only, then writable", "ro", "rw", "c-get"),
-    "F20 cancelled": cancelled,
+    "disk read-only": disk("disk read-only, then writable", "ro", "rw", "c-get"),
+    "cancelled": cancelled,
 }

@@ -167,18 +167,18 @@ def many(count: int) -> Callable[[Path], Outcome]:
 def _per_method() -> dict[str, Callable[[Path], Outcome]]:
     found = {}
     for method in METHODS:
-        found[f"F10 fewer {method}"] = simulated(
+        found[f"pull fewer {method}"] = simulated(
             "one of 20 is not sent, until the 2nd try", method, mend={"withhold": set()}, withhold=lambda u: {u[3]}
         )
-        found[f"F10 no image level {method}"] = simulated(
+        found[f"pull no image level {method}"] = simulated(
             "no IMAGE level, numbers told", method, image_level=False, tells_count=True
         )
-        found[f"F10 limit {method}"] = simulated("5 answers at most, numbers told", method, limit=5, tells_count=True)
+        found[f"pull limit {method}"] = simulated("5 answers at most, numbers told", method, limit=5, tells_count=True)
     for status in (0xA700, 0xA900, 0xC001, 0xFE00):
-        found[f"F10 C-FIND 0x{status:04X}"] = simulated(
+        found[f"pull C-FIND 0x{status:04X}"] = simulated(
             f"C-FIND ends with 0x{status:04X}, until the 2nd try", "c-get", mend={"find_status": 0}, find_status=status
         )
-    found["F10 unknown destination"] = simulated_unknown_destination
+    found["pull unknown destination"] = simulated_unknown_destination
     return found
 
 
@@ -197,9 +197,9 @@ def simulated_unknown_destination(folder: Path) -> Outcome:
 
 
 SCENARIOS: dict[str, Callable[[Path], Outcome]] = {
-    "F8 twice": same_twice,
+    "pull twice": same_twice,
     **_per_method(),
-    "F10 garbage": garbage,
-    "F22 10": many(10),
-    "F22 60": many(60),
+    "pull garbage": garbage,
+    "pull 10 at once": many(10),
+    "pull 60 at once": many(60),
 }

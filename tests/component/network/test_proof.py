@@ -19,7 +19,7 @@ from airlock.errors import (
     TransferIncomplete,
 )
 from airlock.ledger import InstanceState
-from tests.pacs import START, WEB_PLUGIN, orthanc_web
+from tests.pacs import WEB_PLUGIN, orthanc_web
 from tests.peers import require, require_file
 from tests.simulated_pacs import SimulatedPacs
 from tests.studies import make_study
@@ -121,27 +121,31 @@ def test_storage_commitment_that_does_not_come(tmp_path, files):
         confirm_receipt(transfer, peer)
 
 
-def test_storage_commitment_of_orthanc(tmp_path, files):
-    require("Orthanc")
-    transfer = to(tmp_path, files, proof="storage-commitment", commitment_seconds=20)
-    with START["orthanc"](tmp_path / "orthanc") as peer:
-        send_to_research(transfer, peer)
-        assert confirm_receipt(transfer, peer).sent == 6
-
-
-def test_stow_and_qido(tmp_path, files, monkeypatch):
+@pytest.fixture(scope="module")
+def orthanc(tmp_path_factory):
     require("Orthanc")
     require_file(WEB_PLUGIN)
+    with orthanc_web(tmp_path_factory.mktemp("orthanc")) as peers:
+        yield peers
+
+
+def test_storage_commitment_of_orthanc(orthanc, tmp_path, files):
+    transfer = to(tmp_path, files, proof="storage-commitment", commitment_seconds=20)
+    send_to_research(transfer, orthanc[0])
+    assert confirm_receipt(transfer, orthanc[0]).sent == 6
+
+
+def test_stow_and_qido(orthanc, tmp_path, files, monkeypatch):
     monkeypatch.setattr(stow, "MOST_FILES", 4)
+    dimse, web = orthanc
     transfer = to(tmp_path, files, method="stow-rs")
-    with orthanc_web(tmp_path / "orthanc") as (dimse, web):
-        with pytest.raises(PolicyError, match="DICOMweb"):
-            send_to_research(transfer, dimse)
-        send_to_research(transfer, web)
-        assert {i.status for i in transfer.ledger.instances(transfer.id)} == {0}
-        assert confirm_receipt(transfer, web).sent == 6
-        (study,) = {path.parent.parent.name for path in transfer.workspace.folder("deidentified").rglob("*.dcm")}
-        assert set(find_instances(dimse, study)) == set(files)
+    with pytest.raises(PolicyError, match="DICOMweb"):
+        send_to_research(transfer, dimse)
+    send_to_research(transfer, web)
+    assert {i.status for i in transfer.ledger.instances(transfer.id)} == {0}
+    assert confirm_receipt(transfer, web).sent == 6
+    (study,) = {path.parent.parent.name for path in transfer.workspace.folder("deidentified").rglob("*.dcm")}
+    assert set(find_instances(dimse, study)) == set(files)
 
 
 def test_many_files_go_in_batches(tmp_path, files):
