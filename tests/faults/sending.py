@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from unittest.mock import patch
 
 from pydicom import dcmread
 from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 from pynetdicom import AE, build_context
 
-from airlock.deliver.outlets import Dimse
 from airlock.deliver.step import confirm_receipt, send_to_research
 from airlock.dicomio.find import find_instances
 from airlock.dicomio.peer import Peer
-from airlock.dicomio.store import Outcome as Answer
 from airlock.dicomio.syntaxes import VERIFICATION
 from airlock.ledger import InstanceState, InstanceUpdate
 from demo.pacs import answers
@@ -40,7 +36,7 @@ def _made(folder: Path, **policy):
     return transfer, files
 
 
-def _deliver(transfer, peer):
+def deliver(transfer, peer):
     send_to_research(transfer, peer)
     confirm_receipt(transfer, peer)
 
@@ -53,7 +49,7 @@ def simulated(injected: str, **behaviour) -> Callable[[Path], Outcome]:
         transfer, files = _made(folder)
         pacs = SimulatedPacs(**behaviour)
         with pacs.running(dimse_timeout=2, network_timeout=4) as peer, Clock(outcome):
-            until_done(outcome, lambda: _deliver(transfer, peer))
+            until_done(outcome, lambda: deliver(transfer, peer))
         return compare(outcome, transfer, _kept(pacs, behaviour), files)
 
     return run
@@ -82,7 +78,7 @@ def rejected(folder: Path) -> Outcome:
             if len(steps) == 1:
                 pacs.entity.require_calling_aet = ["SOMEBODY"]
 
-        until_done(outcome, lambda: _deliver(transfer, peer), between=mend)
+        until_done(outcome, lambda: deliver(transfer, peer), between=mend)
     return compare(outcome, transfer, pacs.stored, files)
 
 
@@ -92,7 +88,7 @@ def silent(folder: Path) -> Outcome:
     transfer, files = _made(folder)
     pacs = SimulatedPacs(on_store=lambda n: time.sleep(4) if n == 7 else None)
     with pacs.running(dimse_timeout=2) as peer, Clock(outcome):
-        until_done(outcome, lambda: _deliver(transfer, peer))
+        until_done(outcome, lambda: deliver(transfer, peer))
     return compare(outcome, transfer, pacs.stored, files)
 
 
@@ -109,11 +105,11 @@ def one_class_is_not_accepted(folder: Path) -> Outcome:
     pacs = SimulatedPacs(storage=[build_context(CT, [ExplicitVRLittleEndian])])
     with Clock(outcome):
         with pacs.running() as peer:
-            until_done(outcome, lambda: _deliver(transfer, peer), tries=1)
+            until_done(outcome, lambda: deliver(transfer, peer), tries=1)
         outcome.injected += f" (first: {states(transfer)})"
         pacs.storage = None
         with pacs.running() as peer:
-            until_done(outcome, lambda: _deliver(transfer, peer))
+            until_done(outcome, lambda: deliver(transfer, peer))
     return compare(outcome, transfer, pacs.stored, files)
 
 
@@ -128,9 +124,9 @@ def real(name: str) -> Callable[[Path], Outcome]:
             with START[name](folder / name, port=port) as peer:
                 half = {uid: files[uid] for uid in sorted(files)[: COUNT // 2]}
                 _only(transfer, half, lambda: send_to_research(transfer, peer))
-            until_done(outcome, lambda: _deliver(transfer, peer), tries=1)
+            until_done(outcome, lambda: deliver(transfer, peer), tries=1)
             with START[name](folder / name, port=port) as peer:
-                until_done(outcome, lambda: _deliver(transfer, peer))
+                until_done(outcome, lambda: deliver(transfer, peer))
                 study = dcmread(next(iter(files.values())), stop_before_pixels=True).StudyInstanceUID
                 found = find_instances(peer, study)
         return compare(outcome, transfer, list(found), files)
@@ -187,49 +183,6 @@ def storescp(*options: str) -> Callable[[Path], Outcome]:
     return run
 
 
-def many_files(folder: Path) -> Outcome:
-    """A study of more files than 16 bits count goes through the step and its proof, to a destination without a network.
-
-    The files are links to a few; what is looked at is that each is sent once and proven.
-    """
-    outcome = Outcome("70,000 files in one study, 10,000 per association, 50 refused as busy")
-    study, base = str(generate_uid()), folder / "base"
-    for number in range(2):
-        make_instance(base / str(number), study, "1.2", f"1.2.{number}", size=0)
-    transfer = make_transfer(folder, policy=POLICY)
-    target = transfer.workspace.folder("deidentified") / study / "1.2"
-    target.mkdir(parents=True)
-    uids = [f"1.2.3.{number}" for number in range(70_000)]
-    for number, uid in enumerate(uids):
-        # A file can have no more than 65,000 names on some file systems.
-        os.link(base / str(number % 2), target / f"{uid}.dcm")
-    rows = (
-        InstanceUpdate(f"i-{uid}", InstanceState.READY, sop_instance_uid=uid, path=f"{study}/1.2/{uid}.dcm")
-        for uid in uids
-    )
-    transfer.ledger.record(transfer.id, rows)
-    stored: list[str] = []
-    batches: list[int] = []
-
-    def send(_, files, before):
-        batches.append(len(files))
-        for file in files:
-            before(file.id)
-            busy = len(batches) == 1 and len(stored) >= 9_950
-            if not busy:
-                stored.append(file.path.stem)
-            yield Answer(file.id, 0xA700 if busy else 0)
-
-    def show(_, sent):
-        there = set(stored)
-        return {one.id for one in sent if one.sop_uid in there}
-
-    with patch.object(Dimse, "send", send), patch.object(Dimse, "shows", show), Clock(outcome):
-        until_done(outcome, lambda: _deliver(transfer, Peer("127.0.0.1", 9)))
-    outcome.injected += f"; sent as {batches}"
-    return compare(outcome, transfer, stored, uids)
-
-
 SCENARIOS: dict[str, Callable[[Path], Outcome]] = {
     "send busy": simulated("0xA700 twice, 0xA701 once", store_statuses={2: 0xA700, 9: 0xA700, 15: 0xA701}),
     "send refused": simulated(
@@ -241,7 +194,6 @@ SCENARIOS: dict[str, Callable[[Path], Outcome]] = {
     "send limit": simulated("C-FIND shows 5 answers at most", limit=5),
     "send rejected": rejected,
     "send silence": silent,
-    "send 70,000": many_files,
     "send one class": one_class_is_not_accepted,
     "send storescp abort-after": storescp("--abort-after"),
     "send storescp abort-during": storescp("--abort-during"),

@@ -67,9 +67,7 @@ def test_as_staging(pacs, method, tmp_path):
     files = make_study(tmp_path / "made", study_uid, 2, 3)
     if name != "dcmqrscp":
         files |= compressed_study(tmp_path / "compressed", study_uid)
-    transfer = make_transfer(
-        tmp_path, study_uid=study_uid, source={"method": method, "connection": "staging"}, policy=NO_GUARD
-    )
+    transfer = make_transfer(tmp_path, study_uid=study_uid, source={"method": method, "connection": "staging"})
     assert not study_is_ready(transfer, peer)
     with pytest.raises(StudyNotFound):
         pull_study(transfer, peer)
