@@ -86,6 +86,11 @@ _DICOMWEB = {
             "description": "Switch this off in a closed test network only.",
             "schema": {"type": ["boolean", "null"], "default": True},
         },
+        "ca_file": {
+            "label": "Certificate authority",
+            "description": "PEM file of the authority that issued the certificate. A public one when empty.",
+            "schema": {"type": ["string", "null"]},
+        },
         "timeout": _seconds("Timeout", "How long the service may take to answer. 60 when empty."),
     },
     "ui-field-behaviour": {

@@ -38,7 +38,7 @@ class WebClient:
         self._session = requests.Session()
         # A .netrc of the machine's user is none of this service's business.
         self._session.trust_env = False
-        self._session.verify = peer.verify_tls
+        self._session.verify = (peer.ca_file or True) if peer.verify_tls else False
         if peer.user:
             self._session.auth = (peer.user, peer.password)
         if peer.token:

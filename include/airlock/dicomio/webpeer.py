@@ -20,6 +20,7 @@ class WebPeer:
     :param user: for basic authentication, with `password`.
     :param token: for bearer authentication.
     :param verify_tls: whether its certificate is checked.
+    :param ca_file: PEM file of the authority that issues its certificate; empty: those that are trusted in general.
     :param timeout: seconds to connect, and to wait for the next sign of life.
     """
 
@@ -29,6 +30,7 @@ class WebPeer:
     token: str = field(default="", repr=False)
     verify_tls: bool = True
     timeout: float = 60
+    ca_file: str = ""
 
     def __post_init__(self) -> None:
         try:
@@ -53,7 +55,7 @@ class WebPeer:
         """Make a service of what a connection form holds.
 
         :param host: the URL.
-        :param extra: `token`, `verify_tls` and `timeout`, as text, number or truth value.
+        :param extra: `token`, `verify_tls`, `ca_file` and `timeout`, as text, number or truth value.
         :raises PolicyError: when something is missing or not valid.
         """
         try:
@@ -62,8 +64,8 @@ class WebPeer:
             raise PolicyError("timeout of a DICOMweb service is a number of seconds.") from None
         # Only a plain "no" switches the check off; whatever else is there leaves it on.
         verify = str(extra.get("verify_tls", "")).strip().lower() not in ("false", "0", "no")
-        token = str(extra.get("token") or "")
-        return cls((host or "").rstrip("/"), login or "", password or "", token, verify, timeout)
+        token, ca_file = str(extra.get("token") or ""), str(extra.get("ca_file") or "")
+        return cls((host or "").rstrip("/"), login or "", password or "", token, verify, timeout, ca_file)
 
     @classmethod
     def from_environment(cls, connection_id: str) -> WebPeer:

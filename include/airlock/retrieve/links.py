@@ -132,7 +132,7 @@ class GetLink(MoveLink):
         try:
             for classes, sop_uids in _by_classes(wanted):
                 missing = [uid for uid in sop_uids if uid not in inbox.received]
-                if missing or wanted.blind:
+                if missing or (wanted.blind and len(inbox.received) < landing.total):
                     result = get(self.peer, wanted.retrievals(missing), inbox, classes)
         finally:
             landing.received |= inbox.received

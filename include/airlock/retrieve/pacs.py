@@ -11,7 +11,7 @@ from airlock.dicomio.peer import Peer
 from airlock.dicomio.progress import Progress, no_progress
 from airlock.dicomio.retrieval import MAX_SUBOPERATIONS, Level, Retrieval, RetrievalResult
 from airlock.errors import StudyNotFound
-from airlock.retrieve.links import Landing, Link, MoveLink, Remote, Wanted, link_to
+from airlock.retrieve.links import Landing, Link, Remote, Wanted, link_to
 
 _NAMED_IN_ERRORS = 10
 
@@ -100,7 +100,7 @@ def fetch_listed(
     received = {uid for uid in listing.instances if (folder / f"{name_of(uid)}.dcm").exists()}
     landing = Landing(folder, study_uid, name_of, received, listing.expected, progress)
     result = RetrievalResult(0)
-    for wanted in _rounds(study_uid, listing, landing, level if isinstance(link, MoveLink) else "study"):
+    for wanted in _rounds(study_uid, listing, landing, level):
         result = link.fetch(wanted, landing)
     names = sorted(name_of(uid) for uid in listing.instances.keys() - landing.received)
     unlisted = max(0, listing.expected - len(landing.received) - len(names))

@@ -102,7 +102,7 @@ class Pacs:
         """Ask for them until all is here that the PACS said it has."""
         listings = {uid: self._list(uid) for uid in self._studies()}
         self._remember(listings)
-        self._prove(listings, folder)
+        self._prove(listings)
         for study_uid, listing in listings.items():
             fetched = fetch_listed(
                 self.link,
@@ -183,7 +183,7 @@ class Pacs:
             digest=hashlib.sha256("\n".join(ids).encode()).hexdigest(),
         )
 
-    def _prove(self, listings: dict[str, Listing], folder: Path) -> None:
+    def _prove(self, listings: dict[str, Listing]) -> None:
         policy = self.transfer.policy.source
         if method_of(self.transfer) != "c-move" or not policy.guard or not isinstance(self.remote, Peer):
             return
@@ -193,7 +193,7 @@ class Pacs:
         study_uid, listing = next(iter(listings.items()))
         if policy.test_study:
             study_uid, listing = policy.test_study, test_listing(self.remote, policy.test_study)
-        guard.prove(study_uid, listing, folder)
+        guard.prove(study_uid, listing, self.transfer.workspace.root)
         self.transfer.ledger.event(self.transfer.id, "pull", "guarded", peer=self.remote.name)
 
     def _report(self, fetched: Fetched) -> None:

@@ -56,6 +56,15 @@ def test_a_study_comes_over_dicomweb(orthanc, tmp_path):
         assert copy.PixelData == original.PixelData
 
 
+@pytest.mark.parametrize("level", ["series", "image"])
+def test_levels(orthanc, tmp_path, level):
+    dimse, web = orthanc
+    study_uid = generate_uid()
+    store(dimse, make_study(tmp_path / "made", study_uid, 2, 2))
+    transfer = make_transfer(tmp_path, study_uid=study_uid, source=WEB | {"level": level})
+    assert pull_study(transfer, web).received == 4
+
+
 def test_by_accession_number_and_by_patient_and_date(orthanc, tmp_path):
     dimse, web = orthanc
     uids = [generate_uid(), generate_uid()]
