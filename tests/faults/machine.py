@@ -159,7 +159,7 @@ SCENARIOS: dict[str, Callable[[Path], Outcome]] = {
     **{f"kill move {n}": killed_pulling(200 + n, "c-move") for n in range(1, 4)},
     **{f"kill get {n}": killed_pulling(300 + n, "c-get") for n in range(1, 3)},
     **{
-        f"disk full {m}": disk("disk full: 24 KiB left, then room", "size=24k", "size=8m", m)
+        f"disk full {m}": disk("disk full after 24 KiB, then room", "size=24k", "size=8m", m)
         for m in ("c-move", "c-get")
     },
     "disk read-only": disk("disk read-only, then writable", "ro", "rw", "c-get"),

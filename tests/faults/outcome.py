@@ -21,6 +21,7 @@ class Outcome:
     :param lost: instances that the PACS, or the workspace, lacks at the end.
     :param doubled: instances that were stored twice.
     :param unproven: instances that the ledger doesn't have as proven at the end.
+    :param told: whether the step failed over what is unproven, so that nobody takes it for sent.
     """
 
     injected: str
@@ -31,10 +32,11 @@ class Outcome:
     doubled: int = 0
     unproven: int = 0
     seconds: float = 0.0
+    told: bool = False
 
     @property
     def good(self) -> bool:
-        return not (self.lost or self.doubled or self.unproven)
+        return not (self.lost or self.doubled or (self.unproven and not self.told))
 
     def line(self, name: str) -> str:
         errors = ", ".join(f"{n} x {kind}" if n > 1 else kind for kind, n in Counter(self.errors).items()) or "none"

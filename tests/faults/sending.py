@@ -174,10 +174,8 @@ def storescp(*options: str) -> Callable[[Path], Outcome]:
                 until_done(outcome, lambda: confirm_receipt(transfer, peer), tries=1)
         found = {str(dcmread(p, stop_before_pixels=True).SOPInstanceUID) for p in target.iterdir()}
         compare(outcome, transfer, found, files)
-        # Without a service that proves it, unproven is the right word: the step fails, the transfer is not "sent".
-        if outcome.errors[-1] == "NoContextAccepted":
-            outcome.ledger += " (the step fails: nothing proves it)"
-            outcome.unproven = 0
+        # Nothing proves them, and the step says so by failing: the transfer is not "sent".
+        outcome.told = outcome.errors[-1] == "NoContextAccepted"
         return outcome
 
     return run
