@@ -14,8 +14,9 @@ from airlock.transfer import open_ledger
 @click.command("withdraw")
 @click.argument("transfer")
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="CSV of what the PACS must delete.")
+@click.option("--force", is_flag=True, help="Although the ledger says that it runs: its run was cancelled.")
 @click.option("--yes", is_flag=True, help="Don't ask.")
-def command(transfer: str, out: Path | None, yes: bool) -> None:
+def command(transfer: str, out: Path | None, force: bool, yes: bool) -> None:
     """Withdraw TRANSFER: remove its workspace, note it in the ledger, and list what the research PACS must delete.
 
     Airlock deletes nothing at the PACS. Delete what the list names there; then `airlock reconcile` says that it is
@@ -27,5 +28,5 @@ def command(transfer: str, out: Path | None, yes: bool) -> None:
     if not yes:
         click.confirm("This removes the transfer's files from the workspace. Go on?", abort=True)
     target = out or settings.home / "withdrawn" / f"{Path(transfer).name}.csv"
-    count = withdraw(ledger, settings, transfer, target)
+    count = withdraw(ledger, settings, transfer, target, force=force)
     click.echo(f"Withdrawn. {count} instances are to be deleted at the research PACS: {target}")

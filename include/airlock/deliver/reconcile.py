@@ -133,10 +133,11 @@ def write_rows(rows: Iterable[StudyRow], stream: TextIO) -> None:
                 writer.writerow((row.study_uid, row.verdict.value, "", "", "", "", "", sop_uid, kind))
 
 
-def withdraw(ledger: Ledger, settings: Settings, transfer_id: str, out: Path) -> int:
+def withdraw(ledger: Ledger, settings: Settings, transfer_id: str, out: Path, *, force: bool = False) -> int:
     """Withdraw a transfer: list what the PACS must delete, remove the workspace, and say so in the ledger.
 
-    :param out: CSV that is written, of new UIDs; it is there before anything is changed.
+    :param out: CSV that is written, of new UIDs; it is there before anything is removed.
+    :param force: also when the ledger says that it runs, because its run was cancelled or killed.
     :returns: how many instances are to be deleted.
     :raises InvalidRequest: the ledger doesn't know it.
     :raises PolicyError: it is running.
@@ -144,8 +145,11 @@ def withdraw(ledger: Ledger, settings: Settings, transfer_id: str, out: Path) ->
     summary = ledger.find(transfer_id)
     if summary is None:
         raise InvalidRequest("The ledger knows no such transfer. `airlock status` lists the latest ones.")
-    if summary.state is TransferState.RUNNING:
-        raise PolicyError("The transfer is running. Mark its run as failed in Airflow first, then withdraw it.")
+    if summary.state is TransferState.RUNNING and not force:
+        raise PolicyError(
+            "The transfer is running. Mark its run as failed in Airflow; when none of its tasks runs any more, use "
+            "--force."
+        )
     workspace = workspace_of(transfer_id, settings)
     # What a killed process had sent is in its journal only.
     left = unrecorded(workspace.root / JOURNAL, summary.attempt)

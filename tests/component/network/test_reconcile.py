@@ -82,8 +82,7 @@ def test_a_transfer_that_is_withdrawn_is_to_be_deleted(sent, run, tmp_path):
     transfer, study_uid, files = done[0]
     transfer.ledger.move(transfer.id, TransferState.RUNNING)
     assert run("withdraw", transfer.id, "--yes").status == 2
-    transfer.ledger.move(transfer.id, TransferState.SENT)
-    result = run("withdraw", transfer.id, "--yes", "--out", tmp_path / "delete.csv")
+    result = run("withdraw", transfer.id, "--yes", "--force", "--out", tmp_path / "delete.csv")
     assert (result.status, result.last_line[:37]) == (0, "Withdrawn. 3 instances are to be dele")
     listed = rows_of(tmp_path / "delete.csv")
     assert {r["sop_uid"] for r in listed} == set(files)
