@@ -163,7 +163,7 @@ def withdraw(ledger: Ledger, settings: Settings, transfer_id: str, out: Path, *,
         for instance in there:
             status = "" if instance.status is None else f"0x{instance.status:04X}"
             writer.writerow((transfer_id, *uids_of(instance), status))
-    workspace.purge()
     ledger.move(transfer_id, TransferState.WITHDRAWN, f"withdrawn; {len(there)} instances to be deleted at the PACS")
     ledger.event(transfer_id, "withdraw", "finished", to_delete=len(there))
+    workspace.purge()
     return len(there)

@@ -17,6 +17,7 @@ from airlock.quiet import guarded
 from airlock.request.drop import settled_files
 from airlock.retrieve.step import study_is_ready
 from airlock.transfer import Transfer
+from airlock_provider.status import statuses_due
 
 
 class RequestTrigger(BaseTrigger):
@@ -103,3 +104,25 @@ class StudyTrigger(BaseTrigger):
         if not self.peer:
             return None
         return WebPeer(**self.peer) if "url" in self.peer else Peer(**self.peer)
+
+
+class StatusTrigger(BaseTrigger):
+    """Fires when there is a status that REDCap must be told now.
+
+    :param poke_interval: seconds between two looks into the ledger.
+    """
+
+    def __init__(self, poke_interval: float) -> None:
+        super().__init__()
+        self.poke_interval = poke_interval
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Name the trigger and its arguments."""
+        return f"{__name__}.StatusTrigger", {"poke_interval": self.poke_interval}
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Look until something is owed."""
+        await asyncio.sleep(self.poke_interval)
+        while not await asyncio.to_thread(statuses_due):
+            await asyncio.sleep(self.poke_interval)
+        yield TriggerEvent({"found": True})

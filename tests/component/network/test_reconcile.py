@@ -22,10 +22,11 @@ def sent(tmp_path):
         for number in range(3):
             study_uid = str(generate_uid())
             files = make_study(tmp_path / f"made{number}", study_uid, 1, 3)
-            transfer = make_transfer(tmp_path, transfer_name=f"T-{number}")
+            transfer = make_transfer(tmp_path, transfer_name=f"T-{number}", policy={"redcap": {}})
             make_ready(transfer, files)
             send_to_research(transfer, peer)
             confirm_receipt(transfer, peer)
+            transfer.ledger.move(transfer.id, TransferState.RUNNING)
             transfer.ledger.move(transfer.id, TransferState.SENT)
             done.append((transfer, study_uid, files))
         yield pacs, peer, done
@@ -41,7 +42,9 @@ def run(tmp_path, sent, monkeypatch):
     def run(name, *arguments):
         load_settings.cache_clear()
         home = str(done[0][0].settings.home)
-        result = airlock(name, *(address if name == "reconcile" else ()), *arguments, AIRLOCK_HOME=home)
+        projects = str(done[0][0].settings.projects)
+        given = (*(address if name == "reconcile" else ()), *arguments)
+        result = airlock(name, *given, AIRLOCK_HOME=home, AIRLOCK_PROJECTS=projects)
         load_settings.cache_clear()
         return result
 
@@ -89,6 +92,8 @@ def test_a_transfer_that_is_withdrawn_is_to_be_deleted(sent, run, tmp_path):
     assert {r["study_uid"] for r in listed} == {study_uid}
     assert transfer.ledger.find(transfer.id).state is TransferState.WITHDRAWN
     assert not transfer.workspace.root.exists()
+    (owed,) = transfer.ledger.statuses.owed(transfer.id)
+    assert owed.outcome["state"] == "withdrawn"
     result = run("reconcile", "--transfer", transfer.id)
     assert result.status == 3
     assert "not deleted" in result.stdout
