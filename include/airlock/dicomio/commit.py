@@ -23,6 +23,7 @@ COMMITMENT = "1.2.840.10008.1.20.1"
 _PUSH_INSTANCE = "1.2.840.10008.1.20.1.1"  # well-known SOP instance, PS3.4 section J.3.5
 _REQUEST = 1  # action type, PS3.4 table J.3-1
 _PER_TRANSACTION = 2000
+_SAME_ASSOCIATION_SECONDS = 5.0
 
 
 @dataclass
@@ -79,7 +80,7 @@ def _transaction(peer: Peer, instances: Collection[tuple[str, str]], patience_se
                     "of the project's policy to query, or have the PACS offer it."
                 )
             # A peer that reports over another association may wait until this one has ended.
-            report.came.wait(min(1.0, patience_seconds))
+            report.came.wait(min(_SAME_ASSOCIATION_SECONDS, patience_seconds))
         if not report.came.wait(max(0.0, deadline - time.monotonic())):
             raise PeerUnavailable(
                 f"{peer.name} did not report what it commits itself to in {patience_seconds:g} s. It must know "

@@ -28,25 +28,29 @@ def test_the_first_use_moves_one_image_first_and_later_ones_do_not(tmp_path, stu
     uid, files = study
     pacs = SimulatedPacs()
     pacs.hold(files)
+
+    def proofs():
+        return sum(r.StudyInstanceUID != uid for r in pacs.retrievals)
+
     with pacs.running() as peer:
         transfer = make_transfer(tmp_path, study_uid=uid, source=MOVE)
         assert pull_study(transfer, peer).received == 5
-        nothing, one, rest = pacs.retrievals
+        # What a busy machine makes it ask for once more comes after these.
+        nothing, one, rest = pacs.retrievals[:3]
         assert nothing.StudyInstanceUID != uid
         assert (one.QueryRetrieveLevel, rest.QueryRetrieveLevel) == ("IMAGE", "STUDY")
-        assert len(pacs.retrieved) == 6
         again = make_transfer(tmp_path, study_uid=uid, source=MOVE, transfer_name="T-002")
         assert pull_study(again, peer).received == 5
-        assert len(pacs.retrievals) == 4
+        assert proofs() == 1
         # another patience is the same connection, another port is another one
         third = make_transfer(tmp_path, study_uid=uid, source=MOVE, transfer_name="T-003")
         pull_study(third, replace(peer, dimse_timeout=7))
-        assert len(pacs.retrievals) == 5
+        assert proofs() == 1
         port = free_port()
         pacs.destinations[peer.move_aet] = ("127.0.0.1", port)
         fourth = make_transfer(tmp_path, study_uid=uid, source=MOVE, transfer_name="T-004")
         pull_study(fourth, replace(peer, move_port=port))
-        assert len(pacs.retrievals) == 8
+        assert proofs() == 2
     assert [k for _, _, k, _ in transfer.ledger.events(transfer.id)].count("guarded") == 1
 
 

@@ -101,7 +101,7 @@ def test_a_destination_that_limits_its_answers_still_proves_all(tmp_path, files)
 
 @pytest.mark.parametrize("way", ["same", "own"])
 def test_storage_commitment(tmp_path, files, way):
-    transfer = to(tmp_path, files, proof="storage-commitment", commitment_seconds=10)
+    transfer = to(tmp_path, files, proof="storage-commitment", commitment_seconds=30)
     pacs = SimulatedPacs(commits=way, find=False, drop={2})
     with pacs.running() as peer:
         send_to_research(transfer, peer)
