@@ -11,10 +11,10 @@ import re
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator
 
 from airlock.deidentify_policy import DeidentifyPolicy
 from airlock.errors import InvalidRequest, NotApproved, PolicyError, UnknownProject
@@ -36,7 +36,9 @@ __all__ = [
     "load_policy",
 ]
 
-Method = Literal["raw", "c-move", "c-get"]
+Method = Literal["raw", "c-move", "c-get", "dicomweb"]
+Level = Literal["study", "series", "image"]
+Hours = Annotated[str, StringConstraints(pattern=r"^([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d$")]
 
 
 class _Part(BaseModel):
@@ -48,12 +50,30 @@ class SourcePolicy(_Part):
 
     method: Method = "raw"
     connection: str | None = Field(default=None, description="Airflow connection of the staging PACS")
+    level: Level = Field(default="study", description="of the requests that a whole study is asked for with")
+    guard: bool = Field(default=True, description="prove with one image that C-MOVE leads here, before the rest moves")
+    test_study: str | None = Field(
+        default=None, pattern=r"^[0-9.]{1,64}$", description="StudyInstanceUID of the study that is used to prove it"
+    )
 
 
 class DestinationPolicy(_Part):
-    """Where de-identified studies go."""
+    """Where de-identified studies go, how much at a time, and how it is proven that they arrived."""
 
     connection: str = "research_pacs"
+    method: Literal["c-store", "stow-rs"] = "c-store"
+    proof: Literal["query", "storage-commitment"] = Field(
+        default="query", description="query: C-FIND, or QIDO-RS after STOW-RS; the other: the PACS commits itself"
+    )
+    commitment_seconds: float = Field(default=120, gt=0, description="how long the PACS may take to commit itself")
+    busy_retries: int = Field(default=2, ge=0, description="how often what a busy PACS refused is sent again at once")
+    busy_seconds: float = Field(default=5, ge=0, description="wait before the first of these, doubled each time")
+    batch: int = Field(
+        default=10000, ge=1, description="instances per association or, for STOW-RS, at most per request"
+    )
+    at_a_time: int = Field(default=0, ge=0, description="transfers of this machine that send at a time; 0: no limit")
+    kilobytes_per_second: float = Field(default=0, ge=0, description="of this machine's task; 0: no limit")
+    hours: tuple[Hours, ...] = Field(default=(), description="local times in which may be sent, as 20:00-06:00")
 
 
 class RedcapPolicy(_Part):

@@ -20,9 +20,10 @@ def get_provider_info() -> dict[str, Any]:
         ],
         "hooks": [
             {"integration-name": "DICOM", "python-modules": ["airlock_provider.hooks.dicom"]},
+            {"integration-name": "DICOM", "python-modules": ["airlock_provider.hooks.dicomweb"]},
             {"integration-name": "REDCap", "python-modules": ["airlock_provider.hooks.redcap"]},
         ],
-        "connection-types": [_DICOM, _REDCAP],
+        "connection-types": [_DICOM, _DICOMWEB, _REDCAP],
     }
 
 
@@ -90,6 +91,35 @@ _DICOM = {
         "hidden-fields": ["schema", "login", "password"],
         "relabeling": {"host": "Peer host", "port": "Peer port"},
         "placeholders": {"host": "pacs.example.org", "port": "104"},
+    },
+}
+
+_DICOMWEB = {
+    "connection-type": "dicomweb",
+    "hook-class-name": "airlock_provider.hooks.dicomweb.DicomWebHook",
+    "hook-name": "DICOMweb service",
+    "conn-fields": {
+        "token": {
+            "label": "Bearer token",
+            "description": "Instead of login and password.",
+            "schema": {"type": ["string", "null"], "format": "password"},
+        },
+        "verify_tls": {
+            "label": "Check the certificate",
+            "description": "Switch this off in a closed test network only.",
+            "schema": {"type": ["boolean", "null"], "default": True},
+        },
+        "ca_file": {
+            "label": "Certificate authority",
+            "description": "PEM file of the authority that issued the certificate. A public one when empty.",
+            "schema": {"type": ["string", "null"]},
+        },
+        "timeout": _seconds("Timeout", "How long the service may take to answer. 60 when empty."),
+    },
+    "ui-field-behaviour": {
+        "hidden-fields": ["schema", "port"],
+        "relabeling": {"host": "URL"},
+        "placeholders": {"host": "https://pacs.example.org/dicom-web"},
     },
 }
 

@@ -19,11 +19,13 @@ COMMANDS = {
     "profile": "Show, compare and convert what is done with every attribute.",
     "pull": "Bring a study from a PACS into a folder.",
     "quarantine": "Show what is held, let it go on, or leave it out.",
+    "reconcile": "Compare what was sent with what the research PACS shows.",
     "request": "Write and check transfer requests.",
     "rewrite": "Mask burned-in text in DICOM files.",
     "scp": "Receive DICOM files as a service.",
     "send": "Send DICOM files to a PACS.",
     "status": "Show what became of the transfers.",
+    "withdraw": "Take a transfer back, and list what the research PACS must delete.",
 }
 """Each is a module of this package with a `command`; what it does is told here, so that help imports none of them."""
 

@@ -1,6 +1,6 @@
 """What a DICOM file says of itself: the few attributes that tell where it belongs, read in bounded time and memory.
 
-This is for the steps that pass files on as they are (retrieve, screen, deliver): it reads seven attributes, decodes
+This is for the steps that pass files on as they are (retrieve, screen, deliver): it reads eight attributes, decodes
 nothing else and stops early. The walk follows lengths only (PS3.5 section 7, PS3.10 section 7.1) and never reads more
 than the file holds, so that an element that declares 3 GB in a file of 1 KB costs nothing. Errors name a category,
 never a value. For a whole dataset that can be changed and written again, see :mod:`airlock.dicomio.part10`.
@@ -30,6 +30,7 @@ _WANTED = {
     0x00080018: "sop_instance_uid",
     0x00080060: "modality",
     0x00080064: "conversion_type",
+    0x00100020: "patient_id",
     0x0020000D: "study_instance_uid",
     0x0020000E: "series_instance_uid",
 }

@@ -109,7 +109,8 @@ class _Screening:
             header = read_header(path, whole=True, also=self._wanted)
         except OSError:
             raise UnreadableInstance(Category.DICOM_READ_ERROR, "the file cannot be read") from None
-        check(header, self._transfer.request.study_instance_uid)
+        asked, study = self._transfer.request.studies, header["study_instance_uid"]
+        check(header, study if study in asked else asked[0])
         if self._transfer.instance_id(header["sop_instance_uid"]) != instance_id:
             raise UnreadableInstance(Category.INVALID_DICOM, "its SOPInstanceUID is not the one it was received under")
         return _Pending(instance_id, header, Values(header), instance_id in self._released)
