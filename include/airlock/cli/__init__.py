@@ -21,6 +21,7 @@ COMMANDS = {
     "rewrite": "Mask burned-in text in DICOM files.",
     "send": "Send DICOM files to a PACS.",
     "status": "Show what became of the transfers.",
+    "verify": "Check de-identified DICOM files against their inputs.",
 }
 """Each is a module of this package with a `command`; what it does is told here, so that help imports none of them."""
 

@@ -72,7 +72,7 @@ class Harvester:
             facts |= self._dataset(file.tail)
         new = facts - self._told
         self._told |= new
-        return Harvested(_evidence(new), *_identity(file.dataset))
+        return Harvested(_evidence(new), *identity(file.dataset))
 
     def _dataset(self, top: Level) -> set[Fact]:
         facts: set[Fact] = set()
@@ -142,7 +142,8 @@ def _evidence(facts: set[Fact]) -> Evidence:
     return evidence
 
 
-def _identity(top: Level) -> tuple[tuple[str, str], tuple[str, str, str]]:
+def identity(top: Level) -> tuple[tuple[str, str], tuple[str, str, str]]:
+    """Return PatientID and issuer, and StudyInstanceUID, SeriesInstanceUID and SOPInstanceUID of a dataset."""
     charset = charset_of(top, b"")
 
     def first(tag: int, vr: bytes) -> str:
@@ -153,6 +154,10 @@ def _identity(top: Level) -> tuple[tuple[str, str], tuple[str, str, str]]:
     return (first(0x00100020, b"LO"), first(0x00100021, b"LO")), uids
 
 
-def make_harvester(institutions: bool) -> Callable[[Path], Harvested | None]:
-    """Return the function that workers harvest inputs with."""
-    return Harvester(institutions=institutions)
+def make_harvester(argument: tuple[bool, str]) -> Callable[[Path], Harvested | None]:
+    """Return the function that workers harvest inputs with.
+
+    :param argument: whether institutions are identifiers, and whose inputs they are: another patient's are harvested
+        by another harvester, which tells everything again.
+    """
+    return Harvester(institutions=argument[0])

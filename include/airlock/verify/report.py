@@ -14,10 +14,15 @@ _NAMED_AT_MOST = 5
 _ADVICE = {"fail": "It must not leave.", "review": "A person should look: it may be a false alarm."}
 
 
-def line(instance_id: str, problems: Sequence[Problem]) -> str:
-    """Return one line of the report."""
+def line(instance_id: str, problems: Sequence[Problem], output: str = "") -> str:
+    """Return one line of the report.
+
+    :param output: path of the output, where it may be told.
+    """
     found = verdict(problems)
     document: dict[str, object] = {"instance": instance_id, "verdict": found}
+    if output:
+        document["output"] = output
     if problems:
         document["advice"] = _ADVICE[found]
         document["problems"] = [
@@ -27,13 +32,17 @@ def line(instance_id: str, problems: Sequence[Problem]) -> str:
     return json.dumps(document, ensure_ascii=False) + "\n"
 
 
-def write_report(path: Path, problems: Mapping[str, Sequence[Problem]]) -> None:
+def write_report(
+    path: Path, problems: Mapping[str, Sequence[Problem]], outputs: Mapping[str, str] | None = None
+) -> None:
     """Write the report.
 
     :param problems: by instance; none for those that passed.
+    :param outputs: paths by instance, for a report that stays where the outputs are.
     """
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    write_atomically(path, "".join(line(name, problems[name]) for name in sorted(problems)))
+    lines = (line(name, problems[name], (outputs or {}).get(name, "")) for name in sorted(problems))
+    write_atomically(path, "".join(lines).encode("utf-8", "backslashreplace"))
 
 
 def summary(problems: Mapping[str, Sequence[Problem]]) -> str:

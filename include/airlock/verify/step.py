@@ -101,11 +101,14 @@ def _checks(transfer: Transfer, folder: Path, ready: list[InstanceUpdate]) -> li
     return checks
 
 
-def harvest(pool: Workers, files: Sequence[Path], policy: ProjectPolicy) -> Inputs:
-    """Collect what all inputs say."""
+def harvest(pool: Workers, files: Sequence[Path], policy: ProjectPolicy, patient: str = "") -> Inputs:
+    """Collect what all inputs of a patient say.
+
+    :param patient: tells the patients of one pool from each other.
+    """
     evidence, unreadable = Evidence(), 0
     institutions = "retain_institution_identity" not in policy.deidentify.options
-    for _path, found in pool.run(make_harvester, institutions, files):
+    for _path, found in pool.run(make_harvester, (institutions, patient), files):
         if isinstance(found, Harvested):
             evidence.update(found.evidence)
         else:
