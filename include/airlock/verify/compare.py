@@ -13,7 +13,7 @@ from airlock.verify.found import NOTHING, Collected, Found, Problem
 from airlock.verify.items import CONTENT, align, concept, value_tag
 from airlock.verify.judge import Judge
 from airlock.verify.levels import Element, Level
-from airlock.verify.table import DUMMY, MAP, Allowance, Table, types_of
+from airlock.verify.table import DUMMY, MAP, SAME, Allowance, Table, types_of
 from airlock.verify.table import NOTHING as NOT_ALLOWED
 from airlock.verify.text import FREE, charset_of, entry, name_of, vr_of
 from airlock.verify.uids import is_registered, is_structural
@@ -22,7 +22,7 @@ from airlock.verify.uids import is_registered, is_structural
 STAMPED = frozenset(
     (
         0x00080080, 0x00100010, 0x00100020, 0x00120010, 0x00120020, 0x00120021, 0x00120030, 0x00120031, 0x00120040,
-        0x00120050, 0x00120051, 0x00120062, 0x00120063, 0x00120064, 0x00200010, 0x00280301, 0x00280303,
+        0x00120050, 0x00120051, 0x00120062, 0x00120063, 0x00120064, 0x00200010, 0x00280301, 0x00280303, 0x00080005,
     )
 )  # fmt: skip
 METHOD_CODES = 0x00120064
@@ -182,6 +182,8 @@ class Comparison:
     def _missing(self, path: tuple[int, ...], tag: int, level: Level) -> Found:
         """Return the UIDs that are lost with an attribute that must not be missing."""
         lost: list[tuple[str, int]] = []
+        if not path and SAME in self._table.allowed(path, tag) and self._is_missed(tag, level):
+            return Found((Problem(name_of(tag), "is missing"),))
         stack = [(path, tag, level)]
         while stack:
             path, tag, level = stack.pop()
@@ -196,6 +198,14 @@ class Comparison:
                 uids = (value.strip(" \0") for value in text.split("\\"))
                 lost += [(uid, tag) for uid in uids if uid and not is_registered(uid)]
         return Found(lost=tuple(lost)) if lost else NOTHING
+
+    def _is_missed(self, tag: int, level: Level) -> bool:
+        """Whether a value of the input that nothing allows to remove was left out although it holds no identifier."""
+        element = level.elements[tag]
+        if element.items is not None or not tag & 0xFFFF or element.vr not in (b"", entry(tag)[0]):
+            return False
+        raw = level.data[element.start : element.end]
+        return any(raw) and not self._judge.identifies(tag, raw, charset_of(level, b""))
 
     def _valid(self, place: _Place, collected: Collected) -> None:
         """Check what the object must have (PS3.5 section 7.4), where its input had it."""

@@ -9,8 +9,8 @@ from datetime import date
 from airlock.identity.vocabulary import fold, vocabulary
 from airlock.verify.found import NOTHING, Found, Pair, Problem
 from airlock.verify.search import DUMMIES, Search
-from airlock.verify.table import CLEAN, KEEP, SHIFT, Allowance
-from airlock.verify.text import BINARY, CODED, DATES, FREE, decode, name_of, values
+from airlock.verify.table import CLEAN, KEEP, SAME, SHIFT, Allowance
+from airlock.verify.text import BINARY, CODED, DATES, FREE, decode, name_of, values, vr_of
 from airlock.verify.uids import UID, is_registered, is_structural
 
 _WORDS = re.compile(r"[^\W\d_]+")
@@ -42,10 +42,14 @@ class Judge:
         if not allowed:
             problems.append(Problem(name_of(tag), "is there, and may not be"))
             return Found(tuple(problems))
+        if before == b"" and (KEEP not in allowed or SAME in allowed) and not self._is_dummy(raw, vr, charsets[0]):
+            problems.append(Problem(name_of(tag), "comes from nowhere"))
         if KEEP in allowed:
+            if SAME in allowed and before and raw != before and not self._is_part(vr, raw, before, charsets):
+                problems.append(Problem(name_of(tag), "is not the input's"))
             return Found(tuple(problems)) if problems else NOTHING
         if vr == b"UI":
-            found = self._uids(tag, raw, before, allowed)
+            found = self._uids(tag, raw, before)
         elif SHIFT in allowed and vr in (*DATES, b"TM"):
             found = self._dates(tag, vr, raw, before, charsets)
         elif CLEAN in allowed and (vr in FREE or vr in CODED):
@@ -54,21 +58,40 @@ class Judge:
             found = self._replaced(tag, vr, raw, before, charsets)
         return found._replace(problems=(*problems, *found.problems))
 
+    def identifies(self, tag: int, raw: bytes, charset: bytes) -> bool:
+        """Whether a value of an input holds an identifier, so that it could not be kept."""
+        return bool(self._search.element(raw, vr_of(tag, b""), charset, kept=True))
+
     def _identifiers(self, tag: int, vr: bytes, raw: bytes, charset: bytes, *, kept: bool) -> Iterator[Problem]:
         if tag == _METHOD and _METHOD_TEXT.fullmatch(raw.decode("latin-1").rstrip(" ")):
             return
         for kind, weak in self._search.element(raw, vr, charset, kept=kept):
             yield Problem(name_of(tag), f"holds a {kind} of the input", identifier=True, weak=weak)
 
-    def _uids(self, tag: int, raw: bytes, before: bytes | None, allowed: Allowance) -> Found:
-        after = raw.decode("latin-1").split("\\")
-        earlier = before.decode("latin-1").split("\\") if before else []
+    @staticmethod
+    def _is_dummy(raw: bytes, vr: bytes, charset: bytes) -> bool:
+        if vr in FREE or vr in CODED or vr in (*DATES, b"TM", b"DS", b"IS", b"UI"):
+            return all(part.strip(" \0") in DUMMIES for part in decode(raw, vr, charset).split("\\"))
+        return not any(raw)
+
+    def _is_part(self, vr: bytes, raw: bytes, before: bytes, charsets: tuple[bytes, bytes]) -> bool:
+        """Whether a kept value is the input's, or what is left of it when identifiers are cut."""
+        if self._is_dummy(raw, vr, charsets[0]):
+            return True
+        if vr not in FREE and vr not in CODED:
+            # A class UID that is really an instance's is mapped like one.
+            return raw.strip(b" \0") == before.strip(b" \0") or (vr == b"UI" and not set(_split(raw)) & self._originals)
+        letters = iter(decode(before, vr, charsets[1]))
+        return all(letter in letters for letter in decode(raw, vr, charsets[0]) if letter not in " \0")
+
+    def _uids(self, tag: int, raw: bytes, before: bytes | None) -> Found:
+        after = _split(raw)
+        earlier = _split(before) if before else []
         if before and len(after) != len(earlier):
             return Found((Problem(name_of(tag), "has another number of UIDs than the input"),))
         problems, pairs = [], []
-        for index, value in enumerate(after):
-            new = value.strip(" \0")
-            old = earlier[index].strip(" \0") if earlier else ""
+        for index, new in enumerate(after):
+            old = earlier[index] if earlier else ""
             if not new or is_registered(new):
                 if old and old != new:
                     problems.append(Problem(name_of(tag), "a UID became a standard's"))
@@ -112,13 +135,17 @@ class Judge:
             return NOTHING
         if vr in FREE or vr in CODED or vr in (*DATES, b"TM", b"DS", b"IS"):
             new, old = decode(raw, vr, charsets[0]).strip(" \0"), decode(before, vr, charsets[1]).strip(" \0")
-            if all(part.strip() in DUMMIES for part in new.split("\\")):
+            if self._is_dummy(raw, vr, charsets[0]):
                 return NOTHING
             same = new == old or (vr in FREE and bool(_telling_words(new) & _telling_words(old)))
         else:
             same = raw == before and any(raw)
             same = same and (vr in BINARY or any(raw[:8]))
         return Found((Problem(name_of(tag), "was not replaced"),)) if same else NOTHING
+
+
+def _split(raw: bytes) -> list[str]:
+    return [value.strip(" \0") for value in raw.decode("latin-1").split("\\")]
 
 
 def _moved(new: str, old: str, vr: bytes) -> int | None:

@@ -205,7 +205,7 @@ class _Parser:
         return not self._data[start : frame.end].strip(b"\0")
 
     def _more(self, needed: int, limit: int) -> None:
-        if needed > limit:
+        if needed > limit or needed <= self._have:
             raise Malformed("a value is longer than what holds it: it is cut short")
         raise Short(needed)
 

@@ -88,7 +88,7 @@ class Study:
 
     def _patient(self, inspected: Inspected) -> Iterable[Problem]:
         old, new = inspected.patients
-        if len(self._patients[old]) > 1:
+        if new != self._patients[old].most_common(1)[0][0]:
             yield Problem(name_of(_PATIENT), "the patient has several research subjects")
         if new and any(
             new in others for patient, others in self._patients.items() if patient != old and old and patient

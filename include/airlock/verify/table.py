@@ -17,8 +17,11 @@ from pydicom.datadict import tag_for_keyword
 from airlock.verify.text import entry
 from airlock.verify.uids import is_structural
 
-KEEP, CLEAN, SHIFT, MAP, DUMMY = "keep", "clean", "shift", "map", "dummy"
-"""What a value that is left may be: the input's, its allowed words, its date moved, its UID mapped, a dummy."""
+KEEP, SAME, CLEAN, SHIFT, MAP, DUMMY = "keep", "same", "clean", "shift", "map", "dummy"
+"""What a value that is left may be: the input's, its allowed words, its date moved, its UID mapped, a dummy.
+
+`SAME` is with `KEEP` where nothing but an identifier may be missing from the value.
+"""
 
 _FULL, _MODIFIED = "retain_longitudinal_full_dates", "retain_longitudinal_modified_dates"
 _TIMES = frozenset((b"DA", b"DT", b"TM"))
@@ -124,10 +127,10 @@ class Table:
         if vr == b"PN":
             return frozenset((DUMMY,))
         if vr in _TIMES:
-            return frozenset((KEEP,) if self.full_dates else (SHIFT, DUMMY) if self.modified_dates else (DUMMY,))
+            return frozenset((KEEP, SAME) if self.full_dates else (SHIFT, DUMMY) if self.modified_dates else (DUMMY,))
         if vr == b"UI" and not is_structural(tag):
             return frozenset((KEEP,) if "retain_uids" in self.options else (MAP,))
-        return frozenset((DUMMY,)) if tag == _TEXT_VALUE else frozenset((KEEP,))
+        return frozenset((DUMMY,)) if tag == _TEXT_VALUE else frozenset((KEEP, SAME))
 
     def content(self, scheme: str, code: str, value_type: str) -> Allowance | None:
         """Return what table E.3.4-1 lets stand as the value of a content item; None when it does not list it."""
