@@ -39,7 +39,7 @@ class Spelling:
 
 
 _KANA = {code: code + 0x60 for code in range(0x3041, 0x3097)}
-_UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "å": "aa", "ø": "oe"})
+_UMLAUTS = str.maketrans({letter: f"{plain}e" for letter, plain in zip("äöüø", "aouo", strict=True)} | {"å": "aa"})
 
 
 def _ideographic(text: str) -> bool:
@@ -132,17 +132,22 @@ def _spell_number(value: str) -> Iterator[Spelling]:
             yield _joined(runs, free_only=len(text) < 6)
         if len(bare := text.lstrip("0")) >= 6:
             yield Spelling(bare, rf"(?<!\d)0*{bare}(?!\d)", True)
-        if len(bare) >= 7:
-            # Written in groups, as people read numbers out.
-            yield Spelling(bare[0], rf"(?<!\d){'[ ./_-]?'.join(bare)}(?!\d)", False, weak=True)
+        yield from _in_groups(bare)
     elif any(run.isdigit() for run in runs):
         if len(text) >= 4 and len(runs) <= 12:
             yield _joined(runs, free_only=len(text) < 6)
         longest = max((run for run in runs if run.isdigit()), key=len)
         if len(longest) >= 6:
             yield replace(_joined([longest]), weak=True)
+            yield from _in_groups(longest)
     elif len(text) >= (2 if _ideographic(text) else 6) and not _common(runs):
         yield _joined(runs)
+
+
+def _in_groups(digits: str) -> Iterator[Spelling]:
+    """Spell a long number as people read it out: digits in groups."""
+    if len(digits) >= 7:
+        yield Spelling(digits[0], rf"(?<!\d){'[ ./_-]?'.join(digits)}(?!\d)", False, weak=True)
 
 
 def spell_phone(value: str) -> Iterator[Spelling]:

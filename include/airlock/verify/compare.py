@@ -13,7 +13,7 @@ from airlock.verify.found import NOTHING, Collected, Found, Problem
 from airlock.verify.items import CONTENT, align, concept, value_tag
 from airlock.verify.judge import Judge
 from airlock.verify.levels import Element, Level
-from airlock.verify.table import DUMMY, MAP, SAME, Allowance, Table, types_of
+from airlock.verify.table import DUMMY, EMPTY, MAP, SAME, Allowance, Table, types_of
 from airlock.verify.table import NOTHING as NOT_ALLOWED
 from airlock.verify.text import FREE, charset_of, entry, name_of, vr_of
 from airlock.verify.uids import is_registered, is_structural
@@ -143,7 +143,9 @@ class Comparison:
         number = tag & 0xFFFF
         raw = place.output.value((tag & 0xFFFF0000) | (number >> 8 if number >= 0x1000 else number))
         creator = (raw or b"").decode("latin-1").strip(" \0")
-        return _KEPT if creator and self._private(place.path, tag, creator) else NOT_ALLOWED
+        if not creator or not self._private(place.path, tag, creator):
+            return NOT_ALLOWED
+        return self._table.by_vr(place.output.elements[tag].vr)
 
     def _kind(self, place: _Place, tag: int) -> str:
         return self._types.get(place.path[-1] if place.path else 0, {}).get(tag, "3")
@@ -152,7 +154,7 @@ class Comparison:
         self, place: _Place, tag: int, element: Element, allowed: Allowance, stack: list[_Place], collected: Collected
     ) -> None:
         assert element.items is not None
-        if not allowed:
+        if not allowed or (EMPTY in allowed and element.items):
             collected.problem(name_of(tag), "is there, and may not be")
         if not place.path and tag == METHOD_CODES:
             return

@@ -9,7 +9,7 @@ from airlock.dicomio.splice import IMPLEMENTATION_CLASS_UID
 from airlock.verify.found import Problem
 from airlock.verify.levels import Level
 from airlock.verify.reader import File
-from airlock.verify.text import charset_of, name_of, values
+from airlock.verify.text import charset_of, first_value, name_of
 
 # PS3.10 table 7.1-1, without what says where a file came from.
 _META = frozenset((0x00020000, 0x00020001, 0x00020002, 0x00020003, 0x00020010, 0x00020012, 0x00020013))
@@ -64,7 +64,7 @@ def check_duties(output: File, source: File, marks: Marks, *, rewritten: bool) -
 
 def _first(level: Level, tag: int, vr: bytes = b"LO") -> str:
     raw = level.value(tag)
-    return next(iter(values(raw, vr, charset_of(level, b""))), "") if raw else ""
+    return first_value(raw, vr, charset_of(level, b"")) if raw else ""
 
 
 def _meta(output: File) -> Iterator[Problem]:

@@ -88,7 +88,8 @@ class Harvester:
             said = remembered.get(key)
             if said is None:
                 said = remembered[key] = tuple(self._element(top, tag, element, charset))
-            facts.update(said)
+            if said:
+                facts.update(said)
         return facts
 
     def _element(self, level: Level, tag: int, element: Element, charset: bytes) -> Iterator[Fact]:

@@ -19,7 +19,8 @@ from airlock.verify.reader import File, read_output
 from airlock.verify.search import Search
 from airlock.verify.source import read_source
 from airlock.verify.table import Override, Table
-from airlock.verify.text import name_of, values
+from airlock.verify.text import first_value, name_of
+from airlock.verify.uids import UID
 
 _STUDY, _SERIES, _INSTANCE, _CLASS = 0x0020000D, 0x0020000E, 0x00080018, 0x00080016
 Uids = tuple[str, str, str]
@@ -126,10 +127,10 @@ class Inspector:
         """Look at what is no part of the dataset: preamble, file meta information, what follows the pixel data."""
         meta = output.meta
         parts = [("preamble", output.preamble)] if any(output.preamble) else []
-        parts += [
-            (name_of(tag), meta.value(tag) or b"") for tag, element in meta.elements.items() if element.vr != b"UI"
-        ]
-        parts += [(name_of(tag), meta.value(tag) or b"") for tag in (0x00020003, 0x00020016, 0x00020017, 0x00020018)]
+        for tag, element in meta.elements.items():
+            raw = meta.data[element.start : element.end]
+            if element.vr != b"UI" or not UID.fullmatch(raw.decode("latin-1").rstrip("\0")):
+                parts.append((name_of(tag), raw))
         if output.tail is not None:
             for tag in output.tail.elements:
                 yield Problem(name_of(tag), "stands after the pixel data, and may not be there")
@@ -144,7 +145,10 @@ class Inspector:
             yield Problem(name_of(_INSTANCE), "its UIDs are not complete")
         if check.sop_instance_uid is not None and new[2] != check.sop_instance_uid:
             yield Problem(name_of(_INSTANCE), "is not what the ledger says")
-        if check.sop_instance_uid is not None and check.name != f"{new[0]}/{new[1]}/{new[2]}.dcm":
+        made = f"{new[0]}/{new[1]}/{new[2]}.dcm" if all(map(UID.fullmatch, new)) else ""
+        if check.name == made:
+            return
+        if check.sop_instance_uid is not None:
             yield Problem("file name", "is not made of the new UIDs")
         for kind, weak in self._identifiers.matches(check.name):
             yield Problem("file name", f"holds a {kind} of the input", identifier=True, weak=weak)
@@ -152,7 +156,7 @@ class Inspector:
 
 def _first(file: File, tag: int) -> str:
     raw = file.dataset.value(tag)
-    return next(iter(values(raw, b"LO", file.dataset.value(0x00080005) or b"")), "") if raw else ""
+    return first_value(raw, b"LO", file.dataset.value(0x00080005) or b"") if raw else ""
 
 
 def _uids(file: File) -> Uids:

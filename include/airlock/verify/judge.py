@@ -9,7 +9,7 @@ from datetime import date
 from airlock.identity.vocabulary import fold, vocabulary
 from airlock.verify.found import NOTHING, Found, Pair, Problem
 from airlock.verify.search import DUMMIES, Search
-from airlock.verify.table import CLEAN, KEEP, SAME, SHIFT, Allowance
+from airlock.verify.table import CLEAN, EMPTY, KEEP, SAME, SHIFT, Allowance
 from airlock.verify.text import BINARY, CODED, DATES, FREE, decode, name_of, values, vr_of
 from airlock.verify.uids import UID, is_registered, is_structural
 
@@ -39,7 +39,7 @@ class Judge:
         :param charsets: of the output's level, and of the input's.
         """
         problems = list(self._identifiers(tag, vr, raw, charsets[0], kept=KEEP in allowed))
-        if not allowed:
+        if not allowed or EMPTY in allowed:
             problems.append(Problem(name_of(tag), "is there, and may not be"))
             return Found(tuple(problems))
         if before == b"" and (KEEP not in allowed or SAME in allowed) and not self._is_dummy(raw, vr, charsets[0]):

@@ -13,7 +13,8 @@ import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from airlock.verify.levels import Level, Malformed, Order, Short, parse_level
+from airlock.verify.levels import Level, Malformed, Order, Short
+from airlock.verify.parser import parse_level
 
 IMPLICIT, DEFLATED, BIG_ENDIAN = "1.2.840.10008.1.2", "1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.2"
 _PIXELS = (0x7FE00008, 0x7FE00009, 0x7FE00010)

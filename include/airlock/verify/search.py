@@ -21,6 +21,7 @@ _NUMBER = re.compile(r"[0-9+.eE-]+")
 _CLOCK = re.compile(r"[0-9.:+-]*")
 _PRINTABLE = re.compile(rb"[\x09\x0a\x0d\x20-\x7e]{5,}")
 _SHORTEST = 4
+_REMEMBERED_BYTES, _MOST_REMEMBERED = 64, 4096
 _FORMATTED = DATES | {b"TM"}
 
 
@@ -32,6 +33,7 @@ class Search:
 
     def __init__(self, identifiers: Identifiers, *, removed: bool) -> None:
         self._identifiers, self._removed = identifiers, removed
+        self._remembered: dict[bytes, frozenset[Match]] = {}
 
     def element(self, raw: bytes, vr: bytes, charset: bytes, *, kept: bool) -> frozenset[Match]:
         """Return the kinds of identifiers in the value of an element.
@@ -91,6 +93,14 @@ class Search:
 
     def data(self, raw: bytes) -> frozenset[Match]:
         """Return the kinds of identifiers in bytes that are no text, or in text whose encoding is not known."""
+        found = self._remembered.get(raw) if len(raw) <= _REMEMBERED_BYTES else None
+        if found is None:
+            found = self._data(raw)
+            if len(raw) <= _REMEMBERED_BYTES and len(self._remembered) < _MOST_REMEMBERED:
+                self._remembered[raw] = found
+        return found
+
+    def _data(self, raw: bytes) -> frozenset[Match]:
         found = self._identifiers.matches_in_bytes(raw, dates=self._removed)
         if b"\0" in raw and (wide := wide_text(raw)):
             found |= self._identifiers.matches(wide.decode("ascii"), free=False)

@@ -9,7 +9,8 @@ from pathlib import Path
 from airlock.dicomio.part10 import PIXEL_TAGS, UNDEFINED, open_instance
 from airlock.dicomio.splice import encode
 from airlock.errors import InstanceNotUnderstood
-from airlock.verify.levels import Level, Malformed, Order, parse_level
+from airlock.verify.levels import Level, Malformed, Order
+from airlock.verify.parser import parse_level
 from airlock.verify.reader import BIG_ENDIAN, IMPLICIT, File, PixelPlace, Source, read_input
 
 

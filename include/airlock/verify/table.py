@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from importlib.resources import files
 from typing import Any
 
@@ -17,8 +17,8 @@ from pydicom.datadict import tag_for_keyword
 from airlock.verify.text import entry
 from airlock.verify.uids import is_structural
 
-KEEP, SAME, CLEAN, SHIFT, MAP, DUMMY = "keep", "same", "clean", "shift", "map", "dummy"
-"""What a value that is left may be: the input's, its allowed words, its date moved, its UID mapped, a dummy.
+KEEP, SAME, CLEAN, SHIFT, MAP, DUMMY, EMPTY = "keep", "same", "clean", "shift", "map", "dummy", "empty"
+"""What a value that is left may be: the input's, its allowed words, its date moved, its UID mapped, a dummy, none.
 
 `SAME` is with `KEEP` where nothing but an identifier may be missing from the value.
 """
@@ -29,8 +29,9 @@ _TIMEZONE = 0x00080201
 _TEXT_VALUE = 0x0040A160
 NOTHING: frozenset[str] = frozenset()
 Allowance = frozenset[str]
-Override = Callable[[tuple[int, ...], int], Allowance | None]
-"""A project's own rule: what it allows for an attribute at a path of sequences; None when it says nothing of it."""
+_SAME: Allowance = frozenset((KEEP, SAME))
+Override = Callable[[tuple[int, ...], int, Callable[[], Allowance]], Allowance]
+"""A project's own rules: what they allow for an attribute at a path of sequences, given what the table does."""
 
 
 @dataclass(frozen=True)
@@ -90,12 +91,14 @@ class Table:
         key = path, tag
         found = self._known.get(key)
         if found is None:
-            found = self._override(path, tag) if self._override is not None else None
-            if found is None:
-                row = self._rows.get(tag)
-                found = self._unlisted(tag) if row is None else self._listed(row, tag)
+            by_table = partial(self._by_table, tag)
+            found = by_table() if self._override is None else self._override(path, tag, by_table)
             self._known[key] = found
         return found
+
+    def _by_table(self, tag: int) -> Allowance:
+        row = self._rows.get(tag)
+        return self._unlisted(tag) if row is None else self._listed(row, tag)
 
     def removable(self, path: tuple[int, ...], tag: int) -> bool:
         """Whether an attribute may be missing from an output."""
@@ -124,13 +127,19 @@ class Table:
         group = tag >> 16
         if not keyword or group <= 0x0007 or group >> 8 in (0x50, 0x60) or group >= 0xFFFA:
             return NOTHING
+        if vr == b"UI" and is_structural(tag):
+            return _SAME
+        return frozenset((DUMMY,)) if tag == _TEXT_VALUE else self.by_vr(vr)
+
+    def by_vr(self, vr: bytes) -> Allowance:
+        """Return what is allowed for an attribute of which nothing but its VR says anything."""
         if vr == b"PN":
             return frozenset((DUMMY,))
         if vr in _TIMES:
             return frozenset((KEEP, SAME) if self.full_dates else (SHIFT, DUMMY) if self.modified_dates else (DUMMY,))
-        if vr == b"UI" and not is_structural(tag):
+        if vr == b"UI":
             return frozenset((KEEP,) if "retain_uids" in self.options else (MAP,))
-        return frozenset((DUMMY,)) if tag == _TEXT_VALUE else frozenset((KEEP, SAME))
+        return _SAME
 
     def content(self, scheme: str, code: str, value_type: str) -> Allowance | None:
         """Return what table E.3.4-1 lets stand as the value of a content item; None when it does not list it."""

@@ -72,6 +72,12 @@ def values(raw: bytes, vr: bytes, charset: bytes) -> list[str]:
     return [stripped for part in parts if (stripped := part.strip(" \0"))]
 
 
+@lru_cache(maxsize=4096)
+def first_value(raw: bytes, vr: bytes, charset: bytes) -> str:
+    """Return the first value of a text element, empty when it has none."""
+    return next(iter(values(raw, vr, charset)), "")
+
+
 def decode(raw: bytes, vr: bytes, charset: bytes) -> str:
     """Decode a value; what isn't valid becomes replacement characters."""
     if raw.isascii() and b"\x1b" not in raw:

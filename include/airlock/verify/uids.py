@@ -17,7 +17,7 @@ _DEVICE_CLASS = 0x0018100B
 
 def is_registered(uid: str) -> bool:
     """Whether the standard itself assigned a UID."""
-    return uid.startswith(_STANDARD)
+    return uid.startswith(_STANDARD) and UID.fullmatch(uid) is not None
 
 
 @lru_cache(maxsize=4096)

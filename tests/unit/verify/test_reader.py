@@ -13,7 +13,8 @@ from pydicom.dataset import Dataset
 from pydicom.filewriter import dcmwrite
 from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian, ImplicitVRLittleEndian
 
-from airlock.verify.levels import Level, Malformed, Order, Short, parse_level
+from airlock.verify.levels import Level, Malformed, Order, Short
+from airlock.verify.parser import parse_level
 from airlock.verify.reader import File, read_input, read_output
 from tests.synthetic import ct
 from tests.unit.verify.conftest import Case
