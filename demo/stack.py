@@ -120,15 +120,19 @@ class Stack:
             (self.home / folder).mkdir(parents=True, exist_ok=True, mode=0o700)
         self.start_pacs("staging", say)
         self.start_pacs("research", say)
+        self.start_redcap(say)
+        say("Airflow is starting (about half a minute) ...")
+        self.airflow.start(self.connections())
+        self.airflow.wait_for_dags("intake", "transfer", "redrive", "housekeeping", "statuses", "redcap_poll")
+        say(f"Airflow is up at {self.airflow.url}")
+
+    def start_redcap(self, say: Say) -> None:
+        """Start the REDCap sandbox, with the rows it had."""
         command = [sys.executable, "-m", "airlock.redcap.sandbox", "--port", str(self.state["redcap"])]
         command += ["--token", self.state["token"], "--state", str(self.home / "redcap.json")]
         self.services.start("redcap", command, self._python_environment, cwd=ROOT)
         self._wait_for("redcap", self._redcap_answers)
         say(f"REDCap sandbox at {self.redcap_url}")
-        say("Airflow is starting (about half a minute) ...")
-        self.airflow.start(self.connections())
-        self.airflow.wait_for_dags("intake", "transfer", "redrive", "housekeeping")
-        say(f"Airflow is up at {self.airflow.url}")
 
     def stop(self) -> list[str]:
         """End everything that was started here."""

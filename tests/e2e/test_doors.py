@@ -6,6 +6,7 @@ import requests
 from playwright.sync_api import expect
 
 from airlock.ledger import TransferState
+from airlock.redcap import RedcapClient
 from tests.e2e.browser import logged_in_page
 from tests.e2e.conftest import wait_until
 from tests.listening import ports_beyond_loopback
@@ -137,3 +138,33 @@ def test_connections_have_working_test_buttons(installation):
         "POST", "connections/test", json={"connection_id": "x", "conn_type": "dicom", "host": "127.0.0.1", "port": 1}
     ).json()
     assert not answer["status"]
+
+
+def test_asked_for_in_redcap(installation, tmp_path):
+    """A row without a date becomes a run and gets its date; with the date cleared, it is done again."""
+    client = RedcapClient(installation.stack.redcap_url, installation.stack.state["token"])
+    request = installation.request(installation.ct_study(tmp_path))
+    row = {
+        "study_instance_uid": request.study_instance_uid,
+        "redcap_repeat_instrument": "transfers",
+        **{name: value for name, value in form(request).items() if name != "study_instance_uid"},
+    }
+    client.import_records([row])
+    transfer_id = installation.id(request)
+
+    def ask():
+        runs = installation.airflow.api("POST", "dags/redcap_poll/dagRuns", json={"logical_date": None}).json()
+        url = f"dags/redcap_poll/dagRuns/{runs['dag_run_id']}"
+        wait_until(lambda: installation.airflow.api("GET", url).json()["state"] == "success", seconds=120)
+
+    ask()
+    assert installation.wait(transfer_id)[transfer_id] == "success"
+    assert installation.status_row(request)["transfer_date"]
+    attempt = installation.find(transfer_id).attempt
+    ask()
+    assert installation.find(transfer_id).attempt == attempt
+    client.import_records([row | {"transfer_date": ""}])
+    ask()
+    wait_until(lambda: installation.find(transfer_id).attempt == attempt + 1, seconds=120)
+    assert installation.wait(transfer_id)[transfer_id] == "success"
+    wait_until(lambda: installation.status_row(request)["transfer_date"], seconds=60)
