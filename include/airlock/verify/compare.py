@@ -79,6 +79,8 @@ class Comparison:
             if found is not NOTHING:
                 collected.add(found)
         for tag in earlier.keys() - output.elements.keys():
+            if tag >> 16 & 1:
+                continue
             gone = (tag, source.value(tag))
             found = remembered.get(gone)
             if found is None:

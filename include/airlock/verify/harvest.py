@@ -27,6 +27,8 @@ _NUMBERS = frozenset(
 _INSTITUTIONS = frozenset((0x00080080, 0x00080081, 0x00102299, 0x00321033, 0x0040A027))
 _PHRASES = _INSTITUTIONS | {0x00080092, 0x00101040, 0x00401102}
 _PHONES = frozenset((0x00080094, 0x00102154, 0x00102155, 0x00401103, 0x00401104, 0x00402010, 0x00402011))
+# Of these VRs, nothing that identifies is harvested, whatever the attribute.
+_SILENT = frozenset(b"AE AS AT CS DS FD FL IS OB OD OF OL OV OW SL SS SV TM UL US UV".split())
 _BIRTH_DATE = 0x00100030
 _DAY = re.compile(r"(\d{4})\.?(0[1-9]|1[0-2])\.?(0[1-9]|[12]\d|3[01])")
 _PARTS = re.compile(rb"[\\^=]")
@@ -81,6 +83,8 @@ class Harvester:
             remembered.clear()
         for tag, element in top.elements.items():
             vr, start, end, _items = element
+            if vr in _SILENT:
+                continue
             if end == start or end - start > _LONGEST_REMEMBERED:
                 facts.update(self._element(top, tag, element, charset))
                 continue
