@@ -21,7 +21,7 @@ from airlock.verify.uids import is_registered, is_structural
 # What de-identification writes itself; :mod:`airlock.verify.duties` checks their values.
 STAMPED = frozenset(
     (
-        0x00080080, 0x00100010, 0x00100020, 0x00120010, 0x00120020, 0x00120021, 0x00120030, 0x00120031, 0x00120040,
+        0x00080080, 0x00100010, 0x00100020, 0x00120010, 0x00120020, 0x00120021, 0x00120040,
         0x00120050, 0x00120051, 0x00120062, 0x00120063, 0x00120064, 0x00200010, 0x00280301, 0x00280303, 0x00080005,
     )
 )  # fmt: skip

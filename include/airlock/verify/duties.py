@@ -35,11 +35,13 @@ class Marks:
 
     :param subject: research subject id; None when it isn't known.
     :param project: name of the project.
+    :param event: name of the event, or empty.
     """
 
     subject: str | None
     project: str
     options: frozenset[str]
+    event: str = ""
 
     @property
     def dates(self) -> str:
@@ -58,6 +60,9 @@ def check_duties(output: File, source: File, marks: Marks, *, rewritten: bool) -
         yield Problem("preamble", "is not empty")
     yield from _meta(output)
     yield from _marks(output.dataset, marks)
+    study_id = _first(source.dataset, 0x00200010)
+    if study_id and study_id == _first(output.dataset, 0x00200010):
+        yield Problem(name_of(0x00200010), "is the input's", identifier=True)
     yield from _codes(output.dataset, marks, rewritten=rewritten)
     yield from _pixels(output.dataset, source.dataset, rewritten=rewritten)
 
@@ -95,9 +100,23 @@ def _marks(dataset: Level, marks: Marks) -> Iterator[Problem]:
             yield Problem(name_of(tag), "does not say what it must")
     if not _first(dataset, 0x00100020) or _first(dataset, 0x00100020) != _first(dataset, 0x00120040):
         yield Problem(name_of(0x00100020), "is not the research subject's")
+    yield from _stamps(dataset, marks)
     for tag in (0x00100030, 0x00100032, 0x00100033, 0x00100034):
         if dataset.value(tag):
             yield Problem(name_of(tag), "is left", identifier=True)
+
+
+def _stamps(dataset: Level, marks: Marks) -> Iterator[Problem]:
+    """Check that what the project's own names were written into holds nothing else."""
+    subject = _first(dataset, 0x00100020)
+    allowed = {0x00100010: subject.replace("=", "-").replace("^", " ")}
+    allowed |= dict.fromkeys((0x00120010, 0x00120021), marks.project)
+    allowed |= dict.fromkeys((0x00120050, 0x00120051), marks.event)
+    if "retain_institution_identity" not in marks.options:
+        allowed[0x00080080] = marks.project
+    for tag, value in allowed.items():
+        if _first(dataset, tag, b"PN" if tag == 0x00100010 else b"LO") not in ("", value):
+            yield Problem(name_of(tag), "holds something else than the project's own name for it")
 
 
 def _codes(dataset: Level, marks: Marks, *, rewritten: bool) -> Iterator[Problem]:

@@ -103,7 +103,6 @@ class FolderVerification:
         self, checks: dict[str, list[Check]], inputs: dict[str, list[Path]], progress: Progress | None
     ) -> None:
         total, before = sum(map(len, checks.values())), 0
-        public = (self._subject or "", self._policy.name)
 
         def show(done: int, _total: int | None) -> None:
             if progress is not None:
@@ -112,7 +111,7 @@ class FolderVerification:
         with Workers(self._workers) as pool:
             for patient, waiting in checks.items():
                 evidence = harvest(pool, inputs[patient], self._policy, patient).evidence
-                expectation = expectation_of(self._policy, evidence, self._subject, public)
+                expectation = expectation_of(self._policy, evidence, self._subject)
                 self.result.problems |= inspect(pool, expectation, waiting, self._policy, show)
                 before += len(waiting)
         self._one_subject_each(checks)

@@ -55,8 +55,7 @@ def verify_output(transfer: Transfer, progress: Progress | None = None) -> Count
         inputs = harvest(pool, files, transfer.policy)
         inputs.evidence.uids.add(transfer.request.study_instance_uid)
         request, policy = transfer.request, transfer.policy
-        public = (request.transfer_name, policy.name, request.transfer_event_name)
-        expectation = expectation_of(policy, inputs.evidence, request.transfer_name, public)
+        expectation = expectation_of(policy, inputs.evidence, request.transfer_name, request.transfer_event_name)
         problems = inspect(pool, expectation, checks, policy, progress)
     report = transfer.workspace.folder("report") / FILE_NAME
     write_report(report, problems)
@@ -116,20 +115,19 @@ def harvest(pool: Workers, files: Sequence[Path], policy: ProjectPolicy, patient
     return Inputs(evidence, unreadable)
 
 
-def expectation_of(
-    policy: ProjectPolicy, evidence: Evidence, subject: str | None, public: tuple[str, ...]
-) -> Expectation:
+def expectation_of(policy: ProjectPolicy, evidence: Evidence, subject: str | None, event: str = "") -> Expectation:
     """Return what a project's outputs must be like.
 
     :param subject: research subject id; None when it isn't known.
-    :param public: texts that the outputs carry on purpose.
+    :param event: name of the event, or empty.
     """
     settings = policy.deidentify
     return Expectation(
         evidence=evidence,
-        marks=Marks(subject, policy.name, frozenset(settings.options)),
+        marks=Marks(subject, policy.name, frozenset(settings.options), event),
         edition=settings.edition,
-        public=public,
+        # What the outputs carry on purpose.
+        public=(subject or "", policy.name, event),
         override=override_of(settings),
         private=private_of(settings),
     )

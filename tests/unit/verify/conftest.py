@@ -54,7 +54,7 @@ class Case:
             found = harvester(path)
             assert isinstance(found, Harvested)
             evidence.update(found.evidence)
-        inspector = Inspector(expectation_of(policy, evidence, SUBJECT, (SUBJECT, PROJECT, EVENT)))
+        inspector = Inspector(expectation_of(policy, evidence, SUBJECT, EVENT))
         study = Study(keep_uids="retain_uids" in self.options, largest_days=3650)
         problems: dict[str, list[Problem]] = {}
         for path in self.outputs:
