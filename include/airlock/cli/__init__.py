@@ -25,6 +25,7 @@ COMMANDS = {
     "scp": "Receive DICOM files as a service.",
     "send": "Send DICOM files to a PACS.",
     "status": "Show what became of the transfers.",
+    "verify": "Check de-identified DICOM files against their inputs.",
     "withdraw": "Take a transfer back, and list what the research PACS must delete.",
 }
 """Each is a module of this package with a `command`; what it does is told here, so that help imports none of them."""
