@@ -13,7 +13,9 @@ from pydicom.dataset import Dataset
 
 from airlock.deid.concepts import CONTENT_SEQUENCES, CONTENT_VALUES
 from airlock.deid.profile import Profile
+from airlock.deid.treat import round_age
 
+_YEARS = "a"  # UCUM
 _CODE_KEYWORDS = ("CodeValue", "LongCodeValue", "URNCodeValue")
 # How old coding schemes are called where new ones are in the table (PS3.16 section 8.1).
 _SCHEMES = {"SRT": "SCT", "99SDM": "SCT", "SNM3": "SCT"}
@@ -58,6 +60,8 @@ class Content:
         kept = [(c, a) for c, a in zip(children, actions, strict=True) if a != "X" or self._by_position]
         for child, action in kept:
             self._actions[id(child)] = (child, action)
+            if action == "K" and str(child.get("ValueType", "")) == "NUM":
+                _round_ages(child, self._profile.policy.round_age_years)
         if len(kept) == len(children):
             return
         if kept or keyword == "AcquisitionContextSequence":
@@ -78,6 +82,16 @@ class Content:
                     # Templates may want what may be removed or replaced: replaced, it harms none.
                     return "D" if action == "X/D" else action
         return None
+
+
+def _round_ages(item: Dataset, years: int) -> None:
+    """Round ages in years that are kept as numbers, as those of PatientAge are (PS3.15 section E.3.7)."""
+    for measured in item.get("MeasuredValueSequence", None) or []:
+        units = [str(unit.get("CodeValue", "")) for unit in measured.get("MeasurementUnitsCodeSequence", None) or []]
+        age = measured.get("NumericValue", None)
+        if units == [_YEARS] and age is not None:
+            rounded = round_age(f"{min(int(age), 999):03}Y", years)
+            measured.NumericValue = str(int((rounded or "090Y")[:3]))
 
 
 def _refers_by_position(dataset: Dataset) -> bool:

@@ -43,10 +43,9 @@ def stamp_subject(dataset: Dataset, subject: str, project: str, event: str, stud
     if "ClinicalTrialProtocolEthicsCommitteeName" in dataset:
         del dataset.ClinicalTrialProtocolEthicsCommitteeName
     for keyword in ("ClinicalTrialTimePointID", "ClinicalTrialTimePointDescription"):
-        if event:
+        # Of the module that they are in, the id is of type 2: it may be empty, not missing.
+        if event or keyword in dataset:
             setattr(dataset, keyword, event)
-        elif keyword in dataset:
-            del dataset[keyword]
     if event:
         _stamp_event(dataset, event)
 

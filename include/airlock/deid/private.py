@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from functools import lru_cache
 from importlib.resources import files
+from typing import Any
 
 from pydicom.dataset import Dataset
 
@@ -121,6 +122,6 @@ def _actions(item: Dataset) -> list[tuple[int, str]]:
     ]
 
 
-def _numbers(value: object) -> list[int]:
+def _numbers(value: Any) -> list[int]:
     many = value if isinstance(value, (list, tuple)) or type(value).__name__ == "MultiValue" else [value]
-    return [number & 0xFF for number in many if isinstance(number, int)]  # type: ignore[attr-defined]
+    return [number & 0xFF for number in many if isinstance(number, int)]

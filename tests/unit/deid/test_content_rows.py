@@ -127,6 +127,19 @@ def test_where_items_refer_by_position_none_goes_but_its_value() -> None:
         assert row[2] == "CONTAINER" or outcome(item, row[2]) in ("D", "Z"), row[3]
 
 
+@pytest.mark.parametrize(("age", "expected"), [("93", 90), ("43", 43)])
+def test_the_age_of_the_subject_is_known_up_to_ninety(age: str, expected: int) -> None:
+    item, measured = item_of(["DCM", "121033", "NUM", "Subject Age"]), Dataset()
+    measured.NumericValue, measured.MeasurementUnitsCodeSequence = age, [code("a", "UCUM", "year")]
+    item.MeasuredValueSequence = [measured]
+    ds = Dataset()
+    ds.SOPClassUID, ds.ContentSequence = ComprehensiveSRStorage, [item]
+    profile = Profile("2026d", ["retain_patient_characteristics"])
+    with quiet():
+        Engine(profile, UidMap(KeyRing(b"k" * 32), "P"), Identifiers(Evidence()), DAYS).apply(ds)
+    assert ds.ContentSequence[0].MeasuredValueSequence[0].NumericValue == expected
+
+
 @pytest.mark.parametrize("by_position", [False, True])
 def test_children_go_with_what_goes(by_position: bool) -> None:
     gone = item_of(["DCM", "121000", "CONTAINER", "Unique Device Identifiers"])

@@ -71,6 +71,12 @@ def test_project_and_event(event: str) -> None:
     assert str(ds.ReferringPhysicianName) == text.replace("=", "-").replace("^", " ")
 
 
+def test_the_time_point_of_an_earlier_trial_is_emptied() -> None:
+    ds = ct(ClinicalTrialTimePointID="Zebedee", ClinicalTrialTimePointDescription="Zebedee")
+    stamp_subject(ds, "S-1", "Study One", "", "123")
+    assert (ds.ClinicalTrialTimePointID, ds.ClinicalTrialTimePointDescription) == ("", "")
+
+
 def test_a_subject_that_is_not_ascii_in_an_object_that_is_deep() -> None:
     ds = inner = ct()
     for _ in range(3000):
