@@ -4,100 +4,129 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 
-from airlock.findings import Box
-from airlock.pixels.decode import Frame, StoredImage, displayable
-from airlock.pixels.engine import TextEngine
+from airlock.findings import Box, Found
+from airlock.pixels.decode import Array, Frame, StoredImage, displayable
+from airlock.pixels.engine import Reading, TextEngine
+from airlock.pixels.grow import grown
 from airlock.pixels.judge import Judge, known_words, merge
-from airlock.pixels.views import Picture, is_flat, views
+from airlock.pixels.patches import Patch, patches
+from airlock.pixels.strokes import CELL, Mask, stroke_mask
+from airlock.pixels.views import planes
 
-SMALL = 820
-"""Pixels of the longer side up to which letters of 7 pixels are only found when the picture is enlarged."""
+OCR = "ocr"
 
-LARGE = 1600
-"""Pixels of the longer side from which a picture is examined reduced (large letters) and in tiles (small letters)."""
+REMEMBERED = 4096
+"""Readings that are kept for an image: the same letters in the same place are read once."""
 
-TILE, OVERLAP = 1024, 160
-REDUCED = 1280
-
-
-@dataclass(frozen=True)
-class Patch:
-    """A part of a view, scaled for the network.
-
-    :param x: column of the view where it begins; `y` is its row.
-    :param scale: pixels of the patch per pixel of the view.
-    """
-
-    picture: Picture
-    x: int
-    y: int
-    scale: float
-
-    def place(self, box: Box, columns: int, rows: int) -> Box:
-        """Return a box of the patch in coordinates of the view, rounded outwards."""
-        x0, y0 = int(self.x + box[0] / self.scale), int(self.y + box[1] / self.scale)
-        x1 = int(np.ceil(self.x + box[2] / self.scale))
-        y1 = int(np.ceil(self.y + box[3] / self.scale))
-        return max(x0, 0), max(y0, 0), min(x1, columns), min(y1, rows)
+MOSTLY = 0.7
+"""Part of a frame that has changed from which all of it is examined."""
 
 
 def examine(
-    image: StoredImage, engine: TextEngine, confidence: float, numbers: Iterable[int] | None = None
-) -> Iterator[tuple[int, list[Box]]]:
-    """Yield frame number and boxes to mask, for every frame or those with the given numbers.
+    image: StoredImage,
+    engine: TextEngine,
+    confidence: float,
+    numbers: Iterable[int] | None = None,
+    known: frozenset[str] = frozenset(),
+) -> Iterator[tuple[int, list[Found]]]:
+    """Yield frame number and what to mask, for every frame or those with the given numbers.
 
-    Frames with the same pixels as one before are not examined again, they get its boxes.
+    Frames with the same pixels as one before are not examined again; of others, small text is looked for where they
+    differ from the frame before.
 
     :param confidence: percent; see :class:`airlock.pixels.judge.Judge`.
+    :param known: plain words to be masked at any confidence, besides those of the image's own header.
     :raises InstanceNotUnderstood: when a frame cannot be decoded.
     :raises DetectorUnavailable: when the engine fails.
     """
-    judge = Judge(confidence, known_words(image.dataset))
-    seen: dict[bytes, list[Box]] = {}
+    examiner = Examiner(image, engine, Judge(confidence, known | known_words(image.dataset)))
     for frame in image.read(numbers):
+        yield frame.number, examiner.examine(frame)
+
+
+@dataclass
+class _Before:
+    """The frame before, and what was found in it."""
+
+    pixels: Array
+    found: list[Found]
+
+
+class Examiner:
+    """Examines the frames of one image in turn.
+
+    :param judge: decides which candidates are masked.
+    """
+
+    def __init__(self, image: StoredImage, engine: TextEngine, judge: Judge) -> None:
+        self._image, self._engine, self._judge = image, engine, judge
+        self._seen: dict[bytes, list[Found]] = {}
+        self._readings: dict[bytes, Reading] = {}
+        self._before: _Before | None = None
+
+    def examine(self, frame: Frame) -> list[Found]:
+        """Return what to mask in a frame."""
         digest = hashlib.blake2b(np.ascontiguousarray(frame.pixels).data, digest_size=16).digest()
-        if digest not in seen:
-            seen[digest] = examine_frame(frame, image, engine, judge)
-        yield frame.number, seen[digest]
+        if digest not in self._seen:
+            self._seen[digest] = self._look(frame)
+        self._before = _Before(frame.pixels, self._seen[digest])
+        return [replace(found, frame=frame.number) for found in self._seen[digest]]
+
+    def _look(self, frame: Frame) -> list[Found]:
+        values = planes(displayable(frame, self._image.pixels))
+        changed = self._changed(frame.pixels)
+        strokes = stroke_mask(values)
+        found: list[Found] = []
+        for patch in patches(values, strokes, changed):
+            found += self._judged(patch, frame)
+        found = grown(found, strokes)
+        if changed is not None and self._before:
+            found += [f for f in self._before.found if not _inside(f.box, changed)]
+        return merge(found)
+
+    def _judged(self, patch: Patch, frame: Frame) -> list[Found]:
+        candidates = self._engine.find(patch.picture)
+        if not candidates:
+            return []
+        rows, columns = frame.pixels.shape[:2]
+        boxes = [candidate.box for candidate in candidates]
+        verdicts = self._judge.judge(boxes, self._read(patch, boxes), min(patch.picture.shape[:2]))
+        return [
+            Found(frame.number, patch.place(v.box, columns, rows), OCR, v.confidence, v.matches_identifier)
+            for v in verdicts
+        ]
+
+    def _read(self, patch: Patch, boxes: list[Box]) -> list[Reading]:
+        keys = [_digest(patch, box) for box in boxes]
+        unread = {key: box for key, box in zip(keys, boxes, strict=True) if key not in self._readings}
+        if unread:
+            if len(self._readings) > REMEMBERED:
+                self._readings.clear()
+                unread = dict(zip(keys, boxes, strict=True))
+            self._readings.update(zip(unread, self._engine.read(patch.picture, list(unread.values())), strict=True))
+        return [self._readings[key] for key in keys]
+
+    def _changed(self, pixels: Array) -> Mask | None:
+        """Return where the frame differs from the one before, in cells with their neighbours; None is mostly."""
+        if self._before is None or self._before.pixels.shape != pixels.shape:
+            return None
+        differs = pixels != self._before.pixels
+        differs = differs.any(axis=2) if differs.ndim == 3 else differs
+        mask: Mask = cv2.dilate(differs.astype(np.uint8), np.ones((CELL, CELL), np.uint8)) > 0
+        return None if mask.mean() > MOSTLY else mask
 
 
-def examine_frame(frame: Frame, image: StoredImage, engine: TextEngine, judge: Judge) -> list[Box]:
-    """Return the boxes to mask in one frame: the union of what its views show."""
-    found: list[Box] = []
-    for view in views(displayable(frame, image.pixels), frame.layout.bits_stored):
-        rows, columns = view.shape[:2]
-        for patch in patches(view):
-            boxes = engine.find(patch.picture)
-            if boxes:
-                masked = judge.masked(boxes, engine.read(patch.picture, boxes), min(patch.picture.shape[:2]))
-                found += [patch.place(box, columns, rows) for box in masked]
-    return merge(found)
+def _inside(box: Box, mask: Mask) -> bool:
+    """Whether a box lies where a frame has changed, so that it was examined again."""
+    return bool(mask[box[1] : box[3], box[0] : box[2]].all())
 
 
-def patches(view: Picture) -> Iterator[Patch]:
-    """Yield what the network looks at: the whole view at a fitting size, and tiles of a large one."""
-    rows, columns = view.shape[:2]
-    longest = max(rows, columns)
-    if longest <= LARGE:
-        yield _scaled(view, min(640 / longest, 4.0) if longest <= 512 else 1.25 if longest <= SMALL else 1.0)
-        return
-    yield _scaled(view, REDUCED / longest)
-    for y in range(0, max(rows - OVERLAP, 1), TILE - OVERLAP):
-        for x in range(0, max(columns - OVERLAP, 1), TILE - OVERLAP):
-            tile = np.ascontiguousarray(view[y : y + TILE, x : x + TILE])
-            if not is_flat(tile):
-                yield Patch(tile, x, y, 1.0)
-
-
-def _scaled(view: Picture, scale: float) -> Patch:
-    if scale == 1.0:
-        return Patch(view, 0, 0, 1.0)
-    how = cv2.INTER_CUBIC if scale > 1 else cv2.INTER_AREA
-    size = (max(round(view.shape[1] * scale), 1), max(round(view.shape[0] * scale), 1))
-    scaled = cv2.resize(view, size, interpolation=how).astype(np.uint8, copy=False)
-    return Patch(scaled, 0, 0, scale)
+def _digest(patch: Patch, box: Box) -> bytes:
+    x0, y0, x1, y1 = box
+    crop = np.ascontiguousarray(patch.picture[y0:y1, x0:x1])
+    return hashlib.blake2b(crop.data, digest_size=16, salt=f"{x1 - x0}x{y1 - y0}".encode()[:16]).digest()

@@ -43,8 +43,18 @@ def stroke_mask(planes: Planes) -> Mask:
         bright = cv2.morphologyEx(plane, cv2.MORPH_TOPHAT, kernel)
         height = cv2.max(bright, cv2.morphologyEx(plane, cv2.MORPH_BLACKHAT, kernel))
         low, high = _range(plane)
-        strong |= height > max(ABOVE_TYPICAL * float(np.median(height[::2, ::2])), ABOVE_RANGE * (high - low))
+        typical = np.minimum(_nearby(height), float(np.median(height[::2, ::2])))
+        strong |= height > np.maximum(ABOVE_TYPICAL * typical, ABOVE_RANGE * (high - low))
     return strong
+
+
+def _nearby(height: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Mean of the strokes' height around each pixel: noise, where the picture is quieter than on the whole."""
+    rows, columns = height.shape
+    size = (max(columns // 8, 1), max(rows // 8, 1))
+    mean = cv2.blur(cv2.resize(height, size, interpolation=cv2.INTER_AREA), (15, 15))
+    wide: npt.NDArray[np.float32] = cv2.resize(mean, (columns, rows), interpolation=cv2.INTER_LINEAR)
+    return wide
 
 
 def _range(plane: npt.NDArray[np.float32]) -> tuple[float, float]:

@@ -1,0 +1,46 @@
+"""Grow boxes along their line: the network may find one half of a line whose other half has less contrast."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from airlock.findings import Box, Found
+from airlock.pixels.strokes import Mask
+
+ALIKE = 0.5
+"""Part of the density of strokes inside a box that its neighbourhood must have to belong to the line."""
+
+SPARSE = 0.06
+"""Part of an area that strokes fill at least where there are letters."""
+
+STEPS = 40
+
+
+def grown(found: list[Found], strokes: Mask) -> list[Found]:
+    """Return the boxes, each as long as strokes like its own go on to either side, along its longer side."""
+    return [replace(f, box=_grown(f.box, strokes)) for f in found]
+
+
+def _grown(box: Box, strokes: Mask) -> Box:
+    x0, y0, x1, y1 = box
+    if x1 - x0 >= y1 - y0:
+        first, last = _along(strokes, box)
+        return first, y0, last, y1
+    first, last = _along(strokes.T, (y0, x0, y1, x1))
+    return x0, first, x1, last
+
+
+def _along(strokes: Mask, box: Box) -> tuple[int, int]:
+    """Return where a line of text begins and ends."""
+    x0, y0, x1, y1 = box
+    needed = max(ALIKE * float(strokes[y0:y1, x0:x1].mean()), SPARSE)
+    step = max((y1 - y0) * 2 // 3, 2)
+    for _ in range(STEPS):
+        if x0 <= 0 or strokes[y0:y1, max(x0 - step, 0) : x0].mean() < needed:
+            break
+        x0 = max(x0 - step, 0)
+    for _ in range(STEPS):
+        if x1 >= strokes.shape[1] or strokes[y0:y1, x1 : x1 + step].mean() < needed:
+            break
+        x1 = min(x1 + step, strokes.shape[1])
+    return x0, x1
