@@ -1,7 +1,7 @@
 """A truth set for burned-in text: generated pictures of which it is known where text is.
 
-Every picture has its own font, size, contrast, colour, rotation, ground, pixel type and position, drawn from a seed: the
-same number gives the same picture. Fonts are those that are installed, Pillow's and OpenCV's own.
+Every picture has its own font, size, contrast, colour, rotation, ground, pixel type and position, drawn from a seed:
+the same number gives the same picture. Fonts are those that are installed, Pillow's and OpenCV's own.
 """
 
 from __future__ import annotations
@@ -30,10 +30,16 @@ SHAPES = ((256, 256), (512, 512), (480, 640), (768, 1024), (512, 512), (1500, 12
 FAMILY = ("Hansen", "Fjeldstad", "OLSEN", "Nowak", "SANCHEZ", "de Vries", "Kowalczyk", "MCGREGOR", "Virtanen", "Lund")
 GIVEN = ("Anna", "KARI", "Per", "Tomasz", "Maria", "JOHN", "Aino", "Bram", "Ingrid", "Lucia")
 FONT_FOLDERS = (Path("/usr/share/fonts"),)
-NOT_LETTERS = ("Symbol", "D050000L", "Z003", "MathTeX")
-"""Fonts of signs, and a calligraphic one that no device has."""
+NOT_LETTERS = ("Symbol", "D050000L", "Z003", "MathTeX", "Droid")
+"""Fonts of signs or without Latin letters, and a calligraphic one that no device has."""
 CORE = 0.4
 """Opacity from which a pixel of a letter counts as ink."""
+
+VISIBLE = 0.5
+"""Part of the text's contrast that a pixel must have to be seen, and part of a line that must be seen to count."""
+
+LEGIBLE = 5.0
+"""Contrast, in standard deviations of the ground's noise, from which people recognise small signs (Rose criterion)."""
 
 
 @dataclass(frozen=True)
@@ -63,8 +69,8 @@ class Sample:
 
     @property
     def legible(self) -> bool:
-        """Whether the text stands out of its ground, by three standard deviations, so that a person reads it."""
-        return self.contrast >= 3 * self.noise
+        """Whether the text stands out of its ground so that a person reads it."""
+        return self.contrast >= LEGIBLE * self.noise
 
 
 @lru_cache(maxsize=1)
@@ -111,15 +117,19 @@ def sample(number: int) -> Sample:
     if not 0.0 <= value <= 1.0:
         value = 1.0 if level < 0.5 else 0.0
     opacity = choose.choice((1.0, 1.0, 0.6)) if contrast > CONTRASTS[0] else 1.0
+    contrast_here = abs(value - level) * opacity
+    # Where the ground is as bright as the letters, nobody reads them.
+    seen = np.abs(value - cv2.GaussianBlur(picture, (0, 0), 3)) * opacity >= VISIBLE * contrast_here
+    inks = [ink & seen for ink in inks if (ink & seen).sum() >= VISIBLE * ink.sum()]
     tint = choose.choice(((1, 1, 1), (1, 1, 0.2), (0.3, 1, 0.3), (1, 0.5, 0.2)))
     return Sample(
         number, picture, tint, alpha * opacity, value, tuple(inks), tuple(map(_bounds, inks)), Path(font).name, size,
-        abs(value - level) * opacity, spread * (1 - opacity) + _fine(picture, alpha), turn, ground, pixels,
+        contrast_here, spread * (1 - opacity) + _fine(picture, alpha), turn, ground, pixels,
     )  # fmt: skip
 
 
 def _fine(picture: Grey, alpha: Grey) -> float:
-    """Standard deviation of what is finer than letters, around the text."""
+    """Return the standard deviation of what is finer than letters, around the text."""
     around = cv2.dilate((alpha > CORE).astype(np.uint8), np.ones((9, 9), np.uint8)) > 0
     detail = picture - cv2.GaussianBlur(picture, (0, 0), 4)
     return float(detail[around].std()) if around.any() else 0.0
@@ -134,7 +144,14 @@ def _line(choose: random.Random) -> str:
     family, given = choose.choice(FAMILY), choose.choice(GIVEN)
     date = f"{choose.randint(1, 28):02d}.{choose.randint(1, 12):02d}.{choose.randint(1930, 2015)}"
     patient_id = f"{choose.randint(10**6, 10**8)}"
-    kinds = (f"{family}^{given}", f"{family}, {given}", f"DOB: {date}", date, f"ID {patient_id}", f"{patient_id}-{family}")
+    kinds = (
+        f"{family}^{given}",
+        f"{family}, {given}",
+        f"DOB: {date}",
+        date,
+        f"ID {patient_id}",
+        f"{patient_id}-{family}",
+    )
     return choose.choice(kinds)
 
 
@@ -187,5 +204,5 @@ def draw_ground(kind: str, rows: int, columns: int, seed: int) -> Grey:
 
 def _clouds(rows: int, columns: int, seed: int, scale: int) -> Grey:
     coarse = np.random.default_rng(seed).normal(0, 1, (max(rows // scale, 2), max(columns // scale, 2)))
-    smooth: Grey = cv2.resize(coarse, (columns, rows), interpolation=cv2.INTER_CUBIC)
+    smooth = np.asarray(cv2.resize(coarse, (columns, rows), interpolation=cv2.INTER_CUBIC), np.float64)
     return smooth / max(float(np.abs(smooth).max()), 1e-6)

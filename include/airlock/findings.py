@@ -12,6 +12,10 @@ from airlock.workspace import Workspace, write_atomically
 Box = tuple[int, int, int, int]
 """`(x0, y0, x1, y1)` in pixels of the stored frame, the second corner outside the box."""
 
+Overlays = dict[str, dict[int, list[Box]]]
+"""Boxes in overlay planes: by group as four hexadecimal digits (`6000`), then by frame of the overlay, from 0. A group
+without frames is an overlay that lies in unused bits of the pixels and is removed."""
+
 Source = Literal["rule", "location", "ocr", "residue"]
 """What found a box: a header rule, the location library, the text detector, or the search after the rewrite."""
 
@@ -44,19 +48,24 @@ def found_from_json(entry: dict[str, Any]) -> Found:
     return Found(entry["frame"], (x0, y0, x1, y1), entry["source"], entry["confidence"], entry["matches_identifier"])
 
 
+def overlays_from_json(document: dict[str, Any]) -> Overlays:
+    """Read boxes by overlay group and frame from JSON."""
+    return {group: boxes_by_frame(frames) for group, frames in document.items()}
+
+
 @dataclass(frozen=True)
 class InstanceFindings:
     """What was found in one instance.
 
     :param frames: boxes by frame number, from 0.
     :param reasons: why the instance was looked at or flagged, by rule name (`BurnedInAnnotation`, `ocr`, ...).
-    :param overlays: boxes in overlay planes, by group as four hexadecimal digits, then by frame of the overlay from 0.
+    :param overlays: boxes in overlay planes.
     :param found: the boxes of `frames` one by one, with their source.
     """
 
     frames: dict[int, list[Box]] = field(default_factory=dict)
     reasons: list[str] = field(default_factory=list)
-    overlays: dict[str, dict[int, list[Box]]] = field(default_factory=dict)
+    overlays: Overlays = field(default_factory=dict)
     found: list[Found] = field(default_factory=list)
 
     @property
@@ -67,7 +76,7 @@ class InstanceFindings:
     @classmethod
     def from_json(cls, found: dict[str, Any]) -> InstanceFindings:
         """Read what was found from JSON; files of the first version have boxes and reasons only."""
-        overlays = {group: boxes_by_frame(frames) for group, frames in found.get("overlays", {}).items()}
+        overlays = overlays_from_json(found.get("overlays", {}))
         details = [found_from_json(entry) for entry in found.get("found", [])]
         return cls(boxes_by_frame(found["frames"]), found["reasons"], overlays, details)
 
@@ -97,8 +106,7 @@ class Findings:
         """Read a findings file."""
         document = json.loads(path.read_text("utf-8"))
         instances = {
-            instance_id: InstanceFindings.from_json(found)
-            for instance_id, found in document["instances"].items()
+            instance_id: InstanceFindings.from_json(found) for instance_id, found in document["instances"].items()
         }
         return cls(document["examined"], instances, document["not_rewritten"])
 

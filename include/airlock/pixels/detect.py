@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
+from pydicom import Dataset
 
-from airlock.findings import Box, Found
-from airlock.pixels.decode import Array, Frame, StoredImage, displayable
+from airlock.findings import Box, Found, Source
+from airlock.pixels.colours import displayable
+from airlock.pixels.decode import Array, Frame, StoredImage
 from airlock.pixels.engine import Reading, TextEngine
 from airlock.pixels.grow import grown
 from airlock.pixels.judge import Judge, known_words, merge
-from airlock.pixels.patches import Patch, patches
-from airlock.pixels.strokes import CELL, Mask, stroke_mask
+from airlock.pixels.patches import Details, Patch, whole
+from airlock.pixels.strokes import CELL, Mask, stroke_mask, text_like
 from airlock.pixels.views import planes
 
-OCR = "ocr"
+OCR: Source = "ocr"
 
 REMEMBERED = 4096
 """Readings that are kept for an image: the same letters in the same place are read once."""
+
+NEAR = 6
+"""Pixels around a box in which strokes still belong to it, at least."""
 
 MOSTLY = 0.7
 """Part of a frame that has changed from which all of it is examined."""
@@ -44,7 +50,7 @@ def examine(
     :raises InstanceNotUnderstood: when a frame cannot be decoded.
     :raises DetectorUnavailable: when the engine fails.
     """
-    examiner = Examiner(image, engine, Judge(confidence, known | known_words(image.dataset)))
+    examiner = Examiner(image.pixels, engine, Judge(confidence, known | known_words(image.dataset)))
     for frame in image.read(numbers):
         yield frame.number, examiner.examine(frame)
 
@@ -60,11 +66,12 @@ class _Before:
 class Examiner:
     """Examines the frames of one image in turn.
 
+    :param pixel_module: the image pixel module: palettes.
     :param judge: decides which candidates are masked.
     """
 
-    def __init__(self, image: StoredImage, engine: TextEngine, judge: Judge) -> None:
-        self._image, self._engine, self._judge = image, engine, judge
+    def __init__(self, pixel_module: Dataset, engine: TextEngine, judge: Judge) -> None:
+        self._module, self._engine, self._judge = pixel_module, engine, judge
         self._seen: dict[bytes, list[Found]] = {}
         self._readings: dict[bytes, Reading] = {}
         self._before: _Before | None = None
@@ -78,16 +85,22 @@ class Examiner:
         return [replace(found, frame=frame.number) for found in self._seen[digest]]
 
     def _look(self, frame: Frame) -> list[Found]:
-        values = planes(displayable(frame, self._image.pixels))
+        values = planes(displayable(frame, self._module))
         changed = self._changed(frame.pixels)
         strokes = stroke_mask(values)
-        found: list[Found] = []
-        for patch in patches(values, strokes, changed):
-            found += self._judged(patch, frame)
-        found = grown(found, strokes)
-        if changed is not None and self._before:
-            found += [f for f in self._before.found if not _inside(f.box, changed)]
-        return merge(found)
+        dense = text_like(strokes)
+        if changed is not None:
+            dense &= changed
+        details = Details(values)
+        upright = self._found(itertools.chain(whole(values), details.patches(dense)), frame, strokes)
+        # Lines that run up or down are seen in a turned picture; where a line was found, there is none.
+        turned = self._found(details.patches(dense & ~_covered(upright, dense), turned=True), frame, strokes)
+        before = self._before.found if self._before and changed is not None else []
+        kept = [f for f in before if changed is not None and not _inside(f.box, changed)]
+        return merge([*upright, *turned, *kept])
+
+    def _found(self, looked_at: Iterable[Patch], frame: Frame, strokes: Mask) -> list[Found]:
+        return grown([found for patch in looked_at for found in self._judged(patch, frame)], strokes)
 
     def _judged(self, patch: Patch, frame: Frame) -> list[Found]:
         candidates = self._engine.find(patch.picture)
@@ -124,6 +137,15 @@ class Examiner:
 def _inside(box: Box, mask: Mask) -> bool:
     """Whether a box lies where a frame has changed, so that it was examined again."""
     return bool(mask[box[1] : box[3], box[0] : box[2]].all())
+
+
+def _covered(found: list[Found], like: Mask) -> Mask:
+    """Return a mask of the boxes and what is nearer to them than the next line."""
+    mask = np.zeros_like(like)
+    for x0, y0, x1, y1 in (f.box for f in found):
+        near = min(x1 - x0, y1 - y0) // 2 + NEAR
+        mask[max(y0 - near, 0) : y1 + near, max(x0 - near, 0) : x1 + near] = True
+    return mask
 
 
 def _digest(patch: Patch, box: Box) -> bytes:

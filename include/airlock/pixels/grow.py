@@ -7,13 +7,14 @@ from dataclasses import replace
 from airlock.findings import Box, Found
 from airlock.pixels.strokes import Mask
 
-ALIKE = 0.5
+ALIKE = 0.35
 """Part of the density of strokes inside a box that its neighbourhood must have to belong to the line."""
 
 SPARSE = 0.06
 """Part of an area that strokes fill at least where there are letters."""
 
-STEPS = 40
+STEPS = 20
+"""Steps of one and a half heights to either side: words may be so far apart, lines so long."""
 
 
 def grown(found: list[Found], strokes: Mask) -> list[Found]:
@@ -34,7 +35,7 @@ def _along(strokes: Mask, box: Box) -> tuple[int, int]:
     """Return where a line of text begins and ends."""
     x0, y0, x1, y1 = box
     needed = max(ALIKE * float(strokes[y0:y1, x0:x1].mean()), SPARSE)
-    step = max((y1 - y0) * 2 // 3, 2)
+    step = max((y1 - y0) * 3 // 2, 4)
     for _ in range(STEPS):
         if x0 <= 0 or strokes[y0:y1, max(x0 - step, 0) : x0].mean() < needed:
             break

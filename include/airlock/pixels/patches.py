@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import cv2
 import numpy as np
 
 from airlock.findings import Box
-from airlock.pixels.strokes import Mask, Planes, areas, text_like
+from airlock.pixels.strokes import Mask, Planes, areas
 from airlock.pixels.views import Picture, evened_view, is_flat, range_view
 
 ENLARGED = 2.0
@@ -24,9 +25,6 @@ WHOLE = 640
 VAST, HALVED = 2000, 0.5
 """Frames with a longer side are looked at in a size between the two as well."""
 
-LARGE_STROKES = 0.25
-"""Size in which wide strokes become thin ones."""
-
 
 @dataclass(frozen=True)
 class Patch:
@@ -34,52 +32,73 @@ class Patch:
 
     :param x: column of the frame where it begins; `y` is its row.
     :param scale: pixels of the patch per pixel of the frame.
+    :param turned: whether it is turned by a quarter, counter-clockwise.
     """
 
     picture: Picture
     x: int
     y: int
     scale: float
+    turned: bool = False
 
     def place(self, box: Box, columns: int, rows: int) -> Box:
         """Return a box of the patch in coordinates of the frame, rounded outwards."""
-        x0, y0 = int(self.x + box[0] / self.scale), int(self.y + box[1] / self.scale)
-        x1 = int(np.ceil(self.x + box[2] / self.scale))
-        y1 = int(np.ceil(self.y + box[3] / self.scale))
+        left, top, right, bottom = box
+        if self.turned:
+            width = self.picture.shape[0]
+            left, top, right, bottom = width - bottom, left, width - top, right
+        x0, y0 = int(self.x + left / self.scale), int(self.y + top / self.scale)
+        x1 = int(np.ceil(self.x + right / self.scale))
+        y1 = int(np.ceil(self.y + bottom / self.scale))
         return max(x0, 0), max(y0, 0), min(x1, columns), min(y1, rows)
 
 
-def patches(values: Planes, strokes: Mask, changed: Mask | None = None) -> Iterator[Patch]:
-    """Yield what the network looks at: all of a frame reduced, and what could be text enlarged.
-
-    :param strokes: of :func:`airlock.pixels.strokes.stroke_mask`.
-    :param changed: where to look for small text; None is everywhere.
-    """
-    longest = max(values.shape[:2])
-    whole = resized(values, min(WHOLE / longest, 1.0))
-    view = range_view(whole)
+def whole(values: Planes) -> Iterator[Patch]:
+    """Yield all of a frame, reduced: there large letters are found."""
+    scale = min(WHOLE / max(values.shape[:2]), 1.0)
+    view = range_view(resized(values, scale))
     if not is_flat(view):
-        yield Patch(view, 0, 0, min(WHOLE / longest, 1.0))
-    dense = text_like(strokes)
-    if changed is not None:
-        dense &= changed
-    found = areas(dense)
-    if not found:
-        return
-    evened = evened_view(values)
-    yield from _tiles(evened, found, ENLARGED)
-    if longest > VAST:
-        yield from _tiles(evened_view(resized(values, HALVED)), [_scaled(box, HALVED) for box in found], 1.0, HALVED)
+        yield Patch(view, 0, 0, scale)
 
 
-def _tiles(view: Picture, found: list[Box], enlarge: float, reduced: float = 1.0) -> Iterator[Patch]:
+class Details:
+    """The parts of a frame that may hold small text, enlarged.
+
+    :param values: the frame.
+    """
+
+    def __init__(self, values: Planes) -> None:
+        self._values = values
+
+    def patches(self, dense: Mask, *, turned: bool = False) -> Iterator[Patch]:
+        """Yield what the network looks at.
+
+        :param dense: where strokes are as dense as in text.
+        :param turned: turn each patch by a quarter; the network sees upright lines badly.
+        """
+        found = areas(dense)
+        if not found:
+            return
+        yield from _tiles(self._evened, found, ENLARGED, turned=turned)
+        if max(self._values.shape[:2]) > VAST:
+            halves = [_scaled(box, HALVED) for box in found]
+            yield from _tiles(evened_view(resized(self._values, HALVED)), halves, 1.0, HALVED, turned=turned)
+
+    @cached_property
+    def _evened(self) -> Picture:
+        return evened_view(self._values)
+
+
+def _tiles(
+    view: Picture, found: list[Box], enlarge: float, reduced: float = 1.0, *, turned: bool = False
+) -> Iterator[Patch]:
     for x0, y0, x1, y1 in found:
         for y in range(y0, max(y1 - OVERLAP, y0 + 1), TILE - OVERLAP):
             for x in range(x0, max(x1 - OVERLAP, x0 + 1), TILE - OVERLAP):
                 tile = np.ascontiguousarray(view[y : min(y + TILE, y1), x : min(x + TILE, x1)])
                 if tile.size and not is_flat(tile):
-                    place = round(x / reduced), round(y / reduced)
-                    yield Patch(_enlarged(tile, enlarge), *place, enlarge * reduced)
+                    picture = _enlarged(np.rot90(tile) if turned else tile, enlarge)
+                    yield Patch(picture, round(x / reduced), round(y / reduced), enlarge * reduced, turned)
 
 
 def _scaled(box: Box, scale: float) -> Box:
@@ -88,8 +107,9 @@ def _scaled(box: Box, scale: float) -> Box:
 
 def _enlarged(tile: Picture, scale: float) -> Picture:
     if scale == 1.0:
-        return tile
-    return cv2.resize(tile, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC).astype(np.uint8, copy=False)
+        return np.ascontiguousarray(tile)
+    large = cv2.resize(np.ascontiguousarray(tile), None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
+    return large.astype(np.uint8, copy=False)
 
 
 def resized(values: Planes, scale: float) -> Planes:
@@ -97,4 +117,4 @@ def resized(values: Planes, scale: float) -> Planes:
     if scale >= 1.0:
         return values
     size = (max(round(values.shape[1] * scale), 1), max(round(values.shape[0] * scale), 1))
-    return cv2.resize(values, size, interpolation=cv2.INTER_AREA).reshape(size[1], size[0], -1)
+    return np.asarray(cv2.resize(values, size, interpolation=cv2.INTER_AREA), np.float32).reshape(size[1], size[0], -1)

@@ -41,7 +41,7 @@ def stroke_mask(planes: Planes) -> Mask:
     for channel in range(planes.shape[2]):
         plane = np.ascontiguousarray(planes[..., channel])
         bright = cv2.morphologyEx(plane, cv2.MORPH_TOPHAT, kernel)
-        height = cv2.max(bright, cv2.morphologyEx(plane, cv2.MORPH_BLACKHAT, kernel))
+        height = np.maximum(bright, cv2.morphologyEx(plane, cv2.MORPH_BLACKHAT, kernel)).astype(np.float32, copy=False)
         low, high = _range(plane)
         typical = np.minimum(_nearby(height), float(np.median(height[::2, ::2])))
         strong |= height > np.maximum(ABOVE_TYPICAL * typical, ABOVE_RANGE * (high - low))
@@ -53,8 +53,7 @@ def _nearby(height: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     rows, columns = height.shape
     size = (max(columns // 8, 1), max(rows // 8, 1))
     mean = cv2.blur(cv2.resize(height, size, interpolation=cv2.INTER_AREA), (15, 15))
-    wide: npt.NDArray[np.float32] = cv2.resize(mean, (columns, rows), interpolation=cv2.INTER_LINEAR)
-    return wide
+    return np.asarray(cv2.resize(mean, (columns, rows), interpolation=cv2.INTER_LINEAR), np.float32)
 
 
 def _range(plane: npt.NDArray[np.float32]) -> tuple[float, float]:
@@ -78,7 +77,7 @@ def areas(found: Mask) -> list[Box]:
     rows, columns = found.shape
     if not found.any():
         return []
-    cells = cv2.dilate(_by_cell(found), np.ones((3, 3), np.uint8))
+    cells = np.asarray(cv2.dilate(_by_cell(found), np.ones((3, 3), np.uint8)))
     number, _, stats, _ = cv2.connectedComponentsWithStats(cells, connectivity=8)
     boxes = []
     for x, y, width, height, _ in stats[1:number]:
@@ -92,7 +91,7 @@ def _by_cell(found: Mask) -> npt.NDArray[np.uint8]:
     rows, columns = (-(-side // CELL) for side in found.shape)
     padded = np.zeros((rows * CELL, columns * CELL), bool)
     padded[: found.shape[0], : found.shape[1]] = found
-    return padded.reshape(rows, CELL, columns, CELL).any(axis=(1, 3)).astype(np.uint8)
+    return np.asarray(padded.reshape(rows, CELL, columns, CELL).any(axis=(1, 3)), np.uint8)
 
 
 def _joined(boxes: list[Box]) -> list[Box]:

@@ -66,7 +66,7 @@ def _evened(plane: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
 
 
 def range_view(values: Planes) -> Picture:
-    """Return a picture of the whole range; of grey ones, with the middle 98 % and the evened view as its other colours."""
+    """Return a picture of the whole range; of grey ones, other colours are the middle 98 % and the evened view."""
     low, high = float(values.min()), float(values.max())
     if values.shape[2] == 3:
         return stretch(values, low, high) if high - low < 128 else values.astype(np.uint8)
