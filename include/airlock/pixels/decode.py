@@ -65,7 +65,7 @@ class StoredImage:
 
     def __init__(self, path: Path) -> None:
         try:
-            self.stored = parse(path)
+            self.stored = parse(Path(path))
         except InstanceNotUnderstood:
             raise
         except Exception as error:  # noqa: BLE001 - a hostile file makes the parser raise almost anything
