@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from bench import deidentify, detect, machine, send
+from bench import deidentify, detect, machine, recall, send
 from bench.corpus import FULL, QUICK, Size
 from bench.measure import BenchError
 from bench.result import Result, table
@@ -19,6 +19,7 @@ CASES: dict[str, Callable[[Path, Size], Iterator[Result]]] = {
     "deidentify": deidentify.measure,
     "send": send.measure,
     "detect": detect.measure,
+    "recall": recall.measure,
 }
 
 
