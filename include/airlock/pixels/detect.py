@@ -7,18 +7,18 @@ import itertools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-import cv2
 import numpy as np
 from pydicom import Dataset
 
 from airlock.findings import Box, Found, Source
+from airlock.pixels.change import difference
 from airlock.pixels.colours import displayable
 from airlock.pixels.decode import Array, Frame, StoredImage
 from airlock.pixels.engine import Reading, TextEngine
 from airlock.pixels.grow import grown
 from airlock.pixels.judge import Judge, known_words, merge
 from airlock.pixels.patches import Details, Patch, whole
-from airlock.pixels.strokes import CELL, Mask, stroke_mask, text_like
+from airlock.pixels.strokes import Mask, stroke_mask, text_like, texture
 from airlock.pixels.views import planes
 
 OCR: Source = "ocr"
@@ -29,8 +29,8 @@ REMEMBERED = 4096
 NEAR = 6
 """Pixels around a box in which strokes still belong to it, at least."""
 
-MOSTLY = 0.7
-"""Part of a frame that has changed from which all of it is examined."""
+DENSE = 0.5
+"""Part of a box that must look like text for a line to stand there still."""
 
 
 def examine(
@@ -75,6 +75,7 @@ class Examiner:
         self._seen: dict[bytes, list[Found]] = {}
         self._readings: dict[bytes, Reading] = {}
         self._before: _Before | None = None
+        self._kept: list[Found] = []
 
     def examine(self, frame: Frame) -> list[Found]:
         """Return what to mask in a frame."""
@@ -86,28 +87,32 @@ class Examiner:
 
     def _look(self, frame: Frame) -> list[Found]:
         values = planes(displayable(frame, self._module))
-        changed = self._changed(frame.pixels)
         strokes = stroke_mask(values)
         dense = text_like(strokes)
-        if changed is not None:
-            dense &= changed
+        self._kept = []
+        first = self._before is None
+        if self._before is not None and (change := difference(self._before.pixels, frame.pixels)) is not None:
+            self._kept = [f for f in self._before.found if change.spares(f.box) or _still(f.box, dense)]
+            dense &= change.around
         details = Details(values)
         upright = self._found(itertools.chain(whole(values), details.patches(dense)), frame, strokes)
         # Lines that run up or down are seen in a turned picture; where a line was found, there is none.
-        turned = self._found(details.patches(dense & ~_covered(upright, dense), turned=True), frame, strokes)
-        before = self._before.found if self._before and changed is not None else []
-        kept = [f for f in before if changed is not None and not _inside(f.box, changed)]
-        return merge([*upright, *turned, *kept])
+        left = dense & ~_covered([*upright, *self._kept], dense)
+        # Of later frames, moving speckle is not searched for them again: what stood in it is kept.
+        left = left if first else left & ~texture(dense)
+        turned = self._found(details.patches(left, turned=True), frame, strokes)
+        return merge([*upright, *turned, *self._kept])
 
     def _found(self, looked_at: Iterable[Patch], frame: Frame, strokes: Mask) -> list[Found]:
         return grown([found for patch in looked_at for found in self._judged(patch, frame)], strokes)
 
     def _judged(self, patch: Patch, frame: Frame) -> list[Found]:
-        candidates = self._engine.find(patch.picture)
-        if not candidates:
-            return []
         rows, columns = frame.pixels.shape[:2]
-        boxes = [candidate.box for candidate in candidates]
+        boxes = [candidate.box for candidate in self._engine.find(patch.picture)]
+        # What was read in the frame before needs not be read again.
+        boxes = [b for b in boxes if not any(_holds(f.box, patch.place(b, columns, rows)) for f in self._kept)]
+        if not boxes:
+            return []
         verdicts = self._judge.judge(boxes, self._read(patch, boxes), min(patch.picture.shape[:2]))
         return [
             Found(frame.number, patch.place(v.box, columns, rows), OCR, v.confidence, v.matches_identifier)
@@ -124,19 +129,20 @@ class Examiner:
             self._readings.update(zip(unread, self._engine.read(patch.picture, list(unread.values())), strict=True))
         return [self._readings[key] for key in keys]
 
-    def _changed(self, pixels: Array) -> Mask | None:
-        """Return where the frame differs from the one before, in cells with their neighbours; None is mostly."""
-        if self._before is None or self._before.pixels.shape != pixels.shape:
-            return None
-        differs = pixels != self._before.pixels
-        differs = differs.any(axis=2) if differs.ndim == 3 else differs
-        mask: Mask = cv2.dilate(differs.astype(np.uint8), np.ones((CELL, CELL), np.uint8)) > 0
-        return None if mask.mean() > MOSTLY else mask
+
+def _still(box: Box, dense: Mask) -> bool:
+    """Whether an upright line, in a part that has changed, may stand there still."""
+    x0, y0, x1, y1 = box
+    return y1 - y0 > x1 - x0 and bool(dense[y0:y1, x0:x1].mean() > DENSE)
 
 
-def _inside(box: Box, mask: Mask) -> bool:
-    """Whether a box lies where a frame has changed, so that it was examined again."""
-    return bool(mask[box[1] : box[3], box[0] : box[2]].all())
+def _holds(outer: Box, inner: Box) -> bool:
+    return (
+        outer[0] - NEAR <= inner[0]
+        and outer[1] - NEAR <= inner[1]
+        and outer[2] + NEAR >= inner[2]
+        and outer[3] + NEAR >= inner[3]
+    )
 
 
 def _covered(found: list[Found], like: Mask) -> Mask:

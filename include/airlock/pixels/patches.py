@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -16,8 +16,11 @@ from airlock.pixels.views import Picture, evened_view, is_flat, range_view
 ENLARGED = 2.0
 """Letters of 8 pixels are only found when the picture is enlarged so much."""
 
-TILE, OVERLAP = 384, 64
+TILE, OVERLAP = 448, 64
 """Pixels of the frame; larger areas are cut, or the network would need gigabytes."""
+
+AROUND = 40
+"""Pixels of ground around what may be text that the network sees too."""
 
 WHOLE = 640
 """Pixels of the longer side to which a frame is reduced to find large letters."""
@@ -79,9 +82,9 @@ class Details:
         found = areas(dense)
         if not found:
             return
-        yield from _tiles(self._evened, found, ENLARGED, turned=turned)
+        yield from _tiles(self._evened, _cut(found, dense), ENLARGED, turned=turned)
         if max(self._values.shape[:2]) > VAST:
-            halves = [_scaled(box, HALVED) for box in found]
+            halves = (_scaled(box, HALVED) for box in _cut(found, dense))
             yield from _tiles(evened_view(resized(self._values, HALVED)), halves, 1.0, HALVED, turned=turned)
 
     @cached_property
@@ -89,16 +92,31 @@ class Details:
         return evened_view(self._values)
 
 
-def _tiles(
-    view: Picture, found: list[Box], enlarge: float, reduced: float = 1.0, *, turned: bool = False
-) -> Iterator[Patch]:
+def _cut(found: list[Box], dense: Mask) -> Iterator[Box]:
+    """Cut areas into tiles that overlap, each no larger than what may be text in it needs."""
     for x0, y0, x1, y1 in found:
         for y in range(y0, max(y1 - OVERLAP, y0 + 1), TILE - OVERLAP):
             for x in range(x0, max(x1 - OVERLAP, x0 + 1), TILE - OVERLAP):
-                tile = np.ascontiguousarray(view[y : min(y + TILE, y1), x : min(x + TILE, x1)])
-                if tile.size and not is_flat(tile):
-                    picture = _enlarged(np.rot90(tile) if turned else tile, enlarge)
-                    yield Patch(picture, round(x / reduced), round(y / reduced), enlarge * reduced, turned)
+                right, below = min(x + TILE, x1), min(y + TILE, y1)
+                part = dense[y:below, x:right]
+                columns, rows = np.flatnonzero(part.any(axis=0)), np.flatnonzero(part.any(axis=1))
+                if rows.size:
+                    yield (
+                        max(x + int(columns[0]) - AROUND, x),
+                        max(y + int(rows[0]) - AROUND, y),
+                        min(x + int(columns[-1]) + AROUND, right),
+                        min(y + int(rows[-1]) + AROUND, below),
+                    )
+
+
+def _tiles(
+    view: Picture, cut: Iterable[Box], enlarge: float, reduced: float = 1.0, *, turned: bool = False
+) -> Iterator[Patch]:
+    for x0, y0, x1, y1 in cut:
+        tile = np.ascontiguousarray(view[y0:y1, x0:x1])
+        if tile.size and not is_flat(tile):
+            picture = _enlarged(np.rot90(tile) if turned else tile, enlarge)
+            yield Patch(picture, round(x0 / reduced), round(y0 / reduced), enlarge * reduced, turned)
 
 
 def _scaled(box: Box, scale: float) -> Box:

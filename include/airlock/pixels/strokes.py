@@ -30,6 +30,9 @@ WINDOW = (25, 11)
 :const:`ENOUGH` strong ones are text: two letters of the smallest size have more."""
 ENOUGH = 25
 
+WIDE, SOLID = 97, 0.75
+"""Pixels, and the part of them that looks like text, from which it is texture."""
+
 CELL = 32
 MARGIN = 32
 
@@ -70,6 +73,12 @@ def text_like(strokes: Mask) -> Mask:
     upright = cv2.boxFilter(counted, -1, (across, along), normalize=False, borderType=cv2.BORDER_CONSTANT)
     found: Mask = cv2.max(level, upright) >= ENOUGH
     return found
+
+
+def texture(found: Mask) -> Mask:
+    """Return where everything around looks like text, far beyond a line: speckle."""
+    share = cv2.blur(found.astype(np.float32), (WIDE, WIDE), borderType=cv2.BORDER_REFLECT)
+    return np.asarray(share) > SOLID
 
 
 def areas(found: Mask) -> list[Box]:

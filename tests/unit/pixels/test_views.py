@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from airlock.pixels.patches import Details, Patch, whole
-from airlock.pixels.strokes import areas, stroke_mask, text_like
+from airlock.pixels.strokes import areas, stroke_mask, text_like, texture
 from airlock.pixels.views import evened_view, is_flat, planes, range_view
 from demo.phantoms import draw_text
 
@@ -69,6 +69,15 @@ def test_patches_cover_every_area_and_place_boxes_back(rows, columns, turned):
         if patch.scale == 2.0:
             seen[y0:y1, x0:x1] = True
     assert seen.all()
+
+
+def test_speckle_is_texture_and_a_line_is_not():
+    mask = np.zeros((300, 300), bool)
+    mask[:200] = True
+    mask[250:262, 20:200] = True
+    found = texture(mask)
+    assert found[80:120, 100:200].all()
+    assert not found[250:262].any()
 
 
 def test_a_turned_patch_places_boxes_where_they_are():
