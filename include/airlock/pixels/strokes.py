@@ -78,7 +78,9 @@ def text_like(strokes: Mask) -> Mask:
 def texture(found: Mask) -> Mask:
     """Return where everything around looks like text, far beyond a line: speckle."""
     share = cv2.blur(found.astype(np.float32), (WIDE, WIDE), borderType=cv2.BORDER_REFLECT)
-    return np.asarray(share) > SOLID
+    solid = (np.asarray(share) > SOLID).astype(np.uint8)
+    # Up to its edge, where the window reaches beyond it.
+    return np.asarray(cv2.dilate(solid, np.ones((WIDE, WIDE), np.uint8))) > 0
 
 
 def areas(found: Mask) -> list[Box]:
