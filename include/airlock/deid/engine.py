@@ -13,34 +13,16 @@ from typing import Any
 from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.tag import BaseTag
-from pydicom.valuerep import VR as KNOWN_VRS
 
 from airlock.deid.content import Content
+from airlock.deid.decide import TOP, Context, Decider, Decision
 from airlock.deid.descriptors import DescriptorCleaner
-from airlock.deid.iod import Types, resolve, types_of
-from airlock.deid.profile import DATE_VRS, Profile, dictionary_entry
+from airlock.deid.profile import Profile
 from airlock.deid.rewrite import Rewriter
 from airlock.deid.values import dummy_code
 from airlock.errors import InstanceNotUnderstood
 from airlock.identity.identifiers import Identifiers
 from airlock.identity.uids import UidMap
-
-BINARY_VRS = frozenset(("OB", "OW", "OD", "OF", "OL", "OV", "UN"))
-FREE_TEXT_VRS = frozenset(("LO", "SH", "ST", "LT", "UT", "UC"))
-_VRS = frozenset(str(vr.value) for vr in KNOWN_VRS)
-# The parts of a code (PS3.3 table 8.8-1) name a concept; without them its meaning is gone.
-_CODE = frozenset(
-    (
-        "CodeValue",
-        "LongCodeValue",
-        "URNCodeValue",
-        "CodingSchemeDesignator",
-        "CodingSchemeVersion",
-        "CodeMeaning",
-        "ExtendedCodeValue",
-        "ExtendedCodeMeaning",
-    )
-)
 
 # Coding schemes that others than a site fill (PS3.16 section 8, table 8-1).
 _STANDARD_SCHEMES = frozenset(
@@ -74,22 +56,6 @@ _STANDARD_SCHEMES = frozenset(
 )
 
 
-@dataclass(frozen=True)
-class Level:
-    """Where the engine stands.
-
-    :param parent: keyword of the enclosing sequence, empty at the top.
-    :param cleaning: inside a sequence whose action is C: all free text is cleaned.
-    :param dummying: inside a sequence whose action is D: all free text is replaced.
-    :param graphics: inside graphic annotations that are not to be kept.
-    """
-
-    parent: str = ""
-    cleaning: bool = False
-    dummying: bool = False
-    graphics: bool = False
-
-
 @dataclass
 class Outcome:
     """What the engine did, in numbers.
@@ -110,109 +76,93 @@ class Engine:
 
     def __init__(self, profile: Profile, uids: UidMap, identifiers: Identifiers, days: int) -> None:
         self._profile = profile
-        self._identifiers = identifiers
-        self._rewriter = Rewriter(uids, identifiers, DescriptorCleaner(identifiers), days)
+        self.rewriter = Rewriter(uids, identifiers, DescriptorCleaner(identifiers), days)
+        self._deciders: dict[str, Decider] = {}
 
-    def apply(self, dataset: Dataset) -> Outcome:
+    def decider(self, sop_class_uid: str) -> Decider:
+        """Return what decides for the objects of a SOP class."""
+        decider = self._deciders.get(sop_class_uid)
+        if decider is None:
+            decider = self._deciders[sop_class_uid] = Decider(self._profile, sop_class_uid)
+        return decider
+
+    def apply(self, dataset: Dataset, context: Context = TOP, sop_class_uid: str | None = None) -> Outcome:
         """De-identify a dataset in place.
 
+        :param context: where its elements stand; for a dataset that is a part of an object.
+        :param sop_class_uid: class of the object; None to read it from the dataset.
         :raises InstanceNotUnderstood: when something in it cannot be cleaned.
         """
-        outcome = Outcome()
-        types = types_of(str(dataset.get("SOPClassUID", "")))
-        content = Content(self._profile, dataset)
-        stack = [(dataset, Level())]
+        if sop_class_uid is None:
+            sop_class_uid = str(dataset.get("SOPClassUID", ""))
+        run = _Run(self.decider(sop_class_uid), self.rewriter, Content(self._profile, dataset))
+        stack = [(dataset, context)]
         while stack:
             current, level = stack.pop()
-            content.enter(current, level.parent)
+            run.content.enter(current, level.parent)
             for tag in list(current.keys()):
-                for item, inner in self._element(current, tag, level, types, outcome, content):
-                    stack.append((item, inner))
-        return outcome
+                stack.extend(run.element(current, tag, level))
+        return run.outcome
 
-    def _element(
-        self, current: Dataset, tag: BaseTag, level: Level, types: Types, outcome: Outcome, content: Content
-    ) -> list[tuple[Dataset, Level]]:
+
+class _Run:
+    """One dataset on its way through the engine."""
+
+    def __init__(self, decider: Decider, rewriter: Rewriter, content: Content) -> None:
+        self._decider, self._rewriter, self.content = decider, rewriter, content
+        self.outcome = Outcome()
+
+    def element(self, current: Dataset, tag: BaseTag, context: Context) -> list[tuple[Dataset, Context]]:
         """Treat one element; return the items of it that must be entered."""
         element = current.get_item(tag)
         # Also of what is removed: whatever would have followed is missing from a file that ends there.
         _check_whole(element)
-        if tag.is_private or tag.element == 0 or tag.group in (0x0000, 0x0002):
-            del current[tag]
-            return []
-        dictionary_vr, keyword = dictionary_entry(tag)
-        vr = _actual_vr(element, dictionary_vr)
-        action = content.override(current, keyword) or self._action(current, tag, vr, dictionary_vr, level)
-        kind = types.get(level.parent, {}).get(keyword, "3")
-        letter = resolve(action, kind)
-        if vr in BINARY_VRS and letter == "D" and keyword == "EncapsulatedDocument" and element.value:
-            raise InstanceNotUnderstood("It is an encapsulated document, whose content cannot be cleaned.")
-        outcome.actions[letter] += 1
-        if vr == "SQ":
-            return self._sequence(current, tag, letter, keyword, level)
-        fallback = resolve(self._basic(tag), kind) if letter in ("C", "S") else letter
-        outcome.unreadable_dates += self._rewriter.rewrite(current, tag, vr, keyword, letter, fallback, kind)
+        vr = None if element.VR is None else str(element.VR)
+        decision = self._decider.decide(context, int(tag), vr)
+        if decision.needs_dataset:
+            decision = self._with_dataset(decision, current, context)
+        if decision.hold and element.value:
+            raise InstanceNotUnderstood(decision.hold)
+        self.outcome.actions[decision.letter] += 1
+        if decision.vr == "SQ":
+            return self._sequence(current, tag, decision)
+        self._value(current, tag, decision, element)
         return []
 
-    def _basic(self, tag: BaseTag) -> str:
-        row = self._profile.row(tag)
-        return row.basic if row is not None else "X/Z/D"
-
-    def _action(self, current: Dataset, tag: BaseTag, vr: str, dictionary_vr: str, level: Level) -> str:
-        keyword = dictionary_entry(tag)[1]
-        action = self._profile.action(tag)
-        if action in ("K", "C", "S"):
-            action = self._checked(action, tag, vr, dictionary_vr)
-        if action == "K" and self._profile.row(tag) is None and vr in FREE_TEXT_VRS:
-            return self._text_action(current, keyword, level)
-        if level.graphics and keyword == "GraphicData":
-            return "D"
-        return action
-
-    @staticmethod
-    def _text_action(current: Dataset, keyword: str, level: Level) -> str:
-        if keyword not in _CODE:
-            return "D" if level.dummying else "C" if level.cleaning else "K"
-        # A site's own codes may be made up for one person; a device's own concept names are not.
+    def _with_dataset(self, decision: Decision, current: Dataset, context: Context) -> Decision:
+        """Decide again, with the values beside the element."""
+        action = self.content.override(current, decision.keyword)
         own_code = str(current.get("CodingSchemeDesignator", "")) not in _STANDARD_SCHEMES
-        looked_at = level.cleaning or (level.dummying and level.parent != "ConceptNameCodeSequence")
-        return "C" if keyword.endswith("Meaning") and own_code and looked_at else "K"
+        if action is None and own_code and decision.letter == "K" and decision.keyword.endswith("Meaning"):
+            action = "C"
+        return decision if action is None else self._decider.revise(decision, action, context)
 
-    def _checked(self, action: str, tag: BaseTag, vr: str, dictionary_vr: str) -> str:
-        """Don't keep, clean or move what is not of the kind that the attribute is meant to be."""
-        expected = dictionary_vr.split(" or ") if dictionary_vr else [vr]
-        if vr in expected:
-            usable = vr in DATE_VRS if action == "S" else vr != "UN"
-            return action if usable else self._basic(tag)
-        if "SQ" in (vr, *expected) or vr in BINARY_VRS or "PN" in (vr, *expected):
-            return self._basic(tag)
-        if vr in DATE_VRS or not DATE_VRS.isdisjoint(expected):
-            return "S" if self._profile.modified_dates and vr in DATE_VRS else self._basic(tag)
-        return "U" if vr == "UI" else action
+    def _value(self, current: Dataset, tag: BaseTag, decision: Decision, element: Any) -> None:
+        encodings = current._character_set  # noqa: SLF001 - pydicom has no public name for what it decoded with
+        new = self._rewriter.rewrite(
+            decision, tag, element.value, encodings if isinstance(encodings, list) else [encodings]
+        )
+        self.outcome.unreadable_dates += new.unreadable_date
+        if new.removed:
+            del current[tag]
+        elif new.changed:
+            current.add_new(tag, decision.vr, new.value)
 
-    def _sequence(
-        self, current: Dataset, tag: BaseTag, letter: str, keyword: str, level: Level
-    ) -> list[tuple[Dataset, Level]]:
-        if letter == "X":
+    def _sequence(self, current: Dataset, tag: BaseTag, decision: Decision) -> list[tuple[Dataset, Context]]:
+        if decision.letter == "X":
             del current[tag]
             return []
-        if letter == "Z":
+        if decision.letter == "Z" or decision.items is None:
             current.add_new(tag, "SQ", [])
             return []
         element = current[tag]
         if element.VR != "SQ":
             raise InstanceNotUnderstood("One of its sequences cannot be read.")
         items = list(element.value or [])
-        if letter == "D" and any("CodeMeaning" in item or "CodeValue" in item for item in items):
+        if decision.letter == "D" and any("CodeMeaning" in item or "CodeValue" in item for item in items):
             current.add_new(tag, "SQ", [dummy_code()])
             return []
-        inner = Level(
-            parent=keyword,
-            cleaning=level.cleaning or letter == "C",
-            dummying=level.dummying or letter == "D",
-            graphics=level.graphics or (letter == "D" and keyword == "GraphicAnnotationSequence"),
-        )
-        return [(item, inner) for item in items]
+        return [(item, decision.items) for item in items]
 
 
 def _check_whole(element: Any) -> None:
@@ -220,13 +170,3 @@ def _check_whole(element: Any) -> None:
         return
     if len(element.value or b"") != element.length:
         raise InstanceNotUnderstood("One of its values is cut short.")
-
-
-def _actual_vr(element: Any, dictionary_vr: str) -> str:
-    """Return the VR that the value is in; `UN` when that is not known (PS3.5 section 6.2.2)."""
-    vr = element.VR
-    if vr is None or vr == "UN":
-        return dictionary_vr.split(" or ", maxsplit=1)[0] or "UN"
-    # pydicom names what the file leaves open, such as `US or SS`.
-    vr = str(vr).split(" or ", 1)[0]
-    return vr if vr in _VRS else "UN"
