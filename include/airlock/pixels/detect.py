@@ -89,6 +89,8 @@ class Examiner:
         values = planes(displayable(frame, self._module))
         strokes = stroke_mask(values)
         dense = text_like(strokes)
+        speckle = texture(dense)
+        strokes &= ~speckle
         self._kept = []
         first = self._before is None
         if self._before is not None and (change := difference(self._before.pixels, frame.pixels)) is not None:
@@ -99,7 +101,7 @@ class Examiner:
         # Lines that run up or down are seen in a turned picture; where a line was found, there is none.
         left = dense & ~_covered([*upright, *self._kept], dense)
         # Of later frames, moving speckle is not searched for them again: what stood in it is kept.
-        left = left if first else left & ~texture(dense)
+        left = left if first else left & ~speckle
         turned = self._found(details.patches(left, turned=True), frame, strokes)
         return merge([*upright, *turned, *self._kept])
 
