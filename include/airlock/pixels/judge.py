@@ -32,6 +32,9 @@ GLYPH = 1 / 8
 LARGE = 1 / 16
 """Part of the picture's shorter side above which a line must be read as surely: large letters are read well."""
 
+GIANT = 1 / 5
+"""Part of the shorter side above which it must be read without doubt: no device writes so large, organs are so large."""
+
 ALIKE = 0.75
 """Similarity from which a word counts as a known identifier (1 = equal)."""
 
@@ -94,10 +97,12 @@ class Judge:
 
     :param confidence: percent; text that was read with less is left, unless it is known.
     :param known: plain words of :func:`known_words`.
+    :param safe_words: in capitals; left when they stand alone and were read without doubt.
     """
 
     confidence: float = 20.0
     known: frozenset[str] = field(default=frozenset(), repr=False)
+    safe_words: frozenset[str] = SAFE_WORDS
 
     def judge(self, boxes: list[Box], readings: list[Reading], side: int) -> list[Verdict]:
         """Return the boxes to mask, in their order.
@@ -113,7 +118,7 @@ class Judge:
 
     def _is_safe(self, reading: Reading) -> bool:
         word = reading.text.strip().strip(":.").upper()
-        return reading.confidence >= SURE and word in SAFE_WORDS and _plain(word) not in self.known
+        return reading.confidence >= SURE and word in self.safe_words and _plain(word) not in self.known
 
     def _is_text(self, box: Box, reading: Reading, side: int) -> bool:
         if self._is_known(_plain(reading.text)):
@@ -123,7 +128,8 @@ class Judge:
         if characters <= 1:
             letter = reading.text.strip().isalnum()
             return letter and height <= GLYPH * side and reading.confidence >= max(SINGLE, self.confidence)
-        return reading.confidence >= (max(SINGLE, self.confidence) if height > LARGE * side else self.confidence)
+        least = SURE if height > GIANT * side else SINGLE if height > LARGE * side else 0.0
+        return reading.confidence >= max(least, self.confidence)
 
     def _is_known(self, text: str) -> bool:
         if len(text) < 3:

@@ -58,7 +58,7 @@ def _examine_all(transfer: Transfer, folder: Path, progress: Progress | None) ->
     ids = [i.id for i in transfer.ledger.instances(transfer.id, InstanceState.RECEIVED)]
     log = folder / PROGRESS_FILE
     search = _search(transfer, incoming, ids)
-    settings_line = json.dumps({"version": 2, "confidence": search.confidence})
+    settings_line = json.dumps({"version": 2, "confidence": search.confidence, "safe": sorted(search.safe_words)})
     known = _read_progress(log, settings_line)
     results = {i: known[i] for i in ids if i in known}
     files = {i: incoming / f"{i}.dcm" for i in ids if i not in results}
@@ -81,7 +81,9 @@ def _search(transfer: Transfer, incoming: Path, ids: list[str]) -> Search:
     known: set[str] = set()
     for instance_id in ids[::step]:
         known |= header_words(incoming / f"{instance_id}.dcm")
-    return Search(transfer.policy.pixels.confidence, frozenset(known), locations)
+    policy = transfer.policy.pixels
+    safe_words = frozenset(word.upper() for word in policy.safe_words)
+    return Search(policy.confidence, frozenset(known), locations, safe_words)
 
 
 def _read_progress(log: Path, settings_line: str) -> dict[str, Examined]:
