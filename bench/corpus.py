@@ -26,6 +26,9 @@ class Size:
     :param many: instances that are sent, and received, while memory is watched.
     :param ct_frames: CT slices, and
     :param us_frames: ultrasound frames, that are searched for text.
+    :param truth: pictures of the truth set,
+    :param first_truth: the number of the first, and
+    :param workers: how many processes examine them.
     """
 
     pairs: int
@@ -37,10 +40,13 @@ class Size:
     many: int = 10_000
     ct_frames: int = 8
     us_frames: int = 8
+    truth: int = 60
+    first_truth: int = 5000
+    workers: int = 2
 
 
 QUICK = Size(pairs=3, ct=200, mr=100, us=4, sr=10, many=2_000)
-FULL = Size(pairs=7, ct=800, mr=400, us=16, sr=40, ct_frames=64, us_frames=64)
+FULL = Size(pairs=7, ct=800, mr=400, us=16, sr=40, ct_frames=500, us_frames=65, truth=600)
 
 
 def mixed(folder: Path, size: Size) -> list[Path]:

@@ -88,6 +88,10 @@ class PixelsPolicy(_Part):
 
     rewrite: bool = True
     confidence: int = Field(default=20, ge=0, le=100, description="percent; text below it is left, unless it is known")
+    safe_words: tuple[str, ...] = Field(
+        default=("A", "P", "I", "L", "R", "H", "F", "S", "PATIENT", "NAME", "STUDY", "PROTOCOL", "DATE"),
+        description="left when they stand alone and were read without doubt; FIONA's list, and F and S",
+    )
 
 
 class ApprovalPolicy(_Part):

@@ -26,6 +26,9 @@ class Settings(BaseSettings):
     proc: Path | None = Field(default=None, description="holds transfer_requests, transfers_done, transfers_fail")
     raw: Path | None = Field(default=None, description="received studies, <StudyInstanceUID>/<any depth>")
     projects: Path = Field(default=Path("config/projects"), description="project policies, <name>.yaml")
+    pixel_locations: Path = Field(
+        default=Path("config/pixel_locations"), description="location library: where devices write into pictures"
+    )
     ledger_url: str | None = Field(default=None, description="SQLAlchemy URL of the ledger")
     key_file: Path | None = Field(default=None, description="deployment key, mode 0600, made on first start")
     identity_url: str | None = Field(default=None, description="SQLAlchemy URL of the identity store")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from airlock.dicomio.splice import IMPLEMENTATION_CLASS_UID
+from airlock.dicomio.implementation import IMPLEMENTATION_CLASS_UID
 from airlock.verify.found import Problem
 from airlock.verify.levels import Level
 from airlock.verify.reader import File
