@@ -6,12 +6,14 @@ import hmac
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
+from typing import Literal
 
 from pydicom.dataset import Dataset
 
 from airlock.deid.engine import Engine
 from airlock.deid.marks import stamp_method, stamp_subject
 from airlock.deid.profile import Profile
+from airlock.deid.stream.file import Streamer
 from airlock.dicomio.part10 import Instance, open_instance
 from airlock.dicomio.splice import write_instance
 from airlock.errors import InstanceNotUnderstood
@@ -21,6 +23,8 @@ from airlock.identity.keys import KeyRing
 from airlock.identity.uids import UidMap, is_registered
 
 _STORAGE_ROOT = "1.2.840.10008.5.1.4."
+_IDENTITY = ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID")
+EngineName = Literal["stream", "plain"]
 
 
 @dataclass(frozen=True, repr=False)
@@ -28,6 +32,7 @@ class Recipe:
     """How the instances of one patient are de-identified. It holds patient data: never log it.
 
     :param days: offset of dates.
+    :param engine: `plain` to have every file treated by the engine that the other one falls back to.
     """
 
     keys: KeyRing
@@ -38,6 +43,7 @@ class Recipe:
     options: tuple[str, ...]
     days: int
     evidence: Evidence
+    engine: EngineName = "stream"
 
 
 @dataclass(frozen=True)
@@ -61,11 +67,14 @@ class Written:
 class Deidentifier:
     """De-identifies the instances of one patient.
 
+    `left_to_plain` counts the files that only the plain engine could treat.
+
     :raises PolicyError: when the options cannot be used.
     """
 
     def __init__(self, recipe: Recipe) -> None:
         self._recipe = recipe
+        self.left_to_plain = 0
         self._profile = Profile(recipe.edition, recipe.options)
         self._uids = UidMap(recipe.keys, recipe.project)
 
@@ -91,9 +100,16 @@ class Deidentifier:
         :raises InstanceNotUnderstood: when it must be held; the text says why, free of values.
         :raises OSError: when a file cannot be read or written.
         """
+        if self._recipe.engine == "stream":
+            try:
+                return self._stream(source, folder, pixels_rewritten, name)
+            except (InstanceNotUnderstood, OSError, MemoryError):
+                raise
+            except Exception:  # noqa: BLE001, S110 - whatever it is, the plain engine finds it too, or copes with it
+                self.left_to_plain += 1
         with open_instance(source) as instance:
             try:
-                return self._process(instance, folder, pixels_rewritten, name)
+                return self._plain(instance, folder, pixels_rewritten, name)
             except (InstanceNotUnderstood, OSError, MemoryError, RecursionError):
                 raise
             except Exception as error:  # noqa: BLE001 - whatever a library says quotes values of the dataset
@@ -101,24 +117,43 @@ class Deidentifier:
                     f"It could not be de-identified ({type(error).__name__} at {_where(error)})."
                 ) from None
 
-    def _process(self, instance: Instance, folder: Path, pixels_rewritten: bool, name: str | None) -> Written:
+    @cached_property
+    def _streamer(self) -> Streamer:
+        return Streamer(self._engine, check_identity, self._stamp)
+
+    def _stream(self, source: Path, folder: Path, pixels_rewritten: bool, name: str | None) -> Written:
+        done = self._streamer.process(
+            source, folder, lambda uids: name or _place(*uids), pixels_rewritten=pixels_rewritten
+        )
+        sop_class, instance, _study, _series = done.uids
+        return Written(done.path, _place(*done.uids), sop_class, instance, done.size, done.unreadable_dates)
+
+    def _plain(self, instance: Instance, folder: Path, pixels_rewritten: bool, name: str | None) -> Written:
         dataset = instance.dataset
         check_identity(dataset)
         outcome = self._engine.apply(dataset)
+        self._stamp(dataset, pixels_rewritten)
+        uids = [str(dataset[keyword].value) for keyword in _IDENTITY]
+        place = _place(*uids)
+        path = name or place
+        size = write_instance(instance, folder / PurePosixPath(path))
+        return Written(path, place, uids[0], uids[1], size, outcome.unreadable_dates)
+
+    def _stamp(self, dataset: Dataset, pixels_rewritten: bool) -> None:
+        """Write what every object carries: whose it is now, and how it was de-identified."""
         recipe = self._recipe
         stamp_subject(dataset, recipe.subject, recipe.project, recipe.event, self._study_id(dataset))
         stamp_method(dataset, self._profile, recipe.edition, pixels_rewritten=pixels_rewritten)
-        uids = [str(dataset.StudyInstanceUID), str(dataset.SeriesInstanceUID), str(dataset.SOPInstanceUID)]
-        place = f"{uids[0]}/{uids[1]}/{uids[2]}.dcm"
-        path = name or place
-        size = write_instance(instance, folder / PurePosixPath(path))
-        return Written(path, place, str(dataset.SOPClassUID), uids[2], size, outcome.unreadable_dates)
 
     def _study_id(self, dataset: Dataset) -> str:
         """Return a StudyID (SH, 16 characters) of digits, made from the new StudyInstanceUID."""
         key = self._recipe.keys.derive("study-id", self._recipe.project)
         digest = hmac.digest(key, str(dataset.StudyInstanceUID).encode(), "sha256")
         return f"{int.from_bytes(digest[:8], 'big') % 10**16:016d}"
+
+
+def _place(_sop_class_uid: str, instance_uid: str, study_uid: str, series_uid: str) -> str:
+    return f"{study_uid}/{series_uid}/{instance_uid}.dcm"
 
 
 def check_identity(dataset: Dataset) -> None:
@@ -128,7 +163,7 @@ def check_identity(dataset: Dataset) -> None:
     """
     if "DirectoryRecordSequence" in dataset:
         raise InstanceNotUnderstood("It is a DICOMDIR, which describes other files. Send the files themselves.")
-    for keyword in ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID"):
+    for keyword in _IDENTITY:
         value = dataset.get(keyword, None)
         if not isinstance(value, str) or not value.strip(" \0"):
             raise InstanceNotUnderstood(f"It has no usable {keyword}.")
