@@ -141,6 +141,7 @@ def touched_by(*functions: Stamp) -> frozenset[int]:
     dataset = NotedDataset()
     dataset.SOPClassUID = CTImageStorage
     dataset.SOPInstanceUID = dataset.StudyInstanceUID = dataset.SeriesInstanceUID = "1.2"
+    dataset.noted.clear()
     with quiet():
         for function in functions:
             function(dataset)
