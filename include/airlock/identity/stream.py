@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
-from enum import IntEnum
 from io import BytesIO
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from pydicom.dataset import Dataset
 from pydicom.filereader import read_dataset
@@ -41,13 +40,11 @@ _MOST_STUDIES = 64
 Key = tuple[bytes, ...]
 
 
-class Act(IntEnum):
-    """What the harvest does with an element."""
-
-    SKIP = 0
-    READ = 1
-    ENTER = 2  # a sequence
-    STOP = 3  # pixel data
+# What the harvest does with an element.
+_SKIP: Final = 0
+_READ: Final = 1
+_ENTER: Final = 2
+_STOP: Final = 3
 
 
 class Plan(NamedTuple):
@@ -57,7 +54,7 @@ class Plan(NamedTuple):
     unpack: Callable[[bytes, int], tuple[int, ...]]
     at: int
     base: int
-    act: Act
+    act: int
     vr: str
 
 
@@ -166,10 +163,10 @@ class _Walk:
             if tag <= last:
                 raise Irregular
             last = tag
-            if act == Act.STOP:
+            if act == _STOP:
                 if not self._depth:
                     return position
-                act = Act.SKIP
+                act = _SKIP
             stop = position + base + unpack(data, position + at)[0]
             if stop > end:
                 stop = self._end(plan, data, position, end)
@@ -204,7 +201,7 @@ class _Walk:
         return end_of_sequence(data, position + plan.base, end, implicit=self._implicit)
 
     def _read(self, plan: Plan, element: bytes) -> None:
-        if plan.act == Act.ENTER:
+        if plan.act == _ENTER:
             if not self._implicit and element[4:6] != b"SQ":
                 raise Irregular
             undefined = plan.unpack(element, plan.at)[0] == UNDEFINED
@@ -249,16 +246,16 @@ class _Walk:
             raise Irregular from None
 
 
-def _act(tag: int, vr: str) -> Act:
+def _act(tag: int, vr: str) -> int:
     if tag in _PIXEL_TAGS:
-        return Act.STOP
+        return _STOP
     if vr == "SQ":
-        return Act.ENTER
+        return _ENTER
     if tag in _KEYS:
-        return Act.READ
+        return _READ
     if vr == "UI":
-        return Act.SKIP if is_structural(tag) else Act.READ
+        return _SKIP if is_structural(tag) else _READ
     if vr in ("PN", "DA", "DT"):
-        return Act.READ
+        return _READ
     named = not tag & 0x10000 and plain.keyword_of(tag) in _NAMED
-    return Act.READ if named and vr in plain.TEXT_VRS else Act.SKIP
+    return _READ if named and vr in plain.TEXT_VRS else _SKIP

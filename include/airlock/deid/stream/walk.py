@@ -13,7 +13,7 @@ from pydicom.filewriter import write_dataset
 
 from airlock.deid.decide import TOP, Context
 from airlock.deid.engine import Engine
-from airlock.deid.stream.table import Act, Plan, Table
+from airlock.deid.stream.table import DROP, STOP, TAKE, Plan, Table
 from airlock.deid.stream.values import element_header, encode_element
 from airlock.dicomio.head import UNDEFINED, Irregular, More, end_of_sequence
 from airlock.dicomio.quiet import quiet
@@ -99,17 +99,17 @@ class Walk:
                 while tag >= mark:
                     add(mark)
                     mark = next(marks)
-            if act == Act.STOP:
+            if act == STOP:
                 break
             stop = position + base + unpack(data, position + at)[0]
             if stop > end:
                 stop = self._end(plan, data, position, end)
-            if act == Act.DROP:
+            if act == DROP:
                 new = b""
             else:
                 known = memo(data[position:stop], _MISSING)
                 found = self._become(table, plan, data, position, stop) if known is _MISSING else known
-                if act == Act.TAKE:
+                if act == TAKE:
                     element = data[position:stop]
                     walked.taken[tag] = (element, element if found is None else found)
                     walked.values[tag] = data[position + base : stop]
@@ -145,7 +145,7 @@ class Walk:
             stop = position + base + unpack(data, position + at)[0]
             if stop > end:
                 stop = self._end(plan, data, position, end)
-            new = b"" if act == Act.DROP else memo(data[position:stop], _MISSING)
+            new = b"" if act == DROP else memo(data[position:stop], _MISSING)
             if new is _MISSING:
                 new = self._become(table, plan, data, position, stop)
             if new is None:
