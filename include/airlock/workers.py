@@ -113,7 +113,7 @@ class Workers:
 
     def run(
         self,
-        make: Callable[[A], Callable[[T], R]],
+        make: Callable[[A], Callable[[T], R]] | str,
         argument: A,
         tasks: Sequence[T],
         timeout_seconds: Callable[[T], float] = lambda _task: 120.0,
@@ -124,7 +124,7 @@ class Workers:
 
         A task whose worker is lost is tried once more when all others are done, alone.
 
-        :param make: importable function that returns the function for single tasks; called once in every worker.
+        :param make: importable function, or its name as `module:name`, that returns the function for single tasks; called once in every worker.
             Results and exceptions of tasks must be picklable.
         :param argument: for `make`.
         :param timeout_seconds: for a task, from when it begins.
@@ -133,7 +133,8 @@ class Workers:
         """
         # Numbered, because the same job may be given twice and must be made anew for the second time.
         self._jobs += 1
-        job = pickle.dumps((make.__module__, make.__qualname__, pickle.dumps(argument), self._jobs))
+        name = make if isinstance(make, str) else f"{make.__module__}:{make.__qualname__}"
+        job = pickle.dumps((name, pickle.dumps(argument), self._jobs))
         count = min(self._count, 1 + len(tasks) // worth_a_worker)
         lost: list[T] = []
         for task, result in self._round(job, deque(tasks), count, timeout_seconds):
@@ -286,7 +287,8 @@ def _told(error: Exception) -> Exception:
 
 
 def _make(job: bytes) -> Callable[[Any], Any]:
-    module, name, argument, _ = pickle.loads(job)  # noqa: S301 - from our own parent
+    place, argument, _ = pickle.loads(job)  # noqa: S301 - from our own parent
+    module, name = place.split(":")
     made: Callable[[Any], Any] = getattr(importlib.import_module(module), name)(pickle.loads(argument))  # noqa: S301
     return made
 

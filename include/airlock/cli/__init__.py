@@ -7,8 +7,6 @@ from importlib import import_module
 from importlib.util import find_spec
 
 import click
-from rich.console import Console
-from rich.text import Text
 
 from airlock.errors import AirlockError, HeldError, RefusedError
 from airlock.quiet import place_of
@@ -94,4 +92,7 @@ def _unexpected(error: Exception) -> str:
 
 
 def _complain(message: str) -> None:
+    from rich.console import Console  # noqa: PLC0415 - it takes as long to import as a small folder to de-identify
+    from rich.text import Text  # noqa: PLC0415
+
     Console(stderr=True, soft_wrap=True).print(Text(" ".join(message.splitlines()), style="bold red"))

@@ -3,65 +3,27 @@
 from __future__ import annotations
 
 import hmac
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
-from typing import Literal
 
 from pydicom.dataset import Dataset
 
 from airlock.deid.engine import Engine
 from airlock.deid.marks import stamp_method, stamp_subject
 from airlock.deid.profile import Profile
+from airlock.deid.recipe import Recipe, Written
 from airlock.deid.stream.file import Streamer
 from airlock.dicomio.part10 import Instance, open_instance
 from airlock.dicomio.splice import write_instance
 from airlock.errors import InstanceNotUnderstood
 from airlock.identity.harvest import Evidence
 from airlock.identity.identifiers import Identifiers
-from airlock.identity.keys import KeyRing
 from airlock.identity.uids import UidMap, is_registered
+
+__all__ = ["Deidentifier", "Recipe", "Written"]
 
 _STORAGE_ROOT = "1.2.840.10008.5.1.4."
 _IDENTITY = ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID")
-EngineName = Literal["stream", "plain"]
-
-
-@dataclass(frozen=True, repr=False)
-class Recipe:
-    """How the instances of one patient are de-identified. It holds patient data: never log it.
-
-    :param days: offset of dates.
-    :param engine: `plain` to have every file treated by the engine that the other one falls back to.
-    """
-
-    keys: KeyRing
-    project: str
-    subject: str
-    event: str
-    edition: str
-    options: tuple[str, ...]
-    days: int
-    evidence: Evidence
-    engine: EngineName = "stream"
-
-
-@dataclass(frozen=True)
-class Written:
-    """An instance that was written.
-
-    :param path: below the output folder: its place, or the name that was asked for.
-    :param place: `<StudyInstanceUID>/<SeriesInstanceUID>/<SOPInstanceUID>.dcm` with the new UIDs.
-    :param size: in bytes.
-    :param unreadable_dates: dates that could not be moved and were emptied.
-    """
-
-    path: str
-    place: str
-    sop_class_uid: str
-    sop_instance_uid: str
-    size: int
-    unreadable_dates: int
 
 
 class Deidentifier:

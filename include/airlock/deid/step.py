@@ -8,6 +8,7 @@ from pathlib import Path
 from airlock.deid.batch import Refused, Task, deidentify_all, harvest_all
 from airlock.deid.instance import Recipe, Written
 from airlock.deid.profile import Profile
+from airlock.dicomio.copying import sync
 from airlock.dicomio.progress import Progress
 from airlock.errors import HeldError, PixelsNotCleaned, RetryableError
 from airlock.findings import Findings
@@ -47,6 +48,7 @@ def deidentify(transfer: Transfer, progress: Progress | None = None) -> Counts:
             with Workers(transfer.settings.workers) as pool:
                 recipe = make_recipe(transfer, _harvest(transfer, pool, tasks))
                 _run(transfer, pool, recipe, folder, tasks, progress)
+                sync(folder)
         _remove_strangers(transfer, folder)
     counts = transfer.ledger.counts(transfer.id)
     transfer.ledger.event(transfer.id, "deidentify", "finished", done=len(tasks), held=counts.held)
@@ -136,6 +138,7 @@ def make_recipe(transfer: Transfer, evidence: Evidence) -> Recipe:
         options=policy.deidentify.options,
         days=offset_days(transfer.keys, policy.name, patient, policy.deidentify.max_shift_days),
         evidence=evidence,
+        engine=transfer.settings.engine,
     )
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
 from pathlib import Path
 
 _BLOCK_BYTES = 1 << 20
@@ -15,29 +14,34 @@ _NOT_POSSIBLE = frozenset((errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOT
 Mover = Callable[[int, int, int, int], int]
 
 
-@contextmanager
-def new_file(target: Path) -> Iterator[int]:
-    """Yield the descriptor of a file that appears complete when the block ends, or not at all.
+class NewFile:
+    """A file that appears complete when its block ends, or not at all; entering gives its descriptor.
 
+    :param target: path; its folder is made when it is missing.
     :raises OSError: when it cannot be made.
     """
-    part = f"{target.parent}/.{target.name}.{os.getpid()}.part"
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
-    try:
-        descriptor = os.open(part, flags, 0o600)
-    except FileNotFoundError:
-        target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        descriptor = os.open(part, flags, 0o600)
-    try:
+
+    __slots__ = ("_descriptor", "_part", "_target")
+
+    def __init__(self, target: str) -> None:
+        folder, _, name = target.rpartition("/")
+        self._target, self._part = target, f"{folder}/.{name}.{os.getpid()}.part"
+
+    def __enter__(self) -> int:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
         try:
-            yield descriptor
-        finally:
-            os.close(descriptor)
-        os.rename(part, target)
-    except BaseException:
-        with suppress(FileNotFoundError):
-            os.unlink(part)
-        raise
+            self._descriptor = os.open(self._part, flags, 0o600)
+        except FileNotFoundError:
+            Path(self._target).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._descriptor = os.open(self._part, flags, 0o600)
+        return self._descriptor
+
+    def __exit__(self, kind: object, *_error: object) -> None:
+        os.close(self._descriptor)
+        if kind is None:
+            os.rename(self._part, self._target)  # noqa: PTH104 - making paths takes longer than the call
+        else:
+            Path(self._part).unlink(missing_ok=True)
 
 
 def write_all(descriptor: int, data: bytes) -> None:
@@ -84,6 +88,17 @@ def move_bytes(source: int, target: int, offset: int, size: int) -> None:
         if not moved:
             raise OSError(errno.EIO, "the source became shorter while it was copied")
         offset, size = offset + moved, size - moved
+
+
+def same_content(one: Path, other: Path) -> bool:
+    """Whether two files hold the same bytes."""
+    if one.stat().st_size != other.stat().st_size:
+        return False
+    with one.open("rb") as a, other.open("rb") as b:
+        while block := a.read(_BLOCK_BYTES):
+            if block != b.read(_BLOCK_BYTES):
+                return False
+    return True
 
 
 def sync(folder: Path) -> None:

@@ -131,14 +131,3 @@ def _copy(source: BinaryIO, target: BinaryIO, size: int) -> None:
         left -= len(block)
     if left:
         raise OSError("the source became shorter while it was copied")
-
-
-def same_content(one: Path, other: Path) -> bool:
-    """Whether two files hold the same bytes."""
-    if one.stat().st_size != other.stat().st_size:
-        return False
-    with one.open("rb") as a, other.open("rb") as b:
-        while block := a.read(_COPY_BYTES):
-            if block != b.read(_COPY_BYTES):
-                return False
-    return True

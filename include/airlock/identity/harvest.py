@@ -7,7 +7,6 @@ data: it stays in memory.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,10 @@ from airlock.dicomio.part10 import open_instance
 from airlock.dicomio.quiet import quiet
 from airlock.errors import InstanceNotUnderstood
 from airlock.identity.dates import parse_date
+from airlock.identity.evidence import Evidence
 from airlock.identity.uids import is_registered, is_structural
+
+__all__ = ["Evidence", "harvest", "harvest_file"]
 
 NUMBERS = frozenset(
     (
@@ -72,37 +74,6 @@ PHONES = frozenset(
 )
 _ALWAYS_ASCII = frozenset(("UI", "DA", "DT", "CS", "TM", "AE", "AS", "DS", "IS"))
 TEXT_VRS = frozenset(("LO", "SH", "ST", "LT", "UT", "UC", "PN", "CS", "UI", "DA", "DT"))
-
-
-@dataclass
-class Evidence:
-    """What was found, as it was spelled.
-
-    :param names: values of PN elements, one component group each (PS3.5 section 6.2.1).
-    :param patients: `(PatientID, IssuerOfPatientID)` of the patients that the inputs belong to.
-    :param studies: StudyInstanceUIDs of the inputs.
-    :param encoded: names as the files encode them, when that is not ASCII.
-    :param dates: `YYYYMMDD`, of any event; `birth_dates` are not among them.
-    """
-
-    names: set[str] = field(default_factory=set)
-    numbers: set[str] = field(default_factory=set)
-    phrases: set[str] = field(default_factory=set)
-    phones: set[str] = field(default_factory=set)
-    dates: set[str] = field(default_factory=set)
-    birth_dates: set[str] = field(default_factory=set)
-    uids: set[str] = field(default_factory=set)
-    patients: set[tuple[str, str]] = field(default_factory=set)
-    studies: set[str] = field(default_factory=set)
-    encoded: set[bytes] = field(default_factory=set)
-
-    def __repr__(self) -> str:
-        return "<Evidence>"
-
-    def update(self, other: Evidence) -> None:
-        """Add what another input says."""
-        for part in fields(self):
-            getattr(self, part.name).update(getattr(other, part.name))
 
 
 def harvest_file(path: Path) -> Evidence:

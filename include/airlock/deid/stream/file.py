@@ -7,7 +7,7 @@ import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from io import BytesIO
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from pydicom.dataset import Dataset
 from pydicom.filereader import read_dataset
@@ -16,7 +16,7 @@ from airlock.deid.engine import Engine
 from airlock.deid.stream.stamps import Stamps, touched_by
 from airlock.deid.stream.values import element_header
 from airlock.deid.stream.walk import Walk, Walked
-from airlock.dicomio.copying import move_bytes, new_file, write_all
+from airlock.dicomio.copying import NewFile, move_bytes, write_all
 from airlock.dicomio.head import Head, Irregular, More, open_head
 from airlock.dicomio.pixels import PixelData, find_pixels, read_tail
 from airlock.dicomio.quiet import quiet
@@ -28,6 +28,7 @@ _UID = re.compile(rb"[0-9]+(?:\.[0-9]+)*")
 _LONGEST_UID = 64
 _SOME_UID = "1.2"
 _MOST_WALKS = 32
+_PEEKED_BYTES = 256
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,6 @@ class Streamer:
         self._stamped = touched_by(*self._stamp.values()) | {_CHARACTER_SET}
         self._taken = tuple(sorted(self._checked | self._stamped | {*_UIDS}))
         self._walks: dict[tuple[bool, bytes, bytes], tuple[Walk, Stamps]] = {}
-        self._last = (b"", b"")
 
     def process(
         self, source: Path, folder: Path, place: Callable[[tuple[str, str, str, str]], str], *, pixels_rewritten: bool
@@ -78,20 +78,19 @@ class Streamer:
             uids = _new_uids(walked)
             header = self._header(walked, stamps, pixels_rewritten, meta_bytes(uids[0], uids[1], head.syntax))
             path = place(uids)
-            size = _write(folder / PurePosixPath(path), header, head, pixels, tail)
+            size = _write(f"{folder}/{path}", header, head, pixels, tail)
         unreadable, walk.unreadable_dates = walk.unreadable_dates, 0
         return Streamed(path, uids, size, unreadable)
 
     def _walk(self, head: Head) -> tuple[Walk, Stamps, Walked]:
-        """Walk over the header, again when the class or the character set is another than the last file's."""
-        guess = self._last
+        """Walk over the header, again when its class or its character set is not where they usually are."""
+        guess = _peek(head)
         for _ in range(2):
             walk, stamps = self._walker(head.implicit, *guess)
             walk.unreadable_dates = 0
             walked = _walk_whole(walk, head)
             found = (walked.values.get(_CLASS, b""), walked.taken.get(_CHARACTER_SET, (b"", b""))[0])
             if found == guess:
-                self._last = guess
                 return walk, stamps, walked
             guess = found
         raise Irregular
@@ -148,6 +147,20 @@ class Streamer:
         return b"".join(piece for piece in walked.pieces if isinstance(piece, bytes))
 
 
+def _peek(head: Head) -> tuple[bytes, bytes]:
+    """Return what are probably the value of SOPClassUID, and SpecificCharacterSet with its tag."""
+    data, sop_class, character_set = head.data, b"", b""
+    layout, length_at = (b"", 4) if head.implicit else (b"UI", 6)
+    start = data.find(b"\x08\0\x16\0" + layout, head.start, head.start + _PEEKED_BYTES)
+    if start >= 0:
+        sop_class = data[start + 8 : start + 8 + data[start + length_at]]
+    layout = b"" if head.implicit else b"CS"
+    start = data.find(b"\x08\0\x05\0" + layout, head.start, head.start + _PEEKED_BYTES)
+    if start >= 0:
+        character_set = data[start : start + 8 + data[start + length_at]]
+    return sop_class, character_set
+
+
 def _with(stamp: Callable[[Dataset, bool], None], rewritten: bool) -> Callable[[Dataset], None]:
     return lambda dataset: stamp(dataset, rewritten)
 
@@ -177,7 +190,7 @@ def _new_uids(walked: Walked) -> tuple[str, str, str, str]:
     return one, two, three, four
 
 
-def _write(target: Path, header: bytes, head: Head, pixels: PixelData | None, tail: bytes) -> int:
+def _write(target: str, header: bytes, head: Head, pixels: PixelData | None, tail: bytes) -> int:
     size = 0
     if pixels is not None:
         header += pixels.header
@@ -187,7 +200,7 @@ def _write(target: Path, header: bytes, head: Head, pixels: PixelData | None, ta
             header, tail = header + head.data[pixels.offset : end] + tail, b""
         else:
             size = pixels.size
-    with new_file(target) as descriptor:
+    with NewFile(target) as descriptor:
         write_all(descriptor, header)
         if pixels is not None and size:
             move_bytes(head.descriptor, descriptor, pixels.offset, size)

@@ -12,7 +12,9 @@ from pydicom.filewriter import write_data_element
 
 from airlock.dicomio.head import LONG_VRS
 
-_PADDING = {"UI": b"\0", "DA": b" ", "TM": b" ", "DT": b" "}
+# Text whose encoding is the same in all character sets as long as it is ASCII (PS3.5 section 6.2).
+_SINGLE = frozenset(("ST", "LT", "UT", "UR"))
+_TEXT = frozenset(("UI", "DA", "TM", "DT", "AE", "AS", "CS", "LO", "SH", "UC")) | _SINGLE
 _MOST_BYTES = 0xFFFE
 
 
@@ -22,13 +24,17 @@ def encode_element(tag: int, vr: str, value: Any, encodings: Sequence[str], *, i
     :param value: as pydicom's data elements hold it; None for an empty one.
     :param encodings: Python's names of the character sets in force.
     """
-    padding = _PADDING.get(vr)
-    if padding is not None and value is not None:
-        text = value if isinstance(value, str) else "\\".join(value)
-        body = text.encode("ascii", "replace")
-        body += padding if len(body) % 2 else b""
-        if text.isascii() and len(body) <= _MOST_BYTES:
-            return element_header(tag, vr.encode(), len(body), implicit=implicit) + body
+    if value is None and vr != "SQ":
+        return element_header(tag, vr.encode(), 0, implicit=implicit)
+    if type(value) is list and vr not in _SINGLE and all(type(one) is str for one in value):
+        value = "\\".join(value)
+    plain = type(value) is str and value.isascii() and len(value) < _MOST_BYTES
+    # pydicom cuts the padding of UIDs, wherever it is.
+    if plain and vr in _TEXT and (vr != "UI" or " " not in value):
+        body = value.encode()
+        if len(body) % 2:
+            body += b"\0" if vr == "UI" else b" "
+        return element_header(tag, vr.encode(), len(body), implicit=implicit) + body
     buffer = DicomBytesIO()
     buffer.is_little_endian, buffer.is_implicit_VR = True, implicit
     write_data_element(buffer, DataElement(tag, vr, value), list(encodings))

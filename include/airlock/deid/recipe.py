@@ -1,0 +1,48 @@
+"""What a worker is given to de-identify instances with, and what it tells of each. Importing this costs nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from airlock.identity.evidence import Evidence
+from airlock.identity.keys import KeyRing
+
+EngineName = Literal["stream", "plain"]
+
+
+@dataclass(frozen=True, repr=False)
+class Recipe:
+    """How the instances of one patient are de-identified. It holds patient data: never log it.
+
+    :param days: offset of dates.
+    :param engine: `plain` to have every file treated by the engine that the other one falls back to.
+    """
+
+    keys: KeyRing
+    project: str
+    subject: str
+    event: str
+    edition: str
+    options: tuple[str, ...]
+    days: int
+    evidence: Evidence
+    engine: EngineName = "stream"
+
+
+@dataclass(frozen=True)
+class Written:
+    """An instance that was written.
+
+    :param path: below the output folder: its place, or the name that was asked for.
+    :param place: `<StudyInstanceUID>/<SeriesInstanceUID>/<SOPInstanceUID>.dcm` with the new UIDs.
+    :param size: in bytes.
+    :param unreadable_dates: dates that could not be moved and were emptied.
+    """
+
+    path: str
+    place: str
+    sop_class_uid: str
+    sop_instance_uid: str
+    size: int
+    unreadable_dates: int
