@@ -124,8 +124,8 @@ class Workers:
 
         A task whose worker is lost is tried once more when all others are done, alone.
 
-        :param make: importable function, or its name as `module:name`, that returns the function for single tasks; called once in every worker.
-            Results and exceptions of tasks must be picklable.
+        :param make: importable function, or its name as `module:name`, that returns the function for single tasks;
+            called once in every worker. Results and exceptions of tasks must be picklable.
         :param argument: for `make`.
         :param timeout_seconds: for a task, from when it begins.
         :param worth_a_worker: so many tasks take about as long as a worker to start.

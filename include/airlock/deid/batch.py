@@ -67,7 +67,9 @@ def harvest_all(pool: Workers, tasks: Sequence[Task]) -> Iterator[tuple[Task, Ev
     The evidence of all files of one patient's study counts together: that of a single file leaves out what an earlier
     one of them said.
     """
-    for task, result in pool.run(_HARVESTER, None, tasks, timeout_seconds, worth_a_worker=_TASKS_WORTH_A_WORKER):
+    results: Iterator[tuple[Task, Evidence | Refused | Lost]]
+    results = pool.run(_HARVESTER, None, tasks, timeout_seconds, worth_a_worker=_TASKS_WORTH_A_WORKER)
+    for task, result in results:
         yield task, _said(result)
 
 
@@ -79,7 +81,10 @@ def deidentify_all(
     :raises PolicyError: when the recipe's options cannot be used.
     :raises OSError: when the output cannot be written.
     """
-    for task, result in pool.run(_DEIDENTIFIER, (recipe, folder), tasks, timeout_seconds, worth_a_worker=_TASKS_WORTH_A_WORKER):
+    results: Iterator[tuple[Task, Written | Refused | Lost]]
+    job = (recipe, folder)
+    results = pool.run(_DEIDENTIFIER, job, tasks, timeout_seconds, worth_a_worker=_TASKS_WORTH_A_WORKER)
+    for task, result in results:
         yield task, _said(result)
 
 

@@ -65,16 +65,16 @@ class Deidentifier:
         if self._recipe.engine == "stream":
             try:
                 return self._stream(source, folder, pixels_rewritten, name)
-            except (InstanceNotUnderstood, OSError, MemoryError):
-                raise
-            except Exception:  # noqa: BLE001, S110 - whatever it is, the plain engine finds it too, or copes with it
+            except Exception as error:  # noqa: BLE001 - whatever else it is, the plain engine copes, or finds it too
+                if _is_final(error):
+                    raise
                 self.left_to_plain += 1
         with open_instance(source) as instance:
             try:
                 return self._plain(instance, folder, pixels_rewritten, name)
-            except (InstanceNotUnderstood, OSError, MemoryError, RecursionError):
-                raise
             except Exception as error:  # noqa: BLE001 - whatever a library says quotes values of the dataset
+                if _is_final(error) or isinstance(error, RecursionError):
+                    raise
                 raise InstanceNotUnderstood(
                     f"It could not be de-identified ({type(error).__name__} at {_where(error)})."
                 ) from None
@@ -132,6 +132,16 @@ def check_identity(dataset: Dataset) -> None:
     sop_class = str(dataset.SOPClassUID)
     if not is_registered(sop_class) and not sop_class.startswith(_STORAGE_ROOT):
         raise InstanceNotUnderstood("Its SOP class is private: what its content means is not known.")
+
+
+def _is_final(error: Exception) -> bool:
+    """Whether an error says all that is to be said: it is our own, or the operating system's.
+
+    What pydicom raises as an OSError of a damaged dataset has no number.
+    """
+    if isinstance(error, OSError):
+        return error.errno is not None
+    return isinstance(error, (InstanceNotUnderstood, MemoryError))
 
 
 def _where(error: BaseException) -> str:

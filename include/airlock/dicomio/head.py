@@ -121,7 +121,8 @@ def _read_meta(data: bytes) -> tuple[str, int]:
 
 _tag_and_length = struct.Struct("<II").unpack_from
 _ITEM, _ITEM_END, _SEQUENCE_END = 0xE000FFFE, 0xE00DFFFE, 0xE0DDFFFE
-_DEEPEST = 64
+# Sequences and items; deeper ones are left to the other reader.
+_DEEPEST = 128
 
 
 def end_of_sequence(data: bytes, position: int, end: int, *, implicit: bool, item: bool = False) -> int:
@@ -142,21 +143,18 @@ def end_of_sequence(data: bytes, position: int, end: int, *, implicit: bool, ite
                 raise Irregular
             inside_item.pop()
             position += 8
-        elif inside_item[-1]:
+            continue
+        if inside_item[-1]:
             position, length = _value(data, position, length, implicit=implicit)
-            if length == UNDEFINED:
-                inside_item.append(False)
-            else:
-                position += length
-        elif tag != _ITEM:
-            raise Irregular
-        else:
+        elif tag == _ITEM:
             position += 8
-            if length == UNDEFINED:
-                inside_item.append(True)
-            else:
-                position += length
-        if len(inside_item) > 2 * _DEEPEST:
+        else:
+            raise Irregular
+        if length == UNDEFINED:
+            inside_item.append(not inside_item[-1])
+        else:
+            position += length
+        if len(inside_item) > _DEEPEST:
             raise Irregular
     if position > end:
         raise More

@@ -137,7 +137,7 @@ def test_an_input_that_may_not_be_read_is_held(tmp_path: Path, monkeypatch: pyte
     def denied(_path: Path) -> None:
         raise PermissionError(13, "Zebedee", "Quillfeather")
 
-    monkeypatch.setattr(batch, "harvest_file", denied)
+    monkeypatch.setattr("airlock.identity.stream.open_head", denied)
     result = work.make_harvester(None)(batch.Task("x", tmp_path))
     assert result == batch.Refused("It may not be read. Correct the permissions of its file.")
 

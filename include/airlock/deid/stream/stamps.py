@@ -1,4 +1,4 @@
-"""What is written over every object, as bytes: made by the plain engine's own functions, on the few elements they touch.
+"""What is written over every object, as bytes: made by the plain engine's own functions, of the few that they touch.
 
 Which elements those are is found out by letting the functions work on a dataset that takes notes.
 """
@@ -49,7 +49,7 @@ class NotedDataset(Dataset):
     def __contains__(self, name: object) -> bool:
         """Note that somebody asked for an element."""
         self._note(name)
-        return super().__contains__(name)
+        return bool(super().__contains__(name))  # type: ignore[operator] - pydicom expects less than Python may ask
 
     def get_item(self, key: Any, *arguments: Any, **keywords: Any) -> Any:
         """Note and return an element as it is."""

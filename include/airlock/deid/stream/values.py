@@ -38,7 +38,7 @@ def encode_element(tag: int, vr: str, value: Any, encodings: Sequence[str], *, i
     buffer = DicomBytesIO()
     buffer.is_little_endian, buffer.is_implicit_VR = True, implicit
     write_data_element(buffer, DataElement(tag, vr, value), list(encodings))
-    return buffer.getvalue()
+    return bytes(buffer.getvalue())
 
 
 def element_header(tag: int, vr: bytes, length: int, *, implicit: bool) -> bytes:

@@ -72,7 +72,7 @@ class Walk:
         self._depth = 0
         self.unreadable_dates = 0
 
-    def top(self, data: bytes, position: int, last: int = -1) -> Walked:  # noqa: C901 - a call per element would cost a third of the speed
+    def top(self, data: bytes, position: int, last: int = -1) -> Walked:  # noqa: C901, PLR0912 - calls cost too much
         """Walk over the top level, up to the pixel data or to the end of the bytes.
 
         :param last: tag before the first one.
@@ -182,6 +182,8 @@ class Walk:
             raise Irregular
         if plan.tag == _CHARACTER_SET and table is not self._top:
             raise Siblings
+        if element[4:] == b"UN\0\0\0\0\0\0" and not self._implicit:
+            raise Siblings  # pydicom gives an empty one the VR of the dictionary
         if plan.decision.vr == "SQ":
             new = self._sequence(table, plan, element)
         elif plan.decision.needs_dataset:
@@ -224,9 +226,11 @@ class Walk:
             raise Irregular
         self._depth += 1
         undefined = plan.unpack(element, plan.at)[0] == UNDEFINED
+        unreadable = self.unreadable_dates
         try:
             body = self._items(element[plan.base : -8 if undefined else None], inner)
         except Siblings:
+            self.unreadable_dates = unreadable
             return self._plainly(table, element)
         finally:
             self._depth -= 1
@@ -235,7 +239,7 @@ class Walk:
         return element_header(plan.tag, b"SQ", len(body), implicit=self._implicit) + body
 
     def _items(self, data: bytes, table: Table) -> bytes:
-        pieces = []
+        pieces: list[bytes] = []
         position, end = 0, len(data)
         while position < end:
             tag, length = _tag_and_length(data, position)
