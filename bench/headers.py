@@ -117,7 +117,7 @@ def _private(ds: Dataset, instance: int) -> None:
     block = ds.private_block(0x0029, "AIRLOCK BENCH CSA HEADER", create=True)
     block.add_new(0x08, "CS", "IMAGE NUM 4")
     block.add_new(0x09, "LO", "20260417")
-    block.add_new(0x10, "OB", random.Random(instance).randbytes(_PRIVATE_BYTES))  # noqa: S311 - repeatable, not secret
+    block.add_new(0x10, "OB", random.Random(instance).randbytes(_PRIVATE_BYTES))
     other = ds.private_block(0x0019, "AIRLOCK BENCH", create=True)
     for element, value in enumerate(("Line", "3.25", "WEDGE_2", "AxialSpiral", "0.6")):
         other.add_new(element, "LO", value)

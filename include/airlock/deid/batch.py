@@ -39,7 +39,7 @@ class Task:
         return _make_task, (self.key, str(self.source), self.pixels_rewritten, self.name)
 
 
-def _make_task(key: str, source: str, pixels_rewritten: bool, name: str | None) -> Task:  # noqa: FBT001 - pickled
+def _make_task(key: str, source: str, pixels_rewritten: bool, name: str | None) -> Task:
     return Task(key, Path(source), pixels_rewritten, name)
 
 

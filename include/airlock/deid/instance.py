@@ -65,14 +65,14 @@ class Deidentifier:
         if self._recipe.engine == "stream":
             try:
                 return self._stream(source, folder, pixels_rewritten, name)
-            except Exception as error:  # noqa: BLE001 - whatever else it is, the plain engine copes, or finds it too
+            except Exception as error:
                 if _is_final(error):
                     raise
                 self.left_to_plain += 1
         with open_instance(source) as instance:
             try:
                 return self._plain(instance, folder, pixels_rewritten, name)
-            except Exception as error:  # noqa: BLE001 - whatever a library says quotes values of the dataset
+            except Exception as error:
                 if _is_final(error) or isinstance(error, RecursionError):
                     raise
                 raise InstanceNotUnderstood(

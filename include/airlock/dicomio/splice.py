@@ -10,8 +10,9 @@ import os
 import struct
 import zlib
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
+from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 from pydicom.filebase import DicomBytesIO
 from pydicom.filewriter import write_dataset
@@ -19,11 +20,13 @@ from pydicom.filewriter import write_dataset
 from airlock.dicomio.encodings import BIG_ENDIAN, DEFLATED, IMPLICIT
 from airlock.dicomio.part10 import UNDEFINED, Instance
 from airlock.dicomio.quiet import quiet
+from airlock.errors import InstanceNotUnderstood
 
 # PS3.7 section D.3.3.2: names this implementation. UUID-derived, as PS3.5 section B.2 has it.
 IMPLEMENTATION_CLASS_UID = "2.25.271871813732067547640792491455639293423"
 IMPLEMENTATION_VERSION_NAME = "AIRLOCK_1"
 _COPY_BYTES = 1 << 20
+_DEEPEST = 100
 
 
 def write_instance(instance: Instance, target: Path) -> int:
@@ -71,13 +74,33 @@ def _padded(uid: str) -> bytes:
 
 
 def encode(instance: Instance) -> tuple[bytes, bytes]:
-    """Return the encoded dataset before and after its pixel data."""
+    """Return the encoded dataset before and after its pixel data.
+
+    :raises InstanceNotUnderstood: when its sequences are nested too deeply.
+    """
     dataset, pixels = instance.dataset, instance.pixels
+    _check_depth(dataset)
     if pixels is None or max(dataset.keys(), default=0) < pixels.tag:
         return _encode(instance, dataset), b""
     character_set = dataset.get("SpecificCharacterSet", None) or "iso8859"
     following = dataset[pixels.tag :]
     return _encode(instance, dataset[: pixels.tag]), _encode(instance, following, character_set)
+
+
+def _check_depth(dataset: Dataset) -> None:
+    """Find out what pydicom, which calls itself for each level, would fail at after a very long time."""
+    level: list[Any] = [dataset]
+    depth = 0
+    while level:
+        if depth > _DEEPEST:
+            raise InstanceNotUnderstood("Its sequences are nested too deeply to be processed.")
+        elements = [element for current in level for element in current.values()]
+        level = [item for element in elements if _is_sequence(element) for item in element.value or ()]
+        depth += 1
+
+
+def _is_sequence(element: object) -> bool:
+    return isinstance(element, DataElement) and element.VR == "SQ"
 
 
 def _encode(instance: Instance, dataset: Dataset, character_set: str | list[str] = "iso8859") -> bytes:

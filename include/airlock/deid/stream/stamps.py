@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from io import BytesIO
-from typing import Any
+from typing import Any, cast
 
 from pydicom.datadict import tag_for_keyword
 from pydicom.dataset import Dataset
@@ -49,7 +49,7 @@ class NotedDataset(Dataset):
     def __contains__(self, name: object) -> bool:
         """Note that somebody asked for an element."""
         self._note(name)
-        return bool(super().__contains__(name))  # type: ignore[operator] - pydicom expects less than Python may ask
+        return bool(super().__contains__(cast(Any, name)))
 
     def get_item(self, key: Any, *arguments: Any, **keywords: Any) -> Any:
         """Note and return an element as it is."""

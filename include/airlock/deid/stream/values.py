@@ -34,7 +34,7 @@ def encode_element(tag: int, vr: str, value: Any, encodings: Sequence[str], *, i
         body = value.encode()
         if len(body) % 2:
             body += b"\0" if vr == "UI" else b" "
-        return element_header(tag, vr.encode(), len(body), implicit=implicit) + body
+        return element_header(tag, vr.encode(), len(body), implicit=implicit) + bytes(body)
     buffer = DicomBytesIO()
     buffer.is_little_endian, buffer.is_implicit_VR = True, implicit
     write_data_element(buffer, DataElement(tag, vr, value), list(encodings))

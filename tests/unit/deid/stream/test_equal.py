@@ -51,7 +51,8 @@ TEXT = st.one_of(
     st.text(st.sampled_from("AZaz09 ^=\\._-\0\x1b"), max_size=12),
     st.sampled_from(
         ["Quillfeather^Zebedee", "QF-7731942", "20200110", "19610203", "20200110101112", "1.2.840.10008.1.2",
-         "1.2.276.0.7230010.3.1.2.100", "CT Thorax 5 mm Zebedee", "12.5", "0040", "DCM", "99X", "TEXT", "7731942", "058Y"]
+         "1.2.276.0.7230010.3.1.2.100", "CT Thorax 5 mm Zebedee",
+         "12.5", "0040", "DCM", "99X", "TEXT", "7731942", "058Y"]
     ),
 )  # fmt: skip
 RAW = st.one_of(TEXT.map(lambda text: text.encode()), st.binary(max_size=9), st.just("Müller^Jörg".encode()))
@@ -80,7 +81,9 @@ def datasets(draw: st.DrawFn, implicit: bool, depth: int = 0, need: tuple[bytes,
             parts.append((tag, draw(sequences(tag, implicit, depth))))
             continue
         if tag in CODE:
-            parts.append((tag, element(tag, vr, draw(st.sampled_from([b"DCM ", b"121071", b"99X "])), implicit=implicit)))
+            parts.append(
+                (tag, element(tag, vr, draw(st.sampled_from([b"DCM ", b"121071", b"99X "])), implicit=implicit))
+            )
             continue
         value = draw(RAW)
         odd = draw(st.integers(0, 9)) == 0

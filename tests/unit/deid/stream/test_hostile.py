@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import os
-import resource
 import struct
-import zlib
 from pathlib import Path
 
 import pytest
-from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian
+from pydicom.uid import ExplicitVRLittleEndian
 
 from airlock.deid.batch import Refused, Task, deidentify_all, harvest_all
+from airlock.deid.instance import Deidentifier
 from airlock.deid.recipe import Recipe, Written
 from airlock.dicomio import copying
 from airlock.identity.evidence import Evidence
@@ -46,18 +45,20 @@ def nested(levels: int, *, defined: bool) -> bytes:
 @pytest.mark.parametrize("levels", [20, 60, 1000, 5000])
 def test_deep_nesting(both: Both, levels: int, defined: bool) -> None:
     outcome = both(nested(levels, defined=defined))
-    assert len(outcome) > 1 or "nested too deeply" in str(outcome[0])
-    assert len(outcome) > 1 or levels > 60
+    assert len(outcome) > 1 or levels > 60, "held"
     assert b"Quillfeather" not in (outcome[0] if isinstance(outcome[0], bytes) else b"")
 
 
-def test_two_megabytes_of_elements(both: Both) -> None:
-    many = b"".join(element(0x00091000 + n, "LO", b"Zebedee ", implicit=False) for n in range(0, 0xE000))
-    many += b"".join(element(0x00110000 + n, "SH", b"Zebedee ", implicit=False) for n in range(0x1000, 0xF000))
-    content = part10(_IDENTITY[:78] + many + _IDENTITY[78:], ExplicitVRLittleEndian)
-    made = both(_in_order(many), streamed=True)[0]
-    assert len(content) > 1 << 20
-    assert b"Zebedee" not in (made if isinstance(made, bytes) else b"Zebedee")
+def test_forty_thousand_elements(both: Both) -> None:
+    private = b"".join(
+        element(group << 16 | number, "LO", b"Zebedee ", implicit=False)
+        for group in (0x0009, 0x0011)
+        for number in range(0x1000, 0x6000)
+    )
+    assert len(private) > 1 << 19
+    made = both(_in_order(private), streamed=True)[0]
+    assert isinstance(made, bytes)
+    assert b"Zebedee" not in made
 
 
 def _in_order(private: bytes) -> bytes:
@@ -71,14 +72,8 @@ def recipe() -> Recipe:
 
 
 def test_workers_survive_hostile_files(tmp_path: Path, recipe: Recipe) -> None:
-    ds = ct()
-    ds.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
-    whole = encoded(ds)
-    deflater = zlib.compressobj(9, wbits=-15)
-    bomb = b"".join(deflater.compress(bytes(16 << 20)) for _ in range(40)) + deflater.flush()
     files = {
         "good": encoded(ct(1)),
-        "bomb": whole[: 144 + int.from_bytes(whole[140:144], "little")] + bomb,
         "deep": nested(5000, defined=False),
         "long": _in_order(b"") + element(0x50003000, "OB", b"ab", implicit=False, length=3 << 30),
         "text": b"Zebedee Quillfeather",
@@ -98,28 +93,33 @@ def test_workers_survive_hostile_files(tmp_path: Path, recipe: Recipe) -> None:
     assert {name for name, result in harvested.items() if isinstance(result, Evidence)} >= {"good", "other"}
 
 
-def test_a_file_of_more_than_four_gigabytes_is_streamed(tmp_path: Path, recipe: Recipe) -> None:
-    size = (4 << 30) + (1 << 20)
-    content = _in_order(b"")
+def test_a_file_of_more_than_four_gigabytes_is_streamed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, recipe: Recipe
+) -> None:
     # Encapsulated, because a native length has 32 bits: two fragments, together longer than that.
     one = (2 << 30) + (1 << 19)
     with (tmp_path / "large").open("wb") as file:
-        file.write(content + element(0x7FE00010, "OB", b"", implicit=False, length=0xFFFFFFFF))
+        file.write(_in_order(b"") + element(0x7FE00010, "OB", b"", implicit=False, length=0xFFFFFFFF))
         file.write(b"\xfe\xff\x00\xe0\0\0\0\0")
         for _ in range(2):
             file.write(b"\xfe\xff\x00\xe0" + struct.pack("<I", one))
             file.seek(one, os.SEEK_CUR)
         file.write(b"\xfe\xff\xdd\xe0\0\0\0\0")
-    with Workers(1) as pool:
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        (_, written), *_ = deidentify_all(
-            pool, recipe, tmp_path / "out", [Task("large", tmp_path / "large", name="large.dcm")]
-        )
-    assert isinstance(written, Written)
-    assert written.size > size
-    assert (tmp_path / "out" / "large.dcm").stat().st_size == written.size
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 64 << 10
-    (tmp_path / "out" / "large.dcm").unlink()
+    moved: list[tuple[int, int]] = []
+
+    def hole(_source: int, target: int, offset: int, size: int) -> int:
+        moved.append((offset, size))
+        os.lseek(target, min(size, 1 << 30), os.SEEK_CUR)
+        os.ftruncate(target, os.lseek(target, 0, os.SEEK_CUR))
+        return min(size, 1 << 30)
+
+    monkeypatch.setattr(copying, "_movers", [hole])
+    deidentifier = Deidentifier(recipe)
+    written = deidentifier.process(tmp_path / "large", tmp_path, pixels_rewritten=False, name="out.dcm")
+    assert deidentifier.left_to_plain == 0
+    assert written.size == (tmp_path / "out.dcm").stat().st_size > 4 << 30
+    assert (len(moved), moved[0][1]) == (5, 2 * one + 32)
+    assert sum(moved[-1]) == (tmp_path / "large").stat().st_size
 
 
 @pytest.mark.parametrize("possible", [1, 2])
@@ -140,7 +140,8 @@ def test_bytes_are_moved_whatever_the_file_system_can(
 
 def test_a_file_that_becomes_shorter_leaves_nothing(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"12345")
-    with pytest.raises(OSError, match="shorter"), (tmp_path / "a").open("rb") as source:
-        with copying.NewFile(f"{tmp_path}/b") as target:
-            copying.move_bytes(source.fileno(), target, 0, 10)
+    source = os.open(tmp_path / "a", os.O_RDONLY)
+    with pytest.raises(OSError, match="shorter"), copying.NewFile(f"{tmp_path}/b") as target:
+        copying.move_bytes(source, target, 0, 10)
+    os.close(source)
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
