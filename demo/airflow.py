@@ -147,7 +147,9 @@ class Airflow:
         folder = self.home / "airflow"
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         password_file = folder / "simple_auth_manager_passwords.json.generated"
-        write_atomically(password_file, json.dumps({USER: self.state["password"]}))
+        # Airflow adds the passwords of other users that the settings name.
+        others = json.loads(password_file.read_text()) if password_file.exists() else {}
+        write_atomically(password_file, json.dumps({**others, USER: self.state["password"]}))
         if not (folder / "airflow.db").exists():
             self.run("db", "migrate")
             # Readers and the one writer no longer wait for each other; the file keeps this setting.
@@ -206,10 +208,18 @@ class Airflow:
             self._put("connections", connection_id, body)
 
     def _put(self, kind: str, name: str, body: dict[str, Any]) -> None:
-        answer = self.api("POST", kind, json=body, check=False)
-        if answer.status_code == 409:
-            answer = self.api("PATCH", f"{kind}/{name}", json=body, check=False)
-        answer.raise_for_status()
+        for last in (False, True):
+            try:
+                answer = self.api("POST", kind, json=body, check=False)
+                if answer.status_code == 409:
+                    answer = self.api("PATCH", f"{kind}/{name}", json=body, check=False)
+                answer.raise_for_status()
+            except requests.Timeout:
+                # SQLite has one writer at a time, and a busy machine makes the scheduler a slow one.
+                if last:
+                    raise
+            else:
+                return
 
     # REST
 

@@ -84,7 +84,8 @@ def orthanc_command(
 ) -> list[str]:
     """Write Orthanc's configuration; return the command that runs it.
 
-    Its DICOM port can't be bound to the loopback interface, so callers from elsewhere are refused by their address.
+    Its DICOM port can't be bound to the loopback interface: callers from elsewhere are refused by their address, and
+    the demonstration runs it enclosed (:mod:`demo.enclosed`).
     """
     folder.mkdir(parents=True, exist_ok=True)
     aet = peer.called_aet

@@ -20,6 +20,7 @@ from airlock.dicomio.peer import Peer
 from airlock.workspace import write_atomically
 from demo import pacs
 from demo.airflow import Airflow, AirflowNotReady
+from demo.enclosed import can_enclose, enclosed_command
 from demo.services import Services, free_port
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -119,35 +120,41 @@ class Stack:
             (self.home / folder).mkdir(parents=True, exist_ok=True, mode=0o700)
         self.start_pacs("staging", say)
         self.start_pacs("research", say)
+        self.start_redcap(say)
+        say("Airflow is starting (about half a minute) ...")
+        self.airflow.start(self.connections())
+        self.airflow.wait_for_dags("intake", "transfer", "redrive", "housekeeping", "statuses", "redcap_poll")
+        say(f"Airflow is up at {self.airflow.url}")
+
+    def start_redcap(self, say: Say) -> None:
+        """Start the REDCap sandbox, with the rows it had."""
         command = [sys.executable, "-m", "airlock.redcap.sandbox", "--port", str(self.state["redcap"])]
         command += ["--token", self.state["token"], "--state", str(self.home / "redcap.json")]
         self.services.start("redcap", command, self._python_environment, cwd=ROOT)
         self._wait_for("redcap", self._redcap_answers)
         say(f"REDCap sandbox at {self.redcap_url}")
-        say("Airflow is starting (about half a minute) ...")
-        self.airflow.start(self.connections())
-        self.airflow.wait_for_dags("intake", "transfer", "redrive", "housekeeping")
-        say(f"Airflow is up at {self.airflow.url}")
 
     def stop(self) -> list[str]:
         """End everything that was started here."""
         return self.services.stop()
 
     def start_pacs(self, role: str, say: Say) -> None:
-        """Start one PACS: Orthanc where it is installed, else pynetdicom's."""
+        """Start one PACS on the loopback interface: Orthanc where it is installed and can be enclosed, else qrscp."""
         if self.services.pid(role) is not None:
             return
         folder = self.home / "pacs" / role
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         peer = self.staging if role == "staging" else self.research
         destinations = {"AIRLOCK": ("127.0.0.1", self.state["move"])}
-        program = find_orthanc()
-        if program:
-            command = pacs.orthanc_command(folder, peer, destinations, self.state[f"{role}_http"], program)
-            kind = f"Orthanc, http://127.0.0.1:{self.state[f'{role}_http']} (it answers this machine only)"
+        program, http = find_orthanc(), self.state[f"{role}_http"]
+        if program and can_enclose():
+            command = pacs.orthanc_command(folder, peer, destinations, http, program)
+            command = enclosed_command(command, listen=[peer.port, http], connect=[self.state["move"]])
+            kind = f"Orthanc, http://127.0.0.1:{http}"
         else:
             command = pacs.qrscp_command(folder, peer, destinations)
-            kind = "pynetdicom's qrscp (with Orthanc installed, it would be Orthanc)"
+            without = "where network namespaces are allowed" if program else "with Orthanc installed"
+            kind = f"pynetdicom's qrscp ({without}, it would be Orthanc)"
         self.services.start(role, command, self._python_environment, cwd=folder)
         self._wait_for(role, lambda: pacs.answers(peer))
         say(f"{role.capitalize()} PACS: {peer.name}, {kind}")

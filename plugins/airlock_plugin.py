@@ -2,15 +2,17 @@
 
 from airflow.plugins_manager import AirflowPlugin
 
-from airlock_provider.plugin import preload, run_note
+from airlock_provider.plugin import pages, preload, run_note
 from airlock_provider.plugin.run_id import DerivedRunId
 
 preload.preload()
 
 
 class AirlockPlugin(AirflowPlugin):
-    """Run ids derived from requests, and outcomes as run notes."""
+    """Run ids derived from requests, outcomes as run notes, and the page of transfers."""
 
     name = "airlock"
     fastapi_root_middlewares = [{"middleware": DerivedRunId, "name": "Airlock: run ids derived from requests"}]
+    fastapi_apps = pages.apps()
+    external_views = pages.VIEWS
     listeners = [run_note]

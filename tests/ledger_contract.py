@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import inspect
 
 from airlock.database import connect, upgrade
-from airlock.errors import DuplicateRequest
+from airlock.errors import DuplicateRequest, NotPossibleNow
 from airlock.ledger import Counts, InstanceState, InstanceUpdate, Ledger, TransferState
 from airlock.ledger.models import Base
 
@@ -165,3 +165,105 @@ class LedgerContract:
         hour = timedelta(hours=1)
         assert [t.id for t in ledger.transfers(noon + hour, noon + 2 * hour)] == ["t-1"]
         assert [t.id for t in ledger.transfers(limit=2)] == ["t-0", "t-1"]
+
+    def test_states_lead_only_where_they_may(self, ledger):
+        ledger.register(T)
+        ledger.claim(T, "run")
+        ledger.move(T, TransferState.SENT)
+        ledger.move(T, TransferState.SENT)
+        with pytest.raises(NotPossibleNow, match="sent; from there it cannot become failed"):
+            ledger.move(T, TransferState.FAILED)
+        ledger.claim(T, "run")
+        ledger.move(T, TransferState.HELD)
+        ledger.move(T, TransferState.WITHDRAWN)
+        changes = [(d["before"], d["after"]) for _, _, kind, d in ledger.events(T) if kind == "state"]
+        assert changes == [
+            ("requested", "running"),
+            ("running", "sent"),
+            ("sent", "running"),
+            ("running", "held"),
+            ("held", "withdrawn"),
+        ]
+
+    @pytest.mark.parametrize(
+        "statement",
+        [
+            "UPDATE events SET kind = 'other' WHERE step = 'two'",
+            "UPDATE events SET at = '2020-01-01 00:00:00' WHERE step = 'three'",
+            "DELETE FROM events WHERE step = 'two'",
+            "DELETE FROM events WHERE step = 'three'",
+            "UPDATE events SET step = 'four' WHERE step = 'one'",
+        ],
+    )
+    def test_a_changed_history_is_found(self, ledger, url, statement):
+        ledger.register(T)
+        for step in ("one", "two", "three"):
+            ledger.event(T, step, "finished", count=3, seconds=1.25)
+        report = ledger.verify_chain(T)
+        assert (report.events, report.problem) == (3, "")
+        assert report.head == ledger.history(T)[-1].digest
+        with connect(url).begin() as connection:
+            connection.exec_driver_sql(statement)
+        assert ledger.verify_chain(T).problem
+
+    def test_events_of_several_processes_make_one_chain(self, ledger, url):
+        ledger.register(T)
+        context = multiprocessing.get_context("spawn")
+        processes = [context.Process(target=append_events, args=(url, number)) for number in range(3)]
+        for process in processes:
+            process.start()
+        for process in processes:
+            process.join(60)
+        report = ledger.verify_chain(T)
+        assert (report.events, report.problem) == (30, "")
+
+    def test_a_migrated_history_is_chained(self, url):
+        upgrade(url, "ledger", "0001")
+        with connect(url).begin() as connection:
+            connection.exec_driver_sql(
+                "INSERT INTO transfers (id, state, message, attempt, arrived_at) "
+                "VALUES ('t', 'sent', '', 1, '2026-01-31 10:00:00')"
+            )
+            for number in range(2):
+                connection.exec_driver_sql(
+                    "INSERT INTO events (transfer_id, at, step, kind, detail) "
+                    f"VALUES ('t', '2026-01-31 10:00:0{number}.25', 'send', 'finished', '{{\"sent\": {number}}}')"
+                )
+        upgrade(url, "ledger")
+        ledger = Ledger(url)
+        assert (ledger.verify_chain("t").events, ledger.verify_chain("t").problem) == (2, "")
+        ledger.event("t", "send", "finished")
+        assert (ledger.verify_chain("t").events, ledger.verify_chain("t").problem) == (3, "")
+
+    def test_a_status_is_owed_until_it_is_confirmed(self, ledger):
+        ledger.register(T)
+        statuses = ledger.statuses
+        statuses.owe(T, {"state": "running"})
+        (first,) = statuses.owed()
+        statuses.postpone(first, "down", datetime.now(UTC) + timedelta(hours=1))
+        assert statuses.owed(due=datetime.now(UTC)) == []
+        (waiting,) = statuses.owed(T)
+        assert (waiting.attempts, waiting.problem) == (1, "down")
+        statuses.owe(T, {"state": "sent"})
+        (second,) = statuses.owed(due=datetime.now(UTC))
+        assert (second.outcome, second.attempts) == ({"state": "sent"}, 0)
+        statuses.confirmed(second)
+        assert statuses.owed() == []
+
+    def test_a_late_answer_to_an_old_status_makes_the_new_one_owed_again(self, ledger):
+        """What two processes tell at once may arrive in the wrong order; then the newest is told once more."""
+        ledger.register(T)
+        statuses = ledger.statuses
+        statuses.owe(T, {"state": "running"})
+        (old,) = statuses.owed()
+        statuses.owe(T, {"state": "sent"})
+        (new,) = statuses.owed()
+        statuses.confirmed(new)
+        statuses.confirmed(old)
+        (again,) = statuses.owed()
+        assert again.outcome == {"state": "sent"}
+
+
+def append_events(url, number):
+    for _ in range(10):
+        Ledger(url).event(T, f"step-{number}", "finished")

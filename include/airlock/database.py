@@ -43,10 +43,11 @@ def connect(url: str) -> Engine:
     return engine
 
 
-def upgrade(url: str, room: str) -> None:
+def upgrade(url: str, room: str, revision: str = "head") -> None:
     """Make or migrate the tables of one store.
 
     :param room: package below `airlock` that holds a `migrations` folder: `ledger` or `identity`.
+    :param revision: how far.
     """
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS / room / "migrations"))
@@ -55,7 +56,7 @@ def upgrade(url: str, room: str) -> None:
     # Alembic keeps the migration at work in globals, so the threads of a process must take turns.
     logging.getLogger("alembic").setLevel(logging.WARNING)
     with _upgrading:
-        command.upgrade(config, "head")
+        command.upgrade(config, revision)
 
 
 def migrate(context: Any, metadata: MetaData, version_table: str) -> None:

@@ -46,8 +46,16 @@ class DuplicateRequest(RefusedError):
     """The same transfer already belongs to another run."""
 
 
+class NotPossibleNow(RefusedError):
+    """The state of a transfer does not allow what was asked for."""
+
+
 class UnknownProject(RefusedError):
     """No policy exists for the project that the request names."""
+
+
+class NotApproved(RefusedError):
+    """The project may not receive this now: it is not active, or outside its ethics approval."""
 
 
 class PolicyError(RefusedError):

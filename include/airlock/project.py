@@ -7,14 +7,16 @@ stops the load with file, line and reason.
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from airlock.errors import PolicyError, UnknownProject
+from airlock.errors import InvalidRequest, NotApproved, PolicyError, UnknownProject
 
 Method = Literal["raw", "c-move", "c-get"]
 
@@ -79,17 +81,66 @@ class DeidentifyPolicy(_Part):
     max_shift_days: int = Field(default=3650, ge=1, le=36500)
 
 
+class ApprovalPolicy(_Part):
+    """When the ethics approval holds, both days included; outside it nothing is accepted and nothing is sent."""
+
+    start: date | None = None
+    end: date | None = None
+
+
 class ProjectPolicy(_Part):
-    """Everything that is decided per project."""
+    """Everything that is decided per project.
+
+    `subject_pattern` is a regular expression that a research subject id must match as a whole.
+    """
 
     name: str = Field(min_length=1, max_length=64, description="as requests spell it; may contain spaces")
     title: str = ""
+    active: bool = True
+    approval: ApprovalPolicy = ApprovalPolicy()
+    subject_pattern: str = Field(default="", max_length=500)
     source: SourcePolicy = SourcePolicy()
     destination: DestinationPolicy = DestinationPolicy()
     redcap: RedcapPolicy | None = None
     screen: ScreenPolicy = ScreenPolicy()
     pixels: PixelsPolicy = PixelsPolicy()
     deidentify: DeidentifyPolicy = DeidentifyPolicy()
+
+    @field_validator("subject_pattern")
+    @classmethod
+    def _is_regular_expression(cls, pattern: str) -> str:
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            raise ValueError(f"not a regular expression: {error}") from None
+        return pattern
+
+    def check_approved(self, today: date) -> None:
+        """Check that the project may receive studies on a day.
+
+        :raises NotApproved: when it may not.
+        """
+        if not self.active:
+            raise NotApproved(
+                f"The project {self.name} is not active. Set `active: true` in its policy if it is again."
+            )
+        first, last = self.approval.start, self.approval.end
+        if (first and today < first) or (last and today > last):
+            days = f"from {first or 'the beginning'} to {last or 'the end'}"
+            raise NotApproved(
+                f"The approval of the project {self.name} holds {days}. "
+                "Nothing is sent outside it. Extend it in the project's policy, and request the transfer again."
+            )
+
+    def check_subject(self, subject: str) -> None:
+        """Check a research subject id against the project's pattern. The message doesn't repeat the id.
+
+        :raises InvalidRequest: when it does not match.
+        """
+        if self.subject_pattern and not re.fullmatch(self.subject_pattern, subject):
+            raise InvalidRequest(
+                f"transfer_name does not match the naming pattern of the project {self.name}. Correct the request."
+            )
 
     @property
     def digest(self) -> str:

@@ -41,7 +41,11 @@ class Settings(BaseSettings):
     study_idle_seconds: float = Field(default=16.0, ge=0, description="a raw study younger than this is still arriving")
     study_wait_minutes: float = Field(default=10.0, ge=0, description="how long to wait for a study to arrive")
     redcap_connection: str | None = Field(
-        default=None, description="Airflow connection of the REDCap that is told when a request names no known project"
+        default=None,
+        description="Airflow connection of the REDCap where transfers are asked for; told of unknown projects too",
+    )
+    redcap_poll: str = Field(
+        default="", description="cron expression: how often REDCap is asked for transfers; empty asks on demand only"
     )
     retries: int = Field(default=4, ge=0, description="how often a task is tried again")
     retry_seconds: float = Field(default=15.0, ge=0, description="unit of the delay before a retry, doubled each time")

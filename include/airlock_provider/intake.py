@@ -7,10 +7,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from airlock.identity.keys import KeyRing
 from airlock.ledger import TransferState
 from airlock.quiet import guarded
 from airlock.request.archive import archive_duplicate, reject
-from airlock.request.drop import Accepted, Rejected, clear, settled_files, take
+from airlock.request.drop import Accepted, Rejected, accept, clear, settled_files, take
+from airlock.request.store import StoredRequest
 from airlock.settings import load_settings
 from airlock.transfer import open_ledger, workspace_of
 
@@ -68,6 +70,39 @@ def archive_requests(started: list[str]) -> None:
 def _written_at(file: Path) -> datetime:
     """When a file was written, as the ledger dates the request of the first one; a later one is a duplicate."""
     return datetime.fromtimestamp(file.stat().st_mtime, UTC)
+
+
+def requests_from_redcap() -> list[dict[str, Any]]:
+    """Accept the transfers that REDCap asks for.
+
+    :returns: arguments of TriggerDagRunOperator, oldest request first.
+    """
+    from airlock.redcap.poll import poll
+    from airlock_provider.hooks.redcap import RedcapHook
+
+    settings = load_settings()
+    with guarded():
+        if settings.redcap_connection is None:
+            log.warning("AIRLOCK_REDCAP_CONNECTION names no connection: there is no REDCap to ask.")
+            return []
+        client = RedcapHook(settings.redcap_connection).client
+        asked = poll(client, open_ledger(settings), KeyRing.load(settings.key_path))
+        for wanted in asked.wanted[:MAX_RUNS]:
+            stored = StoredRequest(wanted.request.file_name, wanted.content, datetime.now(UTC))
+            accept(wanted.request, stored, settings)
+        again = sum(wanted.again for wanted in asked.wanted)
+        log.info(
+            "REDCap asks for %d transfers, %d of them again; %d rows refused", len(asked.wanted), again, asked.refused
+        )
+        return [
+            {
+                "trigger_run_id": wanted.transfer_id,
+                "conf": {"transfer_id": wanted.transfer_id},
+                "reset_dag_run": wanted.again,
+                "skip_when_already_exists": not wanted.again,
+            }
+            for wanted in asked.wanted[:MAX_RUNS]
+        ]
 
 
 def requests_to_redrive(start: datetime, end: datetime, mode: str) -> list[dict[str, Any]]:

@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
-from airlock.errors import AirlockError, RefusedError
-from airlock.ledger import Ledger, TransferState, TransferSummary
+from airlock.errors import RefusedError
+from airlock.ledger import Ledger, OwedStatus, TransferState, TransferSummary
 from airlock.project import ProjectPolicy, RedcapPolicy, find_policy
+from airlock.quiet import guarded
 from airlock.report.ending import Failure
 from airlock.request import TransferRequest
-from airlock.settings import Settings
+from airlock.request.store import RequestStore
+from airlock.settings import Settings, load_settings
+from airlock.transfer import open_ledger
+
+if TYPE_CHECKING:
+    from airlock.redcap.client import RedcapClient
+    from airlock.redcap.outbox import Delivery
+    from airlock.redcap.step import Outcome
 
 log = logging.getLogger(__name__)
 
@@ -24,18 +34,11 @@ def policy_for_status(request: TransferRequest, settings: Settings) -> ProjectPo
         return ProjectPolicy(name="unknown", redcap=fallback)
 
 
-def tell_running(request: TransferRequest, settings: Settings) -> None:
-    """Show in REDCap that the transfer is being worked on. REDCap being away doesn't stop the transfer for that."""
-    from airlock.redcap.step import tell_running as write_running
-    from airlock_provider.hooks.redcap import RedcapHook
+def tell_running(request: TransferRequest, settings: Settings, ledger: Ledger, transfer_id: str) -> None:
+    """Show in REDCap that the transfer is being worked on. REDCap being away doesn't stop the transfer."""
+    from airlock.redcap.step import Outcome
 
-    policy = policy_for_status(request, settings)
-    if policy.redcap is None or request.options.dry_run:
-        return
-    try:
-        write_running(request, policy, RedcapHook(policy.redcap.connection).client)
-    except AirlockError as error:
-        log.warning("REDCap does not show yet that the transfer is being worked on: %s", error)
+    _owe_and_try(request, settings, ledger, transfer_id, Outcome(TransferState.RUNNING), attempts=1)
 
 
 def tell_redcap(
@@ -45,18 +48,13 @@ def tell_redcap(
     summary: TransferSummary,
     state: TransferState,
     failure: Failure | None = None,
-) -> int:
-    """Write the status row of a transfer; return the number of rows written.
+) -> dict[str, int]:
+    """Owe REDCap the outcome of a transfer, and try to tell it now; return how many rows were told, and told later.
 
     :param state: how the transfer ends; the ledger may not say so yet.
     """
-    from airlock.redcap.step import mapped_uids_of, outcome_of, update_redcap
-    from airlock_provider.hooks.redcap import RedcapHook
+    from airlock.redcap.step import mapped_uids_of, outcome_of
 
-    policy = policy_for_status(request, settings)
-    if policy.redcap is None:
-        log.info("No REDCap is configured for this project: nobody to tell.")
-        return 0
     outcome = outcome_of(
         replace(summary, state=state, message=failure.message if failure else ""),
         mapped_uids=mapped_uids_of(ledger.instances(summary.id)),
@@ -65,5 +63,59 @@ def tell_redcap(
         ),
         failed_step=failure.step if failure else None,
     )
-    update_redcap(request, policy, RedcapHook(policy.redcap.connection).client, outcome)
-    return 1
+    return _owe_and_try(request, settings, ledger, summary.id, outcome)
+
+
+def statuses_due() -> bool:
+    """Whether REDCap must be told something now."""
+    with guarded():
+        return bool(open_ledger(load_settings()).statuses.owed(due=datetime.now(UTC)))
+
+
+def deliver_statuses() -> dict[str, int]:
+    """Tell REDCap whatever it is owed and may be tried now; return the numbers of rows told, and told later."""
+    settings = load_settings()
+    with guarded():
+        ledger = open_ledger(settings)
+        delivery = _deliver(ledger, ledger.statuses.owed(due=datetime.now(UTC)), settings)
+    log.info("Told %d, later %d", delivery.told, delivery.later)
+    return {"rows": delivery.told, "later": delivery.later}
+
+
+def _owe_and_try(
+    request: TransferRequest,
+    settings: Settings,
+    ledger: Ledger,
+    transfer_id: str,
+    outcome: Outcome,
+    attempts: int | None = None,
+) -> dict[str, int]:
+    from airlock.redcap.outbox import owe
+
+    if policy_for_status(request, settings).redcap is None or request.options.dry_run:
+        log.info("No REDCap is configured for this project, or this is a dry run: nobody to tell.")
+        return {"rows": 0}
+    owe(ledger, transfer_id, outcome)
+    delivery = _deliver(ledger, ledger.statuses.owed(transfer_id), settings, attempts)
+    return {"rows": delivery.told, "later": delivery.later}
+
+
+def _deliver(ledger: Ledger, statuses: list[OwedStatus], settings: Settings, attempts: int | None = None) -> Delivery:
+    from airlock.redcap.outbox import deliver
+    from airlock_provider.hooks.redcap import RedcapHook
+
+    store = RequestStore(settings.proc_folder)
+
+    def request_of(transfer_id: str) -> tuple[TransferRequest, ProjectPolicy]:
+        request = store.get(transfer_id).request
+        return request, policy_for_status(request, settings)
+
+    def client_of(policy: ProjectPolicy) -> RedcapClient:
+        assert policy.redcap is not None
+        client = RedcapHook(policy.redcap.connection).client
+        return replace(client, attempts=attempts) if attempts else client
+
+    delivery = deliver(ledger, statuses, request_of, client_of)
+    for problem in delivery.problems:
+        log.warning("REDCap will be told later: %s", problem)
+    return delivery

@@ -161,6 +161,7 @@ def installation(tmp_path_factory) -> Iterator[Installation]:
         "AIRLOCK_STUDY_WAIT_MINUTES": "0.1",
         "AIRLOCK_RETRY_SECONDS": "1",
         "AIRLOCK_SETTLE_SECONDS": "1",
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": "admin:admin,viewer:viewer",
         # A killed task is noticed by its missing heartbeat.
         "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "15",
         "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "5",

@@ -6,8 +6,10 @@ import requests
 from playwright.sync_api import expect
 
 from airlock.ledger import TransferState
+from airlock.redcap import RedcapClient
 from tests.e2e.browser import logged_in_page
 from tests.e2e.conftest import wait_until
+from tests.listening import ports_beyond_loopback
 
 
 def form(request):
@@ -40,6 +42,13 @@ def test_ten_requests_and_a_broken_one(installation, tmp_path):
     assert {i: installation.airflow.run_of(i)["start_date"] for i in ids} == started
     runs = installation.airflow.api("GET", "dags/transfer/dagRuns", params={"limit": 100}).json()["dag_runs"]
     assert sorted(run["dag_run_id"] for run in runs) == sorted(ids)
+
+
+def test_nothing_listens_beyond_the_loopback_interface(installation):
+    services = installation.stack.services
+    sessions = [pid for name in services.names() if (pid := services.pid(name))]
+    assert len(sessions) >= 7
+    assert ports_beyond_loopback(sessions) == set()
 
 
 def test_a_file_that_is_still_written_is_left_alone(installation, tmp_path):
@@ -129,3 +138,33 @@ def test_connections_have_working_test_buttons(installation):
         "POST", "connections/test", json={"connection_id": "x", "conn_type": "dicom", "host": "127.0.0.1", "port": 1}
     ).json()
     assert not answer["status"]
+
+
+def test_asked_for_in_redcap(installation, tmp_path):
+    """A row without a date becomes a run and gets its date; with the date cleared, it is done again."""
+    client = RedcapClient(installation.stack.redcap_url, installation.stack.state["token"])
+    request = installation.request(installation.ct_study(tmp_path))
+    row = {
+        "study_instance_uid": request.study_instance_uid,
+        "redcap_repeat_instrument": "transfers",
+        **{name: value for name, value in form(request).items() if name != "study_instance_uid"},
+    }
+    client.import_records([row])
+    transfer_id = installation.id(request)
+
+    def ask():
+        runs = installation.airflow.api("POST", "dags/redcap_poll/dagRuns", json={"logical_date": None}).json()
+        url = f"dags/redcap_poll/dagRuns/{runs['dag_run_id']}"
+        wait_until(lambda: installation.airflow.api("GET", url).json()["state"] == "success", seconds=120)
+
+    ask()
+    assert installation.wait(transfer_id)[transfer_id] == "success"
+    assert installation.status_row(request)["transfer_date"]
+    attempt = installation.find(transfer_id).attempt
+    ask()
+    assert installation.find(transfer_id).attempt == attempt
+    client.import_records([row | {"transfer_date": ""}])
+    ask()
+    wait_until(lambda: installation.find(transfer_id).attempt == attempt + 1, seconds=120)
+    assert installation.wait(transfer_id)[transfer_id] == "success"
+    wait_until(lambda: installation.status_row(request)["transfer_date"], seconds=60)

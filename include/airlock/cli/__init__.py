@@ -12,6 +12,7 @@ from airlock.errors import AirlockError, HeldError, RefusedError
 from airlock.quiet import place_of
 
 COMMANDS = {
+    "audit": "Prove what happened to a transfer.",
     "deidentify": "De-identify a folder of DICOM files.",
     "detect": "Find burned-in text in DICOM files.",
     "pull": "Bring a study from a PACS into a folder.",

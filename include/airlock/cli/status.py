@@ -71,7 +71,8 @@ def _detail(ledger: Ledger, transfer_id: str, as_json: bool) -> None:
     events = ledger.events(transfer_id)
     if as_json:
         listed = [{"at": at.isoformat(), "step": step, "kind": kind, **detail} for at, step, kind, detail in events]
-        click.echo(json.dumps(facts(summary) | {"events": listed}, indent=2))
+        owed = [status.problem for status in ledger.statuses.owed(transfer_id)]
+        click.echo(json.dumps(facts(summary) | {"events": listed, "redcap_owed": owed}, indent=2))
         return
     console = _console()
     for name, value in facts(summary).items():
@@ -83,6 +84,8 @@ def _detail(ledger: Ledger, transfer_id: str, as_json: bool) -> None:
     if events:
         console.print()
         console.print(table)
+    for status in ledger.statuses.owed(transfer_id):
+        console.print(Text(f"REDCap is owed a status, tried {status.attempts} times. {status.problem}", "yellow"))
 
 
 def facts(summary: TransferSummary) -> dict[str, Any]:

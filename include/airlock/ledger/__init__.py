@@ -1,6 +1,18 @@
 """The ledger: what happened to every transfer and every instance. It holds no patient data."""
 
+from airlock.ledger.chain import ChainReport, Event
 from airlock.ledger.ledger import Counts, InstanceUpdate, Ledger, TransferSummary
 from airlock.ledger.models import InstanceState, TransferState
+from airlock.ledger.statuses import OwedStatus
 
-__all__ = ["Counts", "InstanceState", "InstanceUpdate", "Ledger", "TransferState", "TransferSummary"]
+__all__ = [
+    "ChainReport",
+    "Counts",
+    "Event",
+    "InstanceState",
+    "InstanceUpdate",
+    "Ledger",
+    "OwedStatus",
+    "TransferState",
+    "TransferSummary",
+]

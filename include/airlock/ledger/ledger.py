@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
@@ -13,8 +14,10 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from airlock.database import connect
-from airlock.errors import DuplicateRequest
+from airlock.errors import DuplicateRequest, NotPossibleNow
+from airlock.ledger.chain import ChainReport, Event, check, link
 from airlock.ledger.models import EventRow, InstanceRow, InstanceState, TransferRow, TransferState
+from airlock.ledger.statuses import Statuses
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,7 @@ class TransferSummary:
     id: str
     run_id: str | None
     project: str | None
+    policy_digest: str | None
     state: TransferState
     message: str
     expected: int | None
@@ -120,8 +124,8 @@ class Ledger:
                 raise DuplicateRequest(
                     f"This transfer already belongs to the run {row.run_id}. To do it again, clear that run."
                 )
-            before, row.run_id = row.state, run_id
-            row.state, row.message, row.started_at, row.finished_at = TransferState.RUNNING, "", _now(), None
+            before, row.run_id, row.started_at = row.state, run_id, _now()
+            self._run(session, row)
             return before
 
     def restart(self, transfer_id: str) -> None:
@@ -137,11 +141,30 @@ class Ledger:
             session.execute(update(TransferRow).where(TransferRow.id == transfer_id).values(**columns))
 
     def move(self, transfer_id: str, state: TransferState, message: str = "") -> None:
-        """Move a transfer to another state."""
+        """Move a transfer to another state.
+
+        :raises NotPossibleNow: when its present state does not lead there.
+        """
         with self._begin() as session:
-            row = session.get_one(TransferRow, transfer_id)
-            row.state, row.message = state, message
-            row.finished_at = _now() if state.ended else None
+            row = session.get_one(TransferRow, transfer_id, with_for_update=True)
+            if not row.state.may_become(state):
+                raise NotPossibleNow(
+                    f"The transfer is {row.state}; from there it cannot become {state}. Start it again instead: clear "
+                    "its run, or use the DAG redrive."
+                )
+            self._change_state(session, row, state)
+            row.message, row.finished_at = message, _now() if state.ended else None
+
+    @classmethod
+    def _run(cls, session: Session, row: TransferRow) -> None:
+        cls._change_state(session, row, TransferState.RUNNING)
+        row.message, row.finished_at = "", None
+
+    @classmethod
+    def _change_state(cls, session: Session, row: TransferRow, state: TransferState) -> None:
+        if row.state is not state:
+            cls._append(session, row, "ledger", "state", {"before": row.state.value, "after": state.value})
+            row.state = state
 
     def find(self, transfer_id: str) -> TransferSummary | None:
         """Return a transfer with its counts, or None."""
@@ -230,18 +253,47 @@ class Ledger:
         query = update(InstanceRow).where(InstanceRow.transfer_id == transfer_id, InstanceRow.resume_state.is_not(None))
         with self._begin() as session:
             session.execute(query.values(state=InstanceRow.resume_state, resume_state=None, reason=""))
-            row = session.get_one(TransferRow, transfer_id)
-            row.state, row.message, row.finished_at = TransferState.RUNNING, "", None
+            self._run(session, session.get_one(TransferRow, transfer_id, with_for_update=True))
 
     # Events
 
     def event(self, transfer_id: str, step: str, kind: str, **detail: Any) -> None:
         """Append an event. `detail` holds ids and counts only."""
         with self._begin() as session:
-            session.add(EventRow(transfer_id=transfer_id, at=_now(), step=step, kind=kind, detail=detail))
+            row = session.get_one(TransferRow, transfer_id, with_for_update=True)
+            self._append(session, row, step, kind, detail)
+
+    @staticmethod
+    def _append(session: Session, row: TransferRow, step: str, kind: str, detail: dict[str, Any]) -> None:
+        at, told = _now(), json.loads(json.dumps(detail))
+        digest = link(row.chain_head, row.id, at, step, kind, told)
+        session.add(EventRow(transfer_id=row.id, at=at, step=step, kind=kind, detail=told, digest=digest))
+        row.chain_length, row.chain_head = row.chain_length + 1, digest
 
     def events(self, transfer_id: str) -> list[tuple[datetime, str, str, dict[str, Any]]]:
         """Return the events of a transfer, oldest first, as (at, step, kind, detail)."""
-        query = select(EventRow).where(EventRow.transfer_id == transfer_id).order_by(EventRow.id)
+        return [(event.at, event.step, event.kind, event.detail) for event in self.history(transfer_id)]
+
+    def history(self, transfer_id: str) -> list[Event]:
+        """Return the events of a transfer with their digests, oldest first."""
         with self._begin() as session:
-            return [(row.at, row.step, row.kind, row.detail) for row in session.scalars(query)]
+            return self._history(session, transfer_id)
+
+    def verify_chain(self, transfer_id: str) -> ChainReport:
+        """Say whether the events of a transfer are those that were written."""
+        with self._begin() as session:
+            row = session.get_one(TransferRow, transfer_id)
+            return check(transfer_id, self._history(session, transfer_id), row.chain_length, row.chain_head)
+
+    @staticmethod
+    def _history(session: Session, transfer_id: str) -> list[Event]:
+        query = select(EventRow).where(EventRow.transfer_id == transfer_id).order_by(EventRow.id)
+        names = [f.name for f in fields(Event)]
+        return [Event(**{name: getattr(row, name) for name in names}) for row in session.scalars(query)]
+
+    # Statuses that REDCap must be told
+
+    @property
+    def statuses(self) -> Statuses:
+        """The outbox of statuses."""
+        return Statuses(self._engine)

@@ -22,11 +22,28 @@ class TransferState(enum.StrEnum):
     PREPARED = "prepared"  # dry run, or stopped before send
     EMPTY = "empty"  # every instance was skipped by rule
     SENT = "sent"
+    WITHDRAWN = "withdrawn"  # undone, or given up, by a person
 
     @property
     def ended(self) -> bool:
         """Whether nothing more happens by itself."""
         return self not in (TransferState.REQUESTED, TransferState.RUNNING)
+
+    def may_become(self, other: TransferState) -> bool:
+        """Whether a transfer in this state may go to another; staying is always allowed."""
+        return other is self or other in _NEXT[self]
+
+
+_ENDINGS = frozenset(state for state in TransferState if state.ended)
+# Whatever has ended may be started again (clear, redrive), and withdrawn. A task that is repeated after the end may
+# find another ending only where the first one was not a good one.
+_NEXT: dict[TransferState, frozenset[TransferState]] = {
+    TransferState.REQUESTED: _ENDINGS | {TransferState.RUNNING},
+    TransferState.RUNNING: _ENDINGS,
+    **{state: frozenset({TransferState.RUNNING, TransferState.WITHDRAWN}) for state in _ENDINGS},
+}
+for _state in (TransferState.HELD, TransferState.FAILED, TransferState.REFUSED):
+    _NEXT[_state] |= {TransferState.HELD, TransferState.FAILED, TransferState.REFUSED}
 
 
 class InstanceState(enum.StrEnum):
@@ -81,6 +98,8 @@ class TransferRow(Base):
     arrived_at: Mapped[datetime] = mapped_column(index=True)
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
+    chain_length: Mapped[int] = mapped_column(default=0)
+    chain_head: Mapped[str] = mapped_column(String(64), default="")
 
 
 class InstanceRow(Base):
@@ -104,7 +123,7 @@ class InstanceRow(Base):
 
 
 class EventRow(Base):
-    """Something that happened to a transfer."""
+    """Something that happened to a transfer. Each row carries the digest of all before it (`airlock.ledger.chain`)."""
 
     __tablename__ = "events"
 
@@ -114,3 +133,21 @@ class EventRow(Base):
     step: Mapped[str] = mapped_column(String(64))
     kind: Mapped[str] = mapped_column(String(32))
     detail: Mapped[dict[str, Any]]
+    digest: Mapped[str] = mapped_column(String(64), default="")
+
+
+class StatusRow(Base):
+    """The newest status of a transfer that REDCap must be told, until it has confirmed it.
+
+    `outcome` is what `airlock.redcap.outbox` makes of an outcome; `decided_at` tells a status from a later one.
+    """
+
+    __tablename__ = "statuses"
+
+    transfer_id: Mapped[str] = mapped_column(ForeignKey("transfers.id", ondelete="CASCADE"), primary_key=True)
+    outcome: Mapped[dict[str, Any]]
+    decided_at: Mapped[datetime]
+    delivered_at: Mapped[datetime | None] = mapped_column(index=True)
+    attempts: Mapped[int] = mapped_column(default=0)
+    next_at: Mapped[datetime]
+    problem: Mapped[str] = mapped_column(Text, default="")

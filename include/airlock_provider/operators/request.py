@@ -12,6 +12,7 @@ from airlock.identity.keys import KeyRing
 from airlock.ledger import Ledger, TransferState, TransferSummary
 from airlock.project import find_policy
 from airlock.quiet import guarded
+from airlock.report.audit import versions
 from airlock.report.ending import Failure, good_ending, last_failure, outcome_line
 from airlock.request.archive import archive_done, archive_failed
 from airlock.request.store import RequestStore, StoredRequest
@@ -46,8 +47,9 @@ class AcceptRequestOperator(BaseOperator):
                 ledger.event(transfer_id, self.task_id, "failed", error=type(error).__name__, message=str(error))
                 self.log.error("%s", error)
                 raise
-            ledger.event(transfer_id, self.task_id, "finished", policy=digest)
-            tell_running(RequestStore(settings.proc_folder).get(transfer_id).request, settings)
+            ledger.event(transfer_id, self.task_id, "finished", policy=digest, versions=versions())
+            request = RequestStore(settings.proc_folder).get(transfer_id).request
+            tell_running(request, settings, ledger, transfer_id)
         self.log.info("Accepted %s under the policy %s", transfer_id, digest[:12])
         return {"transfer_id": transfer_id, "policy": digest}
 
@@ -82,17 +84,22 @@ class AcceptRequestOperator(BaseOperator):
         request = RequestStore(settings.proc_folder).get(transfer_id).request
         policy = find_policy(settings.projects, request.transfer_project_name)
         ledger.describe(transfer_id, project=policy.name, policy_digest=policy.digest)
+        policy.check_approved(datetime.now(UTC).astimezone().date())
+        policy.check_subject(request.transfer_name)
         return policy.digest
 
 
 class UpdateRedcapOperator(BaseOperator):
-    """Tell REDCap the outcome. Projects without REDCap, and dry runs, have nobody to tell."""
+    """Tell REDCap the outcome, or owe it to it: the DAG `statuses` tells it as soon as REDCap can be reached.
+
+    Projects without REDCap, and dry runs, have nobody to tell.
+    """
 
     ui_color = "#e8f2ec"
     not_when = ("dry_run",)
 
     def execute(self, context: Context) -> dict[str, int]:
-        """Write the status row of a transfer that went well; return the number of rows."""
+        """Write the status row of a transfer that went well; return the numbers of rows written, and owed."""
         with guarded():
             transfer = open_transfer(context)
         return run_step(self, transfer, context, lambda: self._tell(transfer))
@@ -101,7 +108,7 @@ class UpdateRedcapOperator(BaseOperator):
     def _tell(transfer: Transfer) -> dict[str, int]:
         summary = _find(transfer.ledger, transfer.id)
         state = good_ending(summary.counts, transfer.request.options)
-        return {"rows": tell_redcap(transfer.request, transfer.settings, transfer.ledger, summary, state)}
+        return tell_redcap(transfer.request, transfer.settings, transfer.ledger, summary, state)
 
 
 class ArchiveRequestOperator(BaseOperator):

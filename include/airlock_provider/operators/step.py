@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict, is_dataclass
+from datetime import UTC, datetime
 from importlib import import_module
 from time import monotonic
 from typing import TYPE_CHECKING, Any
@@ -48,6 +49,9 @@ class TransferStepOperator(BaseOperator):
     def _call(self, transfer: Transfer) -> Any:
         module, _, name = self.step.partition(":")
         function: Callable[..., Any] = getattr(import_module(module), name)
+        if self.peer == "destination":
+            # The approval may have ended since the request was accepted: a transfer can wait for days.
+            transfer.policy.check_approved(datetime.now(UTC).astimezone().date())
         return function(transfer, peer_of(transfer, self.peer)) if self.peer else function(transfer)
 
 

@@ -19,6 +19,7 @@ MODULES = (
     "airlock.deid.step",
     "airlock.deliver.step",
     "airlock.pixels.step",
+    "airlock.redcap.outbox",
     "airlock.redcap.step",
     "airlock.retrieve.step",
     "airlock.screen.step",

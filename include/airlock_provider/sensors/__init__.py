@@ -13,6 +13,7 @@ from airlock.request.drop import settled_files
 from airlock.settings import load_settings
 from airlock_provider.context import open_transfer, peer_of
 from airlock_provider.operators.step import run_step
+from airlock_provider.status import statuses_due
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -76,3 +77,21 @@ class StudySensor(BaseOperator):
             raise StudyNotFound(
                 "The study is not at its source, or never stopped arriving. Send it again, then clear this task."
             )
+
+
+class StatusSensor(BaseOperator):
+    """Wait until REDCap must be told something that it has not confirmed yet.
+
+    :param poke_interval: seconds between two looks into the ledger.
+    """
+
+    def __init__(self, *, poke_interval: float = 10.0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.poke_interval = poke_interval
+
+    def execute(self, context: Context, event: dict[str, Any] | None = None) -> None:
+        """Return when something is owed; hand the waiting to the triggerer until then."""
+        if event is None and not statuses_due():
+            from airlock_provider.triggers import StatusTrigger
+
+            self.defer(trigger=StatusTrigger(self.poke_interval), method_name="execute")

@@ -16,6 +16,7 @@ from airlock.quiet import guarded
 from airlock.request.drop import settled_files
 from airlock.retrieve.step import study_is_ready
 from airlock.transfer import Transfer
+from airlock_provider.status import statuses_due
 
 
 class RequestTrigger(BaseTrigger):
@@ -91,3 +92,25 @@ class StudyTrigger(BaseTrigger):
                 return study_is_ready(Transfer.open(self.transfer_id), Peer(**self.peer) if self.peer else None)
             except PeerUnavailable:
                 return False  # a PACS that is down is waited for like a study that has not come
+
+
+class StatusTrigger(BaseTrigger):
+    """Fires when there is a status that REDCap must be told now.
+
+    :param poke_interval: seconds between two looks into the ledger.
+    """
+
+    def __init__(self, poke_interval: float) -> None:
+        super().__init__()
+        self.poke_interval = poke_interval
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Name the trigger and its arguments."""
+        return f"{__name__}.StatusTrigger", {"poke_interval": self.poke_interval}
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Look until something is owed."""
+        await asyncio.sleep(self.poke_interval)
+        while not await asyncio.to_thread(statuses_due):
+            await asyncio.sleep(self.poke_interval)
+        yield TriggerEvent({"found": True})

@@ -53,7 +53,15 @@ def test_each_ending(state, step, errors, complete):
 
 def test_outcome_counts_the_time_to_the_end():
     start = datetime(2026, 3, 4, 15, 0, tzinfo=UTC)
-    common = {"id": "t", "run_id": "t", "project": "p", "message": "m", "expected": 1, "attempt": 1}
+    common = {
+        "id": "t",
+        "run_id": "t",
+        "project": "p",
+        "policy_digest": None,
+        "message": "m",
+        "expected": 1,
+        "attempt": 1,
+    }
     ended = TransferSummary(
         **common,
         state=TransferState.FAILED,

@@ -1,0 +1,128 @@
+"""The audit of a transfer: everything the ledger knows of it, as facts and as a page for people.
+
+It holds ids, counts, new UIDs and digests, and no patient data: it may be shown to whoever asks what happened.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from importlib.resources import files
+from typing import Any
+
+from jinja2 import Environment, StrictUndefined
+
+from airlock.errors import InvalidRequest
+from airlock.ledger import Event, InstanceUpdate, Ledger
+from airlock.report.ending import outcome_line
+
+SCHEMA = 1
+_PACKAGES = ("airlock", "pydicom", "pynetdicom", "rapidocr-onnxruntime", "apache-airflow")
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of what works on a transfer, by package."""
+    found = {}
+    for package in _PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def audit(ledger: Ledger, transfer_id: str) -> dict[str, Any]:
+    """Return the audit of a transfer as plain values; times in ISO 8601, UTC.
+
+    :raises InvalidRequest: when the ledger does not know it.
+    """
+    summary = ledger.find(transfer_id)
+    if summary is None:
+        raise InvalidRequest("The ledger knows no such transfer. `airlock status` lists the latest ones.")
+    chain, history = ledger.verify_chain(transfer_id), ledger.history(transfer_id)
+    instances = ledger.instances(transfer_id)
+    counts = summary.counts
+    return {
+        "schema": SCHEMA,
+        "made_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "transfer": summary.id,
+        "run": summary.run_id,
+        "project": summary.project,
+        "policy_digest": summary.policy_digest,
+        "state": summary.state.value,
+        "outcome": outcome_line(summary),
+        "message": summary.message,
+        "attempt": summary.attempt,
+        "arrived_at": _time(summary.arrived_at),
+        "started_at": _time(summary.started_at),
+        "finished_at": _time(summary.finished_at),
+        "expected": summary.expected,
+        "counts": {
+            "in": counts.received,
+            "sent": counts.sent,
+            "skipped": counts.skipped,
+            "held": counts.held,
+            "open": counts.open,
+            "boxes": counts.boxes,
+        },
+        "reasons": dict(Counter(f"{i.state}: {i.reason}" for i in instances if i.reason and i.state).most_common()),
+        "steps": _steps(history),
+        "instances": [_instance(instance) for instance in instances],
+        "redcap": [
+            {"at": _time(event.at), "kind": event.kind, **event.detail} for event in history if event.step == "redcap"
+        ],
+        "redcap_owed": [status.problem or "not tried yet" for status in ledger.statuses.owed(transfer_id)],
+        "events": [
+            {"at": _time(event.at), "step": event.step, "kind": event.kind, **event.detail, "digest": event.digest}
+            for event in history
+        ],
+        "chain": {"events": chain.events, "head": chain.head, "problem": chain.problem},
+    }
+
+
+def as_html(facts: dict[str, Any]) -> str:
+    """Return an audit as one HTML page that needs nothing else."""
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    template = (files("airlock.report") / "audit.html").read_text("utf-8")
+    return environment.from_string(template).render(facts)
+
+
+def _time(moment: datetime | None) -> str | None:
+    return moment.isoformat(timespec="seconds") if moment else None
+
+
+def _steps(history: list[Event]) -> list[dict[str, Any]]:
+    """Return every try of every step: when it began, how it ended, and what it counted."""
+    tries: list[dict[str, Any]] = []
+    open_by_step: dict[str, dict[str, Any]] = {}
+    for event in history:
+        if event.kind == "started":
+            row: dict[str, Any] = {
+                "step": event.step,
+                "at": _time(event.at),
+                "ended": "not ended",
+                "seconds": None,
+                "told": {},
+            }
+            open_by_step[event.step] = row
+            tries.append(row)
+        elif event.kind in ("finished", "failed") and event.step in open_by_step:
+            row = open_by_step.pop(event.step)
+            began = datetime.fromisoformat(str(row["at"]))
+            row["ended"], row["seconds"] = event.kind, round((event.at - began).total_seconds(), 1)
+            row["told"] = {name: value for name, value in event.detail.items() if name != "seconds"}
+    return tries
+
+
+def _instance(instance: InstanceUpdate) -> dict[str, Any]:
+    return {
+        "instance": instance.id,
+        "state": instance.state.value if instance.state else "",
+        "reason": instance.reason,
+        "boxes": instance.boxes,
+        "bytes": instance.size,
+        "sop_class_uid": instance.sop_class_uid,
+        "new_sop_instance_uid": instance.sop_instance_uid,
+        "c_store_status": None if instance.status is None else f"0x{instance.status:04X}",
+    }

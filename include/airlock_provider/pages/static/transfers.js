@@ -1,0 +1,165 @@
+// The list of transfers, one transfer's history, and the form for a new one. Everything is written as text, never as HTML.
+const PAGE = 50, REFRESH_MS = 4000;
+const STATES = ["requested", "running", "held", "failed", "refused", "prepared", "empty", "sent", "withdrawn"];
+const CHAIN = ["accept_request", "wait_for_study", "pull_study", "screen_instances", "detect_burned_in_text", "rewrite_pixels",
+  "deidentify", "verify_output", "send_to_research", "confirm_receipt", "update_redcap", "archive_request"];
+const view = { state: "", offset: 0, chosen: location.hash.slice(1), mayStart: false };
+const by = (id) => document.getElementById(id);
+
+function make(name, properties = {}, ...children) {
+  const element = Object.assign(document.createElement(name), properties);
+  element.append(...children.filter((child) => child !== null && child !== undefined && child !== ""));
+  return element;
+}
+
+async function call(path, options = {}) {
+  const answer = await fetch(path, { credentials: "same-origin", ...options });
+  const body = await answer.json().catch(() => ({}));
+  if (answer.ok) return body;
+  if (answer.status === 401) throw new Error("You are not logged in any more. Load the Airflow page again.");
+  if (answer.status === 403) throw new Error("Your role does not allow this.");
+  const detail = typeof body.detail === "string" ? body.detail : "";
+  throw Object.assign(new Error(detail || `The server answered ${answer.status}. See its log.`), { status: answer.status });
+}
+
+function tell(error) {
+  by("problem").hidden = !error;
+  by("problem").textContent = error ? error.message : "";
+}
+
+const when = (text) => text ? new Date(text).toLocaleString([], { dateStyle: "short", timeStyle: "short" }) : "";
+const span = (seconds) => seconds === null || seconds === undefined ? "" : seconds < 120 ? `${seconds} s` : seconds < 7200 ? `${Math.round(seconds / 60)} min` : `${Math.round(seconds / 3600)} h`;
+
+function bar(transfer) {
+  if (!["running", "requested"].includes(transfer.state)) return transfer.message;
+  const total = transfer.expected || transfer.in;
+  return make("progress", total ? { max: total, value: transfer.in - transfer.open, title: `${transfer.in - transfer.open} of ${total} instances ended` } : {});
+}
+
+function row(transfer) {
+  const cells = ["in", "sent", "skipped", "held", "boxes"].map((name) => make("td", { className: "number" }, String(transfer[name])));
+  const line = make("tr", { tabIndex: 0 },
+    make("td", { style: "white-space: nowrap" }, when(transfer.arrived_at)), make("td", {}, transfer.project || "unknown"),
+    make("td", { className: "id" }, make("code", {}, transfer.transfer)),
+    make("td", { className: `state ${transfer.state}` }, transfer.state, transfer.redcap_owed ? make("div", { className: "dim" }, "REDCap is told later") : ""),
+    make("td", {}, bar(transfer)), ...cells, make("td", { className: "number" }, span(transfer.seconds)));
+  line.dataset.transfer = transfer.transfer;
+  line.setAttribute("aria-selected", String(transfer.transfer === view.chosen));
+  return line;
+}
+
+function stateButtons(states) {
+  const all = Object.values(states).reduce((sum, number) => sum + number, 0);
+  const entries = [["", `all ${all}`], ...STATES.filter((state) => states[state]).map((state) => [state, `${state} ${states[state]}`])];
+  by("states").replaceChildren(...entries.map(([state, label]) => {
+    const button = make("button", { className: state, onclick: () => { view.state = state; view.offset = 0; refresh(); } }, label);
+    button.setAttribute("aria-pressed", String(state === view.state));
+    return button;
+  }));
+}
+
+async function refresh() {
+  const query = new URLSearchParams({ project: by("project").value, days: by("days").value, offset: view.offset, limit: PAGE });
+  if (view.state) query.set("state", view.state);
+  try {
+    const found = await call(`api/transfers?${query}`);
+    const focused = document.activeElement?.dataset?.transfer;
+    by("list").tBodies[0].replaceChildren(...found.transfers.map(row));
+    if (focused) document.querySelector(`tr[data-transfer="${focused}"]`)?.focus();
+    stateButtons(found.states);
+    const chosen = by("project").value;
+    by("project").replaceChildren(make("option", { value: "" }, "all"), ...found.projects.map((name) => make("option", { value: name, selected: name === chosen }, name)));
+    by("none").hidden = found.total > 0;
+    by("range").textContent = found.total > PAGE ? `${view.offset + 1} to ${Math.min(view.offset + PAGE, found.total)} of ${found.total}` : "";
+    by("newer").hidden = view.offset === 0;
+    by("older").hidden = view.offset + PAGE >= found.total;
+    tell(null);
+    if (view.chosen) await showDetail();
+  } catch (error) { tell(error); }
+}
+
+function stepLine(step, run) {
+  const place = step.step === "redcap" || !run ? step.step
+    : make("a", { href: `../dags/transfer/runs/${encodeURIComponent(run)}/tasks/${step.step}`, target: "_top" }, step.step);
+  const told = Object.entries(step.told).filter(([, value]) => typeof value !== "object")
+    .map(([name, value]) => `${name} ${String(value).length === 64 ? String(value).slice(0, 12) : value}`).join(", ");
+  return make("tr", {}, make("td", {}, place), make("td", { className: `state ${step.ended === "failed" ? "failed" : step.ended === "finished" ? "sent" : "running"}` }, step.ended === "not ended" ? "running" : step.ended),
+    make("td", { className: "number" }, span(step.seconds)), make("td", { className: "dim" }, told));
+}
+
+async function showDetail() {
+  const facts = await call(`api/transfers/${encodeURIComponent(view.chosen)}`).catch((error) => { if (error.status === 404) return null; throw error; });
+  if (!facts) {
+    show(make("h2", {}, make("code", {}, view.chosen)), make("p", {}, "The request was written. It waits in the drop folder until the intake takes it."), closeButton());
+    return;
+  }
+  const steps = [...facts.steps].sort((a, b) => a.at.localeCompare(b.at) || CHAIN.indexOf(a.step) - CHAIN.indexOf(b.step));
+  const ended = !["running", "requested"].includes(facts.state);
+  const again = make("button", { disabled: !view.mayStart || !ended || !facts.run, onclick: () => startAgain(facts, false) }, "Do it again from the start");
+  const goOn = make("button", { disabled: !view.mayStart || !["failed", "held"].includes(facts.state), onclick: () => startAgain(facts, true) }, "Go on at the failed task");
+  const reasons = Object.entries(facts.reasons).map(([reason, number]) => make("tr", {}, make("td", {}, reason), make("td", { className: "number" }, String(number))));
+  show(
+    make("h2", {}, make("code", {}, facts.transfer)),
+    make("p", { className: `state ${facts.state}`, style: "white-space: normal" }, facts.outcome),
+    facts.redcap_owed.length ? make("p", { className: "held" }, `REDCap is told later: ${facts.redcap_owed[0]}`) : "",
+    make("div", { className: "buttons" },
+      make("a", { href: `api/transfers/${encodeURIComponent(facts.transfer)}/report`, target: "_blank" }, "Report"),
+      facts.run ? make("a", { href: `../dags/transfer/runs/${encodeURIComponent(facts.run)}`, target: "_top" }, "Airflow run") : "", goOn, again, closeButton()),
+    make("h3", {}, "Timeline"),
+    make("table", {}, make("tbody", {}, ...steps.map((step) => stepLine(step, facts.run)))),
+    ...(reasons.length ? [make("h3", {}, "Why instances were left out or held"), make("table", {}, make("tbody", {}, ...reasons))] : []),
+    make("p", { className: "dim" }, facts.chain.problem ? `Its history was changed: ${facts.chain.problem}` : `${facts.chain.events} events, unchanged.`));
+}
+
+const closeButton = () => make("button", { onclick: () => choose("") }, "Close");
+
+function show(...content) {
+  by("detail").replaceChildren(...content.filter(Boolean));
+  by("detail").hidden = false;
+  document.querySelector("main").classList.add("split");
+}
+
+function choose(transfer) {
+  view.chosen = transfer;
+  history.replaceState(null, "", `#${transfer}`);
+  by("detail").hidden = !transfer;
+  document.querySelector("main").classList.toggle("split", Boolean(transfer));
+  refresh();
+}
+
+async function startAgain(facts, onlyFailed) {
+  const question = onlyFailed ? "Go on at the failed task?" : "Do this transfer again from the start? What the research PACS has is replaced by the same instances.";
+  if (!confirm(question)) return;
+  try {
+    await call("../api/v2/dags/transfer/clearTaskInstances", { method: "POST", headers: { "Content-Type": "application/json" },
+      body: JSON.stringify({ dry_run: false, dag_run_id: facts.run, only_failed: onlyFailed, include_downstream: true, reset_dag_runs: true }) });
+    await refresh();
+  } catch (error) { tell(error); }
+}
+
+by("list").addEventListener("click", (event) => { const line = event.target.closest("tr[data-transfer]"); if (line) choose(line.dataset.transfer); });
+by("list").addEventListener("keydown", (event) => { const line = event.target.closest("tr[data-transfer]"); if (line && event.key === "Enter") choose(line.dataset.transfer); });
+for (const id of ["project", "days"]) by(id).addEventListener("change", () => { view.offset = 0; refresh(); });
+by("older").addEventListener("click", () => { view.offset += PAGE; refresh(); });
+by("newer").addEventListener("click", () => { view.offset = Math.max(0, view.offset - PAGE); refresh(); });
+by("new").addEventListener("click", () => { by("form-problem").hidden = true; by("form").showModal(); });
+by("form").querySelector("form").addEventListener("submit", async (event) => {
+  if (event.submitter?.value !== "write") return;
+  event.preventDefault();
+  const fields = Object.fromEntries([...new FormData(event.target)].map(([name, value]) => [name, value.trim()]).filter(([, value]) => value));
+  for (const name of ["dry_run", "stop_before_send"]) if (fields[name]) fields[name] = true;
+  fields.redcap_repeat_instance = Number(fields.redcap_repeat_instance);
+  try {
+    const made = await call("api/requests", { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(fields) });
+    by("form").close();
+    event.target.reset();
+    choose(made.transfer);
+  } catch (error) { by("form-problem").hidden = false; by("form-problem").textContent = error.message; }
+});
+
+call("api/me").then((me) => {
+  view.mayStart = me.may_start;
+  by("new").hidden = !me.may_start;
+  by("form").querySelector("select").replaceChildren(...me.projects.map((name) => make("option", { value: name }, name)));
+}).catch(tell).finally(refresh);
+setInterval(() => { if (!document.hidden && !by("form").open) refresh(); }, REFRESH_MS);
