@@ -62,7 +62,7 @@ class Deidentifier:
         :raises InstanceNotUnderstood: when it must be held; the text says why, free of values.
         :raises OSError: when a file cannot be read or written.
         """
-        if self._recipe.engine == "stream":
+        if self._can_stream:
             try:
                 return self._stream(source, folder, pixels_rewritten, name)
             except Exception as error:
@@ -78,6 +78,15 @@ class Deidentifier:
                 raise InstanceNotUnderstood(
                     f"It could not be de-identified ({type(error).__name__} at {_where(error)})."
                 ) from None
+
+    @cached_property
+    def _can_stream(self) -> bool:
+        """Whether what is done to an element depends on it and its place alone, for all but a few objects."""
+        policy = getattr(self._recipe, "policy", None)
+        asks_dataset = policy is not None and (
+            bool(policy.rules) or policy.private_mode != "remove" or policy.already_deidentified == "hold"
+        )
+        return self._recipe.engine == "stream" and not asks_dataset
 
     @cached_property
     def _streamer(self) -> Streamer:

@@ -15,6 +15,8 @@ _long = struct.Struct("<I").unpack_from
 _MOST_KEPT_BYTES = 8 << 20
 PIXEL_TAGS = (0x7FE00008, 0x7FE00009, 0x7FE00010)
 _DIRECTORY = 0x00041220
+# PrivateDataElementCharacteristicsSequence must fit the private elements that stay.
+_DECLARATION = 0x00080300
 
 
 # What the walk does with an element. Plain numbers: members of an enumeration take three times as long to compare.
@@ -98,6 +100,8 @@ class Table:
         if group == 0xFFFE or tag == _DIRECTORY:
             raise Irregular
         decision = self._decider.decide(self.context, tag, vr)
+        if tag == _DECLARATION and decision.letter != "X":
+            raise Irregular
         plan = self.plans[head] = Plan(tag, *layout, self._act(tag, decision), decision)
         return plan
 
