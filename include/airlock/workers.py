@@ -151,7 +151,9 @@ class Workers:
         while waiting or any(worker.tasks for worker in self._workers):
             self._hand_out(job, waiting, count, timeout_seconds)
             busy = [worker for worker in self._workers if worker.tasks]
-            patience = min(worker.deadline for worker in busy) - time.monotonic()
+            now = time.monotonic()
+            # While this process waits, a worker may come to a task with less time.
+            patience = min(min(worker.deadline - now, *(least for _, least in worker.tasks)) for worker in busy)
             ready = wait([worker.connection for worker in busy], timeout=max(0.0, patience))
             for worker in busy:
                 if worker.connection in ready:
