@@ -62,6 +62,9 @@ class Settings(BaseSettings):
     retry_seconds: float = Field(default=15.0, ge=0, description="unit of the delay before a retry, doubled each time")
     keep_failed_days: float = Field(default=14.0, ge=0, description="workspaces of failed transfers are kept this long")
     workers: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1, description="processes of one step")
+    engine: Literal["stream", "plain"] = Field(
+        default="stream", description="plain: de-identify with pydicom alone, slowly; the same result"
+    )
 
     @property
     def proc_folder(self) -> Path:

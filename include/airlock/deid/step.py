@@ -9,6 +9,7 @@ from airlock.deid.batch import Refused, Task, deidentify_all, harvest_all
 from airlock.deid.instance import Recipe, Written
 from airlock.deid.offsets import check_offset
 from airlock.deid.profile import Profile
+from airlock.dicomio.copying import sync
 from airlock.dicomio.progress import Progress
 from airlock.errors import PixelsNotCleaned, RetryableError
 from airlock.findings import Findings
@@ -48,6 +49,7 @@ def deidentify(transfer: Transfer, progress: Progress | None = None) -> Counts:
             with Workers(transfer.settings.workers) as pool:
                 recipe = make_recipe(transfer, _harvest(transfer, pool, tasks))
                 _run(transfer, pool, recipe, folder, tasks, progress)
+                sync(folder)
         _remove_strangers(transfer, folder)
     counts = transfer.ledger.counts(transfer.id)
     transfer.ledger.event(transfer.id, "deidentify", "finished", done=len(tasks), held=counts.held)
@@ -138,6 +140,7 @@ def make_recipe(transfer: Transfer, evidence: Evidence) -> Recipe:
         uids=identity.uids,
         accessions=identity.accessions,
         study_id=identity.study_id,
+        engine=transfer.settings.engine,
     )
 
 

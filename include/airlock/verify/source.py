@@ -39,15 +39,16 @@ def read_source(path: Path) -> tuple[File, int]:
 def _by_library(path: Path) -> tuple[File, int]:
     with open_instance(path) as instance:
         order = Order(implicit=instance.syntax == IMPLICIT, little=instance.syntax != BIG_ENDIAN)
-        data = encode(instance)
+        data, after = encode(instance)
         found = instance.pixels
         inflated = instance.stream.getvalue() if isinstance(instance.stream, io.BytesIO) else None
     dataset, _end = parse_level(data, 0, len(data), order, strict=False, below=PIXEL_TAGS[0])
     pixels = None
     if found is not None:
         pixels = PixelPlace(found.tag, found.vr, found.offset, found.size, found.length == UNDEFINED)
+    tail = parse_level(after, 0, len(after), order, strict=False)[0] if after else None
     descriptor = os.open(path, os.O_RDONLY)
     size = len(inflated) if inflated is not None else os.fstat(descriptor).st_size
     source = Source(descriptor, size, inflated)
     meta = Level(b"", Order(implicit=False, little=True))
-    return File(b"", meta, instance.syntax, order, dataset, pixels, None, source), descriptor
+    return File(b"", meta, instance.syntax, order, dataset, pixels, tail, source), descriptor

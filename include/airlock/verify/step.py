@@ -112,6 +112,8 @@ def harvest(pool: Workers, files: Sequence[Path], policy: ProjectPolicy, patient
     for _path, found in pool.run(make_harvester, (institutions, patient), files):
         if isinstance(found, Harvested):
             evidence.update(found.evidence)
+            evidence.patients |= {found.patient} if found.patient[0] else set()
+            evidence.studies |= {found.uids[0]} - {""}
         else:
             unreadable += 1
     return Inputs(evidence, unreadable)

@@ -12,7 +12,7 @@ import pydicom
 import pytest
 from pydicom.filewriter import dcmwrite
 
-from airlock.deid import batch
+from airlock.deid import batch, work
 from airlock.deid.folder import files_of
 from airlock.errors import RefusedError
 from airlock.settings import load_settings
@@ -137,8 +137,8 @@ def test_an_input_that_may_not_be_read_is_held(tmp_path: Path, monkeypatch: pyte
     def denied(_path: Path) -> None:
         raise PermissionError(13, "Zebedee", "Quillfeather")
 
-    monkeypatch.setattr(batch, "harvest_file", denied)
-    result = batch.make_harvester(None)(batch.Task("x", tmp_path))
+    monkeypatch.setattr("airlock.identity.stream.open_head", denied)
+    result = work.make_harvester(None)(batch.Task("x", tmp_path))
     assert result == batch.Refused("It may not be read. Correct the permissions of its file.")
 
 
