@@ -33,7 +33,10 @@ LARGE = 1 / 16
 """Part of the picture's shorter side above which a line must be read as surely: large letters are read well."""
 
 GIANT = 1 / 5
-"""Part of the shorter side above which it must be read without doubt: no device writes so large, organs are."""
+"""Part of the shorter side above which it must be read without doubt: no device writes so large."""
+
+MOSTLY = 0.7
+"""Part of the smaller of two boxes that lies inside the larger when both show the same line."""
 
 ALIKE = 0.75
 """Similarity from which a word counts as a known identifier (1 = equal)."""
@@ -151,17 +154,18 @@ def _beside(box: Box, other: Box) -> bool:
 
 
 def merge(found: Iterable[Found]) -> list[Found]:
-    """Return the boxes without those that lie inside another, in reading order; what one says, the other says too."""
+    """Return the boxes in reading order, those that show the same united; what one says, the other says too."""
     ordered = sorted(found, key=lambda f: (-_area(f.box), f.box))
     kept: list[Found] = []
     for one in ordered:
-        place = next((n for n, other in enumerate(kept) if _holds(other.box, one.box)), None)
+        place = next((n for n, other in enumerate(kept) if _same(other.box, one.box)), None)
         if place is None:
             kept.append(one)
             continue
         other = kept[place]
         kept[place] = replace(
             other,
+            box=_union(other.box, one.box),
             confidence=max(other.confidence, one.confidence),
             matches_identifier=other.matches_identifier or one.matches_identifier,
         )
@@ -172,5 +176,12 @@ def _area(box: Box) -> int:
     return (box[2] - box[0]) * (box[3] - box[1])
 
 
-def _holds(outer: Box, inner: Box) -> bool:
-    return outer[0] <= inner[0] and outer[1] <= inner[1] and outer[2] >= inner[2] and outer[3] >= inner[3]
+def _same(one: Box, other: Box) -> bool:
+    """Whether two boxes show the same: most of the smaller lies inside the larger."""
+    width = min(one[2], other[2]) - max(one[0], other[0])
+    height = min(one[3], other[3]) - max(one[1], other[1])
+    return width > 0 and height > 0 and width * height >= MOSTLY * min(_area(one), _area(other))
+
+
+def _union(one: Box, other: Box) -> Box:
+    return min(one[0], other[0]), min(one[1], other[1]), max(one[2], other[2]), max(one[3], other[3])

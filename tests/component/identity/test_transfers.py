@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import pkgutil
 
 import pydicom
 import pytest
@@ -36,7 +37,8 @@ class InThisProcess:
     def __exit__(self, *_):
         pass
 
-    def run(self, make, argument, tasks, *_):
+    def run(self, make, argument, tasks, *_, **__):
+        make = pkgutil.resolve_name(make) if isinstance(make, str) else make
         work = make(pickle.loads(pickle.dumps(argument)))
         return ((task, work(task)) for task in tasks)
 
