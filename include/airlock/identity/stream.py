@@ -8,16 +8,13 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
-from io import BytesIO
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from pydicom.filereader import read_dataset
-from pydicom.tag import BaseTag
-
+from airlock.dicomio.charsets import plain_encoding
+from airlock.dicomio.dictionary import keyword_of
 from airlock.dicomio.head import LONG_VRS, SHORT_VRS, UNDEFINED, Head, Irregular, More, end_of_sequence, open_head
 from airlock.dicomio.pixels import find_pixels, read_tail
-from airlock.dicomio.quiet import quiet
 from airlock.errors import InstanceNotUnderstood
 from airlock.identity import harvest as plain
 from airlock.identity.harvest import Evidence
@@ -66,10 +63,19 @@ class Told:
 
     def __init__(self, key: Key, *, implicit: bool) -> None:
         self.elements: set[bytes] = set()
-        with quiet():
-            dataset = read_dataset(BytesIO(b"".join(key)), implicit, True)
-            self.encodings = plain.encodings_of(dataset)
-            self.source = plain.source_of(dataset)
+        values = [element[8:] for element in key]
+        usual = plain_encoding(values[0])
+        short = implicit or all(element[4:6] in SHORT_VRS for element in key if element)
+        if usual is None or not short:
+            from airlock.identity.told import declared  # noqa: PLC0415 - it imports pydicom; few files need it
+
+            self.encodings, self.source = declared(b"".join(key), implicit=implicit)
+            return
+        self.encodings = [usual]
+        patient, issuer, study = (
+            next(iter(plain.texts(_Holder(value), "LO", self.encodings)), "") for value in values[1:]
+        )
+        self.source = plain.source(patient, issuer, study)
 
 
 class StreamHarvester:
@@ -213,7 +219,7 @@ class _Walk:
                 if not self._depth:
                     self.keys[plan.tag] = element
             values = plain.texts(_Holder(value), plan.vr, self._encodings)
-            plain.collect(self.evidence, BaseTag(plan.tag), plan.vr, value, values)
+            plain.collect(self.evidence, plan.tag, plan.vr, value, values)
             if plan.tag in _KEYS:
                 return  # must be seen in every file
         self.new.add(element)
@@ -256,5 +262,5 @@ def _act(tag: int, vr: str) -> int:
         return _SKIP if is_structural(tag) else _READ
     if vr in ("PN", "DA", "DT"):
         return _READ
-    named = not tag & 0x10000 and plain.keyword_of(tag) in _NAMED
+    named = not tag & 0x10000 and keyword_of(tag) in _NAMED
     return _READ if named and vr in plain.TEXT_VRS else _SKIP
