@@ -7,7 +7,7 @@ and private elements says, which is why it needs no check.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -90,12 +90,32 @@ class Policy(Protocol):
         """Return all of it as text."""
 
 
+class ProjectTerms(Protocol):
+    """A project: of :class:`airlock.project.ProjectPolicy`, what de-identifying a folder needs."""
+
+    @property
+    def name(self) -> str:
+        """Of the project."""
+
+    @property
+    def deidentify(self) -> Policy:
+        """How it is de-identified."""
+
+
 @dataclass(frozen=True)
 class NoPrivate:
     """No private element stays."""
 
     keep: tuple[str, ...] = ()
     csa_header: bool = False
+
+
+@dataclass(frozen=True)
+class Strictest:
+    """A project that no policy describes."""
+
+    name: str
+    deidentify: Policy = field(default_factory=lambda: Terms())
 
 
 @dataclass(frozen=True)
