@@ -49,7 +49,7 @@ _TELL_EVERY_SECONDS = 0.1
 # begins later than it did, not one that is overdue.
 _STATE = struct.Struct("dQ")
 # Reading and writing headers needs no codecs and no network; importing them is more than half of a worker's start.
-_NOT_NEEDED = ("numpy", "gdcm", "PIL", "pylibjpeg", "jpeg_ls", "libjpeg", "openjpeg", "rle", "requests")
+_NOT_NEEDED = ("numpy", "gdcm", "PIL", "pylibjpeg", "jpeg_ls", "libjpeg", "openjpeg", "rle", "requests", "tqdm")
 
 
 @dataclass(frozen=True)

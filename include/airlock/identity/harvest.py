@@ -7,6 +7,7 @@ data: it stays in memory.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -171,10 +172,7 @@ def texts(element: Any, vr: str, encodings: list[str]) -> list[str]:
             text = value.decode("latin-1")
         else:
             delimiters = {0x5C, 0x5E, 0x3D} if vr == "PN" else {0x5C, 0x0A, 0x0C, 0x0D}
-            from pydicom.charset import decode_bytes  # noqa: PLC0415 - ASCII does without
-
-            with quiet():
-                text = decode_bytes(value, encodings, delimiters)
+            text = _decoded(value, encodings, delimiters)
     elif value is None:
         return []
     else:
@@ -182,6 +180,16 @@ def texts(element: Any, vr: str, encodings: list[str]) -> list[str]:
         return [str(part).strip(" \0") for part in parts if str(part)]
     single = vr in ("ST", "LT", "UT", "UR")
     return [part.strip(" \0") for part in ([text] if single else text.split("\\")) if part.strip(" \0")]
+
+
+def _decoded(value: bytes, encodings: list[str], delimiters: set[int]) -> str:
+    if b"\x1b" not in value:
+        with suppress(UnicodeDecodeError, LookupError):
+            return value.decode(encodings[0])
+    from pydicom.charset import decode_bytes  # noqa: PLC0415 - escapes are rare
+
+    with quiet():
+        return str(decode_bytes(value, encodings, delimiters))
 
 
 def collect(evidence: Evidence, tag: int, vr: str, raw: bytes, values: list[str]) -> None:

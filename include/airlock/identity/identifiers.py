@@ -58,28 +58,28 @@ class Identifiers:
         return any(folded in text for text in self._public)
 
     @cached_property
-    def _spellings(self) -> list[tuple[Spelling, re.Pattern[str]]]:
+    def _spellings(self) -> list[Spelling]:
         sources = (
             (self._evidence.names, spell_name),
             (self._evidence.numbers, spell_number),
             (self._evidence.phones, spell_phone),
             (self._evidence.phrases, spell_phrase),
         )
-        return self._compiled(spelling for values, spell in sources for value in values for spelling in spell(value))
+        return self._secret(spelling for values, spell in sources for value in values for spelling in spell(value))
 
     @cached_property
-    def _dates(self) -> list[tuple[Spelling, re.Pattern[str]]]:
-        return self._compiled(spelling for value in self.dates for spelling in spell_date(value))
+    def _dates(self) -> list[Spelling]:
+        return self._secret(spelling for value in self.dates for spelling in spell_date(value))
 
-    def _compiled(self, spellings: Iterable[Spelling]) -> list[tuple[Spelling, re.Pattern[str]]]:
-        pairs = [(spelling, re.compile(spelling.pattern)) for spelling in set(spellings)]
-        return [(s, p) for s, p in pairs if not any(p.search(text) for text in self._public)]
+    def _secret(self, spellings: Iterable[Spelling]) -> list[Spelling]:
+        """Return those that do not stand in what the output carries on purpose."""
+        return [s for s in set(spellings) if not any(s.key in text and s.compiled.search(text) for text in self._public)]
 
     @staticmethod
-    def _binary(pairs: list[tuple[Spelling, re.Pattern[str]]]) -> list[tuple[bytes, re.Pattern[bytes], Match]]:
+    def _binary(spellings: list[Spelling]) -> list[tuple[bytes, re.Pattern[bytes], Match]]:
         return [
             (spelling.key.encode(), re.compile(spelling.pattern.encode()), (spelling.kind, spelling.weak))
-            for spelling, _ in pairs
+            for spelling in spellings
             if spelling.strong and not spelling.free_only and spelling.pattern.isascii()
         ]
 
@@ -102,22 +102,25 @@ class Identifiers:
         return [part for part in parts if len(part) >= 3 and any(_is_no_letter(c) for c in part)]
 
     @cached_property
-    def _keys(self) -> re.Pattern[str] | None:
-        """One search for what any spelling needs; most texts hold none of it."""
-        keys = sorted({re.escape(spelling.key) for spelling, _ in (*self._spellings, *self._dates)})
-        return re.compile("|".join(keys)) if keys else None
+    def _by_key(self) -> dict[str, list[Spelling]]:
+        """Spellings by what any match of them holds; most texts hold none of it, so that few are ever compiled."""
+        found: dict[str, list[Spelling]] = {}
+        for spelling in (*self._spellings, *self._dates):
+            found.setdefault(spelling.key, []).append(spelling)
+        return found
 
-    def _candidates(self, folded: str) -> Iterator[tuple[Spelling, re.Pattern[str]]]:
-        if self._keys is not None and self._keys.search(folded):
-            yield from ((s, p) for s, p in (*self._spellings, *self._dates) if s.key in folded)
+    def _candidates(self, folded: str) -> Iterator[Spelling]:
+        for key, spellings in self._by_key.items():
+            if key in folded:
+                yield from spellings
 
     def matches(self, text: str, *, free: bool = True) -> frozenset[Match]:
         """Return the kinds of identifiers that stand in a text; the arguments are those of :meth:`find`."""
         folded = fold(text)
         found = {
             (spelling.kind, spelling.weak)
-            for spelling, pattern in self._candidates(folded)
-            if (free or not spelling.free_only) and pattern.search(folded)
+            for spelling in self._candidates(folded)
+            if (free or not spelling.free_only) and spelling.compiled.search(folded)
         }
         if not text.isascii() and any(literal in text for literal in self._mangled):
             found.add(("name", False))
@@ -143,9 +146,9 @@ class Identifiers:
         folded, offsets = _fold_with_offsets(text)
         spans = [
             (offsets[match.start()], offsets[match.end() - 1] + 1)
-            for spelling, pattern in self._candidates(folded)
+            for spelling in self._candidates(folded)
             if free or not spelling.free_only
-            for match in pattern.finditer(folded)
+            for match in spelling.compiled.finditer(folded)
         ]
         if not text.isascii():
             spans += [m.span() for literal in self._mangled for m in re.finditer(re.escape(literal), text)]
