@@ -23,7 +23,7 @@ from airlock.deid.decide import DECLARATION, NUMERIC_VRS, TOP, Context, Decider,
 from airlock.deid.finish import finish
 from airlock.deid.profile import Profile
 from airlock.deid.rewrite import Rewriter
-from airlock.deid.values import STANDARD_SCHEMES, dummy_code
+from airlock.deid.values import STANDARD_SCHEMES, dummy_code, peek
 from airlock.errors import InstanceNotUnderstood
 from airlock.identity.harvest import texts
 from airlock.identity.identifiers import Identifiers
@@ -62,7 +62,7 @@ class Engine:
     def on(cls, basis: Basis) -> Engine:
         """Return an engine that shares what it decides and remembers with others."""
         engine = cls.__new__(cls)
-        engine._use(basis)
+        engine._use(basis)  # noqa: SLF001 - its own
         return engine
 
     def _use(self, basis: Basis) -> None:
@@ -153,7 +153,7 @@ class _Run:
         if decision.keyword in ANIMALS and not any(keyword in current for keyword in SPECIES):
             return self._decider.optional(decision, int(tag))
         action = self._content.override(current, decision.keyword)
-        own_code = str(current.get("CodingSchemeDesignator", "")) not in STANDARD_SCHEMES
+        own_code = peek(current, "CodingSchemeDesignator") not in STANDARD_SCHEMES
         if action is None and own_code and decision.letter == "K" and decision.keyword.endswith("Meaning"):
             action = "C"
         return decision if action is None else self._decider.revise(decision, action, context, tag)

@@ -76,6 +76,21 @@ def dummy(tag: int, vr: str, keyword: str) -> Any:
     return [value] * least if least > 1 and not isinstance(value, bytes) else value
 
 
+def peek(dataset: Dataset, keyword: str) -> str:
+    """Return the text of an attribute, empty where there is none, without having pydicom read it.
+
+    What pydicom has read, it writes anew, and so changes what is not legal; looking at a value must not change it.
+    """
+    element = dataset.get_item(keyword) if keyword in dataset else None
+    if element is None or element.value is None:
+        return ""
+    if not element.is_raw:
+        return str(element.value)
+    if element.VR not in (None, "UN", "AE", "CS", "LO", "SH", "UC"):
+        return ""
+    return str(element.value.decode("latin-1").rstrip(" \0"))
+
+
 def dummy_code() -> Dataset:
     """Return a code item (PS3.3 table 8.8-1) that says nothing, in a private coding scheme (PS3.16 section 8.2)."""
     from pydicom.dataset import Dataset  # noqa: PLC0415 - who needs it has imported it

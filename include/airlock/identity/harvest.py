@@ -11,7 +11,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from airlock.dicomio.dictionary import keyword_of, vr_of as dictionary_vr
+from airlock.dicomio.dictionary import keyword_of
+from airlock.dicomio.dictionary import vr_of as dictionary_vr
 from airlock.dicomio.quiet import quiet
 from airlock.errors import InstanceNotUnderstood
 from airlock.identity.dates import parse_date

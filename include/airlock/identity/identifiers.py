@@ -73,7 +73,9 @@ class Identifiers:
 
     def _secret(self, spellings: Iterable[Spelling]) -> list[Spelling]:
         """Return those that do not stand in what the output carries on purpose."""
-        return [s for s in set(spellings) if not any(s.key in text and s.compiled.search(text) for text in self._public)]
+        return [
+            s for s in set(spellings) if not any(s.key in text and s.compiled.search(text) for text in self._public)
+        ]
 
     @staticmethod
     def _binary(spellings: list[Spelling]) -> list[tuple[bytes, re.Pattern[bytes], Match]]:

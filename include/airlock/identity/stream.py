@@ -8,12 +8,24 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from airlock.dicomio.charsets import plain_encoding
 from airlock.dicomio.dictionary import keyword_of
-from airlock.dicomio.head import LONG_VRS, SHORT_VRS, UNDEFINED, Head, Irregular, More, end_of_sequence, open_head
+from airlock.dicomio.head import (
+    FIRST_BYTES,
+    LONG_VRS,
+    SHORT_VRS,
+    UNDEFINED,
+    Head,
+    Irregular,
+    More,
+    end_of_sequence,
+    next_bytes,
+    open_head,
+)
 from airlock.dicomio.pixels import find_pixels, read_tail
 from airlock.errors import InstanceNotUnderstood
 from airlock.identity import harvest as plain
@@ -88,6 +100,7 @@ class StreamHarvester:
         self._told: dict[tuple[bool, Key], Told] = {}
         self._plans: dict[bool, dict[bytes, Plan]] = {False: {}, True: {}}
         self._last: Key = (b"",) * len(_KEYS)
+        self._first_bytes = FIRST_BYTES
 
     def harvest_file(self, path: Path) -> Evidence:
         """Collect what one file adds to the evidence.
@@ -96,7 +109,7 @@ class StreamHarvester:
         :raises OSError: when the file cannot be read.
         """
         try:
-            with open_head(path) as head:
+            with open_head(path, self._first_bytes) as head:
                 return self._harvest(head)
         except (InstanceNotUnderstood, OSError, MemoryError):
             raise
@@ -106,14 +119,15 @@ class StreamHarvester:
     def _harvest(self, head: Head) -> Evidence:
         for _ in range(2):
             told = self._told_of(head.implicit, self._last)
-            walk = _Walk(self._plans[head.implicit], told, implicit=head.implicit)
-            position = walk.whole(head)
-            key = tuple(walk.keys.get(tag, b"") for tag in _KEYS)
-            if key == self._last:
+            walk = _Walk(self._plans[head.implicit], told, self._last, implicit=head.implicit)
+            with suppress(_Other):
+                position = walk.whole(head)
+            if walk.key == self._last:
                 break
-            self._last = key
+            self._last = walk.key
         else:
             raise Irregular
+        self._first_bytes = next_bytes(position)
         pixels = find_pixels(head.descriptor, head.size, position, implicit=head.implicit)
         if pixels is not None and (tail := read_tail(head.descriptor, head.size, pixels)):
             walk.elements(tail, 0, 0x7FE00010)
@@ -134,19 +148,34 @@ class StreamHarvester:
         return told
 
 
-class _Walk:
-    """One walk over one file."""
+class _Other(Exception):
+    """The file is of another patient's study than what was told is compared with."""
 
-    def __init__(self, plans: dict[bytes, Plan], told: Told, *, implicit: bool) -> None:
-        self._plans, self._implicit = plans, implicit
+
+class _Walk:
+    """One walk over one file.
+
+    :param expected: what tells the patient and the study that `told` is of.
+    """
+
+    def __init__(self, plans: dict[bytes, Plan], told: Told, expected: Key, *, implicit: bool) -> None:
+        self._plans, self._implicit, self._expected = plans, implicit, expected
         self._known, self._encodings = told.elements, told.encodings
         self.evidence = Evidence()
         self.keys: dict[int, bytes] = {}
         self.new: set[bytes] = set()
         self._depth = 0
 
+    @property
+    def key(self) -> Key:
+        """What tells the patient and the study, as far as it was met."""
+        return tuple(self.keys.get(tag, b"") for tag in _KEYS)
+
     def whole(self, head: Head) -> int:
-        """Walk up to the pixel data; return where that is."""
+        """Walk up to the pixel data; return where that is.
+
+        :raises _Other: when the study turns out not to be the expected one; all of the key is known then.
+        """
         while True:
             try:
                 return self.elements(head.data, head.start)
@@ -218,6 +247,9 @@ class _Walk:
                     raise Irregular
                 if not self._depth:
                     self.keys[plan.tag] = element
+                    # The last of them, and far before most of what there is to read.
+                    if plan.tag == _KEYS[-1] and self.key != self._expected:
+                        raise _Other
             values = plain.texts(_Holder(value), plan.vr, self._encodings)
             plain.collect(self.evidence, plan.tag, plan.vr, value, values)
             if plan.tag in _KEYS:

@@ -15,7 +15,7 @@ from airlock.deid.stream.values import element_header
 from airlock.deid.stream.walk import Walk, Walked
 from airlock.dicomio.charsets import plain_encoding
 from airlock.dicomio.copying import NewFile, move_bytes, write_all
-from airlock.dicomio.head import Head, Irregular, More, open_head
+from airlock.dicomio.head import FIRST_BYTES, Head, Irregular, More, next_bytes, open_head
 from airlock.dicomio.meta import meta_bytes
 from airlock.dicomio.pixels import PixelData, find_pixels, read_tail
 
@@ -55,6 +55,7 @@ class Streamer:
         self._checked = touched_by(check)
         self._stamped = touched_by(*self._stamp.values()) | {_CHARACTER_SET}
         self._taken = tuple(sorted(self._checked | self._stamped | {*_UIDS}))
+        self._first_bytes = FIRST_BYTES
         self._walks: dict[tuple[bool, bytes, bytes], tuple[Walk, Stamps]] = {}
 
     def process(
@@ -67,8 +68,9 @@ class Streamer:
         :raises InstanceNotUnderstood: when it must be held.
         :raises OSError: when a file cannot be read or written.
         """
-        with open_head(source) as head:
+        with open_head(source, self._first_bytes) as head:
             walk, stamps, walked = self._walk(head)
+            self._first_bytes = next_bytes(walked.position)
             pixels = find_pixels(head.descriptor, head.size, walked.position, implicit=head.implicit)
             tail = self._tail(head, walk, pixels)
             self._check_identity(walked, stamps)

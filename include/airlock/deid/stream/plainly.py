@@ -23,9 +23,7 @@ def treat_plainly(
     :raises InstanceNotUnderstood: when something in it cannot be cleaned.
     """
     with quiet():
-        dataset = read_dataset(
-            BytesIO(element), implicit, True, parent_encoding=encodings, at_top_level=context == TOP
-        )
+        dataset = read_dataset(BytesIO(element), implicit, True, parent_encoding=encodings, at_top_level=context == TOP)
         outcome = Engine.on(basis).apply(dataset, context, sop_class_uid)
         buffer = DicomBytesIO()
         buffer.is_implicit_VR, buffer.is_little_endian = implicit, True
