@@ -2,12 +2,30 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from airlock.deid.decide import Decider, Facts, facts_of
 from airlock.deid.descriptors import DescriptorCleaner
 from airlock.deid.profile import Profile
 from airlock.deid.rewrite import Rewriter
+from airlock.deid.terms import Policy
 from airlock.identity.identifiers import Identifiers
 from airlock.identity.uids import UidMap
+
+
+@lru_cache(maxsize=8)
+def shared_profile(edition: str, options: tuple[str, ...], policy: Policy) -> Profile:
+    """Return the profile of a project, the same one for all of its patients.
+
+    :raises PolicyError: when the options cannot be used.
+    """
+    return Profile(edition, options, policy)
+
+
+@lru_cache(maxsize=64)
+def _shared_decider(profile: Profile, sop_class_uid: str, facts: Facts) -> Decider:
+    """Return what decides for all patients: nothing in it is a patient's."""
+    return Decider(profile, sop_class_uid, facts)
 
 
 class Basis:
@@ -29,7 +47,9 @@ class Basis:
 
         :param facts: what an object's values say; by default what is true of every object.
         """
-        key = sop_class_uid, facts or self._always
+        if facts is None or facts == self._always:
+            return _shared_decider(self.profile, sop_class_uid, self._always)
+        key = sop_class_uid, facts
         decider = self._deciders.get(key)
         if decider is None:
             decider = self._deciders[key] = Decider(self.profile, *key)

@@ -8,7 +8,7 @@ writes the values. What also depends on values beside the element is marked: :at
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from airlock.deid.concepts import ANIMALS, CODE_KEYWORDS, CONTENT_SEQUENCES, CONTENT_VALUES
 from airlock.deid.decision import REMOVE, TOP, Context, Decision, Facts, facts_of
@@ -52,6 +52,8 @@ class Decider:
         self.overrides = Overrides(profile.policy.rules, facts.active)
         self._private = PrivateElements(profile.policy, facts.declared)
         self.any_private = self._private.any or bool(facts.declared) or self.overrides.private
+        # For who walks over bytes: what it made of these decisions, by the kind of place.
+        self.plans: dict[object, Any] = {}
         self._known: dict[Context, dict[tuple[int, str | None, str | None], Decision]] = {}
 
     @property

@@ -7,9 +7,8 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from airlock.deid.basis import Basis
+from airlock.deid.basis import Basis, shared_profile
 from airlock.deid.marks import stamp_method, stamp_subject
-from airlock.deid.profile import Profile
 from airlock.deid.recipe import Recipe, Written
 from airlock.deid.stream.file import Streamer
 from airlock.errors import InstanceNotUnderstood
@@ -40,7 +39,7 @@ class Deidentifier:
     def __init__(self, recipe: Recipe) -> None:
         self._recipe = recipe
         self.left_to_plain = 0
-        self._profile = Profile(recipe.edition, recipe.options, recipe.policy)
+        self._profile = shared_profile(recipe.edition, recipe.options, recipe.policy)
         self._uids = recipe.uids or UidMap(recipe.keys, recipe.project)
 
     @cached_property

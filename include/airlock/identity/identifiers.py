@@ -77,25 +77,13 @@ class Identifiers:
             s for s in set(spellings) if not any(s.key in text and s.compiled.search(text) for text in self._public)
         ]
 
-    @staticmethod
-    def _binary(spellings: list[Spelling]) -> list[tuple[bytes, re.Pattern[bytes], Match]]:
-        return [
-            (spelling.key.encode(), re.compile(spelling.pattern.encode()), (spelling.kind, spelling.weak))
-            for spelling in spellings
-            if spelling.strong and not spelling.free_only and spelling.pattern.isascii()
-        ]
+    @cached_property
+    def _binary_spellings(self) -> list[tuple[bytes, Spelling]]:
+        return _binary(self._spellings)
 
     @cached_property
-    def _binary_spellings(self) -> list[tuple[bytes, re.Pattern[bytes], Match]]:
-        return self._binary(self._spellings)
-
-    @cached_property
-    def _binary_dates(self) -> list[tuple[bytes, re.Pattern[bytes], Match]]:
-        return self._binary(self._dates)
-
-    @cached_property
-    def _binary_keys(self) -> re.Pattern[bytes] | None:
-        return _alternatives(sorted({key for key, _, _ in (*self._binary_spellings, *self._binary_dates)}))
+    def _binary_dates(self) -> list[tuple[bytes, Spelling]]:
+        return _binary(self._dates)
 
     @cached_property
     def _mangled(self) -> list[str]:
@@ -184,12 +172,20 @@ class Identifiers:
         if literals is not None and literals.search(data):
             found.add(("name", False))
         lowered = data.lower()
-        patterns = self._binary_spellings + (self._binary_dates if dates else [])
-        if self._binary_keys is not None and self._binary_keys.search(lowered):
-            found |= {match for key, pattern, match in patterns if key in lowered and pattern.search(lowered)}
+        spellings = self._binary_spellings + (self._binary_dates if dates else [])
+        found |= {
+            (spelling.kind, spelling.weak)
+            for key, spelling in spellings
+            if key in lowered and spelling.compiled_for_bytes.search(lowered)
+        }
         if self.uids and data.count(b".") >= 3:
             found |= {("UID", False) for m in _UID_IN_BYTES.finditer(data) if m.group().decode() in self.uids}
         return frozenset(found)
+
+
+def _binary(spellings: list[Spelling]) -> list[tuple[bytes, Spelling]]:
+    """Return the spellings that are searched in binary data, with their keys."""
+    return [(s.key.encode(), s) for s in spellings if s.strong and not s.free_only and s.pattern.isascii()]
 
 
 def _alternatives(literals: list[bytes]) -> re.Pattern[bytes] | None:

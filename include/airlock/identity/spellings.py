@@ -43,6 +43,11 @@ class Spelling:
         """The expression, compiled when a text holds its key: few ever do."""
         return re.compile(self.pattern)
 
+    @cached_property
+    def compiled_for_bytes(self) -> re.Pattern[bytes]:
+        """The same for encoded text."""
+        return re.compile(self.pattern.encode())
+
 
 _KANA = {code: code + 0x60 for code in range(0x3041, 0x3097)}
 _UMLAUTS = str.maketrans({letter: f"{plain}e" for letter, plain in zip("äöüø", "aouo", strict=True)} | {"å": "aa"})
