@@ -110,9 +110,9 @@ class Inbox:
         if self._study_uid is not None and study_uid != self._study_uid:
             return NOT_AUTHORISED
         target = self._folder / f"{self._name_of(sop_uid)}.dcm"
-        if not part.keep(target):
-            # It came before: the same bytes are no news, others are refused. What is there is not replaced.
-            return SUCCESS if part.same_as(target) else DUPLICATE
+        if not part.keep(target) and not part.same_as(target):
+            # It came before, with other bytes. What is there is not replaced.
+            return DUPLICATE
         with self._changed:
             self.received.add(sop_uid)
             self._progress(len(self.received), self._total)

@@ -202,6 +202,7 @@ class TestOddHeaders:
 
 
 def test_the_pixel_step_leaves_excluded_instances_alone(tmp_path):
+    from airlock.findings import Found
     from airlock.pixels.step import _conclude
     from airlock.pixels.survey import Examined
 
@@ -209,7 +210,7 @@ def test_the_pixel_step_leaves_excluded_instances_alone(tmp_path):
     objects = {"match": {"SeriesDescription": "T1"}, "other": {}}
     transfer, _ = screen(tmp_path, objects, rewrite_exclusions=exclusions)
     ids = [instance.id for instance in transfer.ledger.instances(transfer.id)]
-    findings = _conclude(transfer, {i: Examined(total=1, frames={0: [(1, 1, 4, 4)]}) for i in ids})
+    findings = _conclude(transfer, {i: Examined(total=1, found=[Found(0, (1, 1, 4, 4), "ocr", 90.0)]) for i in ids})
     excluded = read_not_rewritten(transfer.workspace)
     assert len(excluded) == 1
     assert (set(findings.instances), set(findings.not_rewritten)) == (set(ids) - excluded, set(excluded))
