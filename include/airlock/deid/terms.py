@@ -84,6 +84,9 @@ class Policy(Protocol):
     def rules(self) -> tuple[Rule, ...]:
         """The project's own."""
 
+    def __hash__(self) -> int:
+        """Return the same for equal policies, so that what is made of one is made once."""
+
     def in_force(self, edition: str, options: tuple[str, ...]) -> Policy:
         """Return the same with another edition and other options."""
 

@@ -65,6 +65,12 @@ def is_uid(uid: str) -> bool:
     return uid in _table("_uid_dict").UID_dictionary
 
 
+def sop_classes() -> dict[str, str]:
+    """Return the UIDs of the SOP classes of PS3.6 annex A, by their keywords."""
+    table = _table("_uid_dict").UID_dictionary
+    return {found[4]: uid for uid, found in table.items() if found[1] == "SOP Class" and found[4]}
+
+
 @lru_cache(maxsize=1)
 def _tags() -> dict[str, int]:
     return {found[4]: tag for tag, found in _attributes().DicomDictionary.items() if found[4]}
