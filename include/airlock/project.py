@@ -17,6 +17,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from airlock.errors import InvalidRequest, NotApproved, PolicyError, UnknownProject
+from airlock.review_policy import ReviewPolicy
 
 Method = Literal["raw", "c-move", "c-get"]
 
@@ -104,6 +105,7 @@ class ProjectPolicy(_Part):
     redcap: RedcapPolicy | None = None
     screen: ScreenPolicy = ScreenPolicy()
     pixels: PixelsPolicy = PixelsPolicy()
+    review: ReviewPolicy = ReviewPolicy()
     deidentify: DeidentifyPolicy = DeidentifyPolicy()
 
     @field_validator("subject_pattern")
