@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from airlock.errors import InvalidRequest, NotApproved, PolicyError, UnknownProject
 from airlock.review_policy import ReviewPolicy
@@ -116,6 +116,12 @@ class ProjectPolicy(_Part):
         except re.error as error:
             raise ValueError(f"not a regular expression: {error}") from None
         return pattern
+
+    @model_validator(mode="after")
+    def _reviews_what_it_masks(self) -> ProjectPolicy:
+        if self.review.mode != "auto" and not self.pixels.rewrite:
+            raise ValueError("`review` is about text that is masked; it needs `pixels: {rewrite: true}`")
+        return self
 
     def check_approved(self, today: date) -> None:
         """Check that the project may receive studies on a day.

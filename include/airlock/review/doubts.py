@@ -23,7 +23,9 @@ def find_doubts(transfer: Transfer, findings: Findings) -> Doubts:
         declared = row.state is InstanceState.HELD and row.reason == DISAGREEMENT_REASON
         if row.state is InstanceState.HELD and not declared:
             continue
-        found: list[Doubt] = ["disagreement"] if declared and when.disagreement else []
+        found: list[Doubt] = []
+        if declared and when.disagreement and picture_of(transfer.workspace, row.id):
+            found = ["disagreement"]
         if not declared:
             found = _of_findings(when, findings.instances.get(row.id)) + _of_picture(transfer, when, row.id)
         if found:

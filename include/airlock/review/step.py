@@ -173,8 +173,13 @@ def _record(transfer: Transfer, findings: Findings, corrections: Corrections) ->
 
 
 def _let_go(transfer: Transfer, held: set[str], *reasons: str) -> int:
-    """Let instances go on that were held for these reasons until a person had looked; return how many."""
+    """Let instances go on that were held for these reasons until a person had looked; return how many.
+
+    Only those that were shown: the policy may leave some kind of doubt held without asking.
+    """
+    asked = Asked.load(transfer.workspace)
+    seen = set(asked.instances) if asked else set()
     rows = transfer.ledger.instances(transfer.id, InstanceState.HELD)
-    names = [row.id for row in rows if row.reason in reasons and row.id not in held]
+    names = [row.id for row in rows if row.reason in reasons and row.id in seen - held]
     transfer.ledger.record(transfer.id, [InstanceUpdate(name, InstanceState.RECEIVED, "") for name in names])
     return len(names)

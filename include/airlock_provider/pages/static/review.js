@@ -134,7 +134,8 @@ by("viewer").addEventListener("click", (event) => {
   if (what) guarded(async () => what === "propose" ? propose() : viewer.act(what))();
 });
 document.addEventListener("keydown", (event) => {
-  if (by("desk").hidden || event.ctrlKey || event.metaKey || event.altKey || event.target.closest("select, input, button")) return;
+  if (by("desk").hidden || event.ctrlKey || event.metaKey || event.altKey || event.target.closest("select, input")) return;
+  if (event.key === "Enter" && event.target.closest("button, a")) return;
   const moves = { ArrowLeft: () => viewer.step(-1), ArrowRight: () => viewer.step(1), ArrowUp: () => select(view.current - 1), ArrowDown: () => select(view.current + 1),
     Enter: () => { const index = view.tiles.findIndex((entry) => entry.element === document.activeElement); if (index >= 0) select(index); } };
   const what = KEYS[event.key.length === 1 ? event.key.toLowerCase() : event.key];

@@ -29,7 +29,7 @@ export function stage(model, transfer, instance, frame, options = {}) {
   const holder = document.createElement("div");
   holder.className = "stage";
   holder.style.aspectRatio = `${instance.columns} / ${instance.rows}`;
-  const image = Object.assign(document.createElement("img"), { loading: options.small ? "lazy" : "eager", alt: "", draggable: false });
+  const image = Object.assign(document.createElement("img"), { loading: options.small ? "lazy" : "eager", alt: "This frame cannot be shown", draggable: false });
   image.src = pictureUrl(transfer, instance, frame, options);
   const svg = document.createElementNS(SVG, "svg");
   svg.setAttribute("viewBox", `0 0 ${instance.columns} ${instance.rows}`);
