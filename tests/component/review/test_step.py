@@ -8,7 +8,7 @@ import pytest
 from pydicom import dcmread
 
 from airlock.errors import HeldError
-from airlock.findings import DISAGREEMENT_REASON, RESIDUE_FILE, RESIDUE_REASON, Findings, Found, InstanceFindings
+from airlock.findings import DISAGREEMENT_REASON, RESIDUE_FILE, RESIDUE_REASON, Findings, InstanceFindings
 from airlock.ledger import InstanceState, InstanceUpdate
 from airlock.review.asked import MASK, QUARANTINE, RELEASE, Asked
 from airlock.review.corrections import Correction, Corrections
@@ -16,34 +16,9 @@ from airlock.review.merge import DETECTED
 from airlock.review.show import shown
 from airlock.review.step import HELD_BY_REVIEWER, HELD_IN_DOUBT, apply_review, prepare_review, take_corrections
 from airlock.workspace import link_or_copy
-from demo.phantoms import Patient, ct_series, ultrasound_cine
-from tests.transfers import make_transfer
+from tests.component.review.conftest import BOX, PATIENT
 
-BOX, DRAWN = (5, 5, 60, 20), (100, 100, 140, 130)
-PATIENT = Patient.invent(41)
-
-
-@pytest.fixture
-def transfer(tmp_path):
-    """`transfer(confidence, **review)`: a cine with one found box, and a CT whose header claims text, which is held."""
-    [cine] = ultrasound_cine(tmp_path / "study", PATIENT, 4, rows=240, columns=320, size=13)
-    [ct] = ct_series(tmp_path / "study", PATIENT, 1, side=64)
-
-    def make(confidence: float = 90.0, **review):
-        made = make_transfer(tmp_path, policy={"review": review})
-        names = [made.instance_id(str(dcmread(f, stop_before_pixels=True).SOPInstanceUID)) for f in (cine, ct)]
-        with made.workspace.writing("incoming") as folder:
-            for name, file in zip(names, (cine, ct), strict=True):
-                link_or_copy(file, folder / f"{name}.dcm")
-        found = InstanceFindings({1: [BOX]}, ["ocr"], {}, [Found(1, BOX, "ocr", confidence, matches_identifier=True)])
-        with made.workspace.writing("findings") as folder:
-            Findings(2, {names[0]: found}).write(folder / "findings.json")
-        updates = [InstanceUpdate(names[0], boxes=1)]
-        updates.append(InstanceUpdate(names[1], InstanceState.HELD, DISAGREEMENT_REASON))
-        made.ledger.record(made.id, updates)
-        return made, *names
-
-    return make
+DRAWN = (100, 100, 140, 130)
 
 
 def rows(made) -> dict[str, InstanceUpdate]:
