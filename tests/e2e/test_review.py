@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from time import sleep
+
 import numpy as np
 import requests
 from playwright.sync_api import Page, expect
@@ -21,6 +23,12 @@ def review_study(installation, tmp_path, project: str, **review) -> str:
     patient = installation.patient()
     files = phantoms.ultrasound_cine(tmp_path, patient, 3, text_frames=[0], rows=240, columns=320, size=13)
     return installation.drop(installation.request(installation.put_into_raw(files), project))
+
+
+def wait_for_question(installation, run_id: str, gate: str) -> None:
+    """Wait until a person could answer: Airflow asks again when the answer overtakes its executor's report."""
+    installation.wait_for_task(run_id, gate, "awaiting_input", seconds=180)
+    sleep(2)
 
 
 def answer(installation, run_id: str, gate: str, option: str, **more) -> requests.Response:
@@ -52,7 +60,7 @@ def is_masked(installation, transfer_id: str, box: tuple[float, float, float, fl
 def test_mask_look_again_release(installation, tmp_path):
     transfer_id = review_study(installation, tmp_path, "reviewed", release=True)
     patient = installation.patients[-1]
-    installation.wait_for_task(transfer_id, "review_findings", "awaiting_input", seconds=180)
+    wait_for_question(installation, transfer_id, "review_findings")
     # It holds no worker: others run on.
     other = installation.drop(installation.request(installation.ct_study(tmp_path / "ct"), "demo"))
     assert installation.wait(other) == {other: "success"}
@@ -89,7 +97,7 @@ def test_mask_look_again_release(installation, tmp_path):
         page.locator("#reason").select_option("everything is masked")
         page.get_by_role("button", name="Release").click()
 
-        installation.wait_for_task(transfer_id, "release_to_research", "awaiting_input")
+        wait_for_question(installation, transfer_id, "release_to_research")
         details = installation.airflow.api("GET", f"dags/transfer/dagRuns/{transfer_id}/hitlDetails").text
         assert not [word for word in patient.identifiers() if word in details + page.content()]
     assert answer(installation, transfer_id, "release_to_research", "Release").status_code == 200
@@ -103,7 +111,7 @@ def test_mask_look_again_release(installation, tmp_path):
 
 def test_quarantine_and_rights(installation, tmp_path):
     transfer_id = review_study(installation, tmp_path, "quarantined")
-    installation.wait_for_task(transfer_id, "review_findings", "awaiting_input", seconds=180)
+    wait_for_question(installation, transfer_id, "review_findings")
     base = f"{installation.airflow.url}/airlock"
     facts = requests.get(f"{base}/api/review/{transfer_id}", headers=token(installation, "admin"), timeout=20).json()
     picture = f"{base}/api/review/{transfer_id}/{facts['instances'][0]['id']}/0.png"

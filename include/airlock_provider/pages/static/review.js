@@ -6,7 +6,7 @@ const REFRESH_MS = 3000, MASK = "Mask and check again", RELEASE = "Release";
 const KEYS = { Delete: "remove", Backspace: "remove", c: "clear", a: "all", s: "series", h: "hold", z: "undo", m: "masked" };
 const by = (id) => document.getElementById(id);
 const transfer = decodeURIComponent(location.pathname.split("/").filter(Boolean).at(-1));
-const view = { facts: null, model: null, tiles: [], current: 0, answered: "" };
+const view = { facts: null, model: null, tiles: [], current: 0, answered: null };
 const viewer = new Viewer(by("viewer"), transfer, refreshTiles);
 
 async function call(path, method = "GET", body = undefined) {
