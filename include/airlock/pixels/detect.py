@@ -16,7 +16,7 @@ from airlock.pixels.colours import displayable
 from airlock.pixels.decode import Array, Frame, StoredImage
 from airlock.pixels.engine import Reading, TextEngine
 from airlock.pixels.grow import grown
-from airlock.pixels.judge import Judge, known_words, merge
+from airlock.pixels.judge import SAFE_WORDS, Judge, known_words, merge
 from airlock.pixels.patches import Details, Patch, whole
 from airlock.pixels.strokes import Mask, stroke_mask, text_like, texture
 from airlock.pixels.views import planes
@@ -39,6 +39,7 @@ def examine(
     confidence: float,
     numbers: Iterable[int] | None = None,
     known: frozenset[str] = frozenset(),
+    safe_words: frozenset[str] = SAFE_WORDS,
 ) -> Iterator[tuple[int, list[Found]]]:
     """Yield frame number and what to mask, for every frame or those with the given numbers.
 
@@ -47,10 +48,11 @@ def examine(
 
     :param confidence: percent; see :class:`airlock.pixels.judge.Judge`.
     :param known: plain words to be masked at any confidence, besides those of the image's own header.
+    :param safe_words: see :class:`airlock.pixels.judge.Judge`.
     :raises InstanceNotUnderstood: when a frame cannot be decoded.
     :raises DetectorUnavailable: when the engine fails.
     """
-    examiner = Examiner(image.pixels, engine, Judge(confidence, known | known_words(image.dataset)))
+    examiner = Examiner(image.pixels, engine, Judge(confidence, known | known_words(image.dataset), safe_words))
     for frame in image.read(numbers):
         yield frame.number, examiner.examine(frame)
 

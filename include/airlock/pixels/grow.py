@@ -57,7 +57,7 @@ def _along(strokes: Mask, box: Box) -> tuple[int, int]:
         if x1 >= strokes.shape[1] or strokes[y0:y1, x1 : x1 + step].mean() < needed:
             break
         x1 = min(x1 + step, strokes.shape[1])
-    filled = strokes[y0:y1].any(axis=0)
+    filled = np.asarray(strokes[y0:y1].any(axis=0))
     gap = max((y1 - y0) // 3, 2)
     return x0 - _rest(filled[:x0][::-1], gap, step), x1 + _rest(filled[x1:], gap, step)
 

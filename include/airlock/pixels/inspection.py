@@ -10,7 +10,7 @@ from airlock.findings import Found, Overlays
 from airlock.pixels.decode import StoredImage
 from airlock.pixels.detect import examine
 from airlock.pixels.engine import TextEngine
-from airlock.pixels.judge import known_words, merge
+from airlock.pixels.judge import SAFE_WORDS, known_words, merge
 from airlock.pixels.locations import load_library
 from airlock.pixels.overlays import overlay_text
 from airlock.pixels.regions import OUTSIDE, lies_outside, ultrasound_regions
@@ -33,6 +33,7 @@ def inspect(
     confidence: float,
     numbers: range,
     known: frozenset[str] = frozenset(),
+    safe_words: frozenset[str] = SAFE_WORDS,
     locations: Path | None = None,
     alive: Callable[[], None] = lambda: None,
 ) -> Inspection:
@@ -51,7 +52,7 @@ def inspect(
     shape = int(image.pixels.Rows), int(image.pixels.Columns)
     known_places = load_library(locations).boxes(image.dataset, shape) if locations else []
     regions = ultrasound_regions(image.dataset, shape)
-    for number, boxes in examine(image, engine(), confidence, numbers, known):
+    for number, boxes in examine(image, engine(), confidence, numbers, known, safe_words):
         alive()
         places = [Found(number, box, "location", 100.0) for box in known_places]
         result.found += merge([*boxes, *places])

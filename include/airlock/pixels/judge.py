@@ -32,6 +32,12 @@ GLYPH = 1 / 8
 LARGE = 1 / 16
 """Part of the picture's shorter side above which a line must be read as surely: large letters are read well."""
 
+GIANT = 1 / 5
+"""Part of the shorter side above which it must be read without doubt: no device writes so large."""
+
+MOSTLY = 0.7
+"""Part of the smaller of two boxes that lies inside the larger when both show the same line."""
+
 ALIKE = 0.75
 """Similarity from which a word counts as a known identifier (1 = equal)."""
 
@@ -94,10 +100,12 @@ class Judge:
 
     :param confidence: percent; text that was read with less is left, unless it is known.
     :param known: plain words of :func:`known_words`.
+    :param safe_words: in capitals; left when they stand alone and were read without doubt.
     """
 
     confidence: float = 20.0
     known: frozenset[str] = field(default=frozenset(), repr=False)
+    safe_words: frozenset[str] = SAFE_WORDS
 
     def judge(self, boxes: list[Box], readings: list[Reading], side: int) -> list[Verdict]:
         """Return the boxes to mask, in their order.
@@ -113,7 +121,7 @@ class Judge:
 
     def _is_safe(self, reading: Reading) -> bool:
         word = reading.text.strip().strip(":.").upper()
-        return reading.confidence >= SURE and word in SAFE_WORDS and _plain(word) not in self.known
+        return reading.confidence >= SURE and word in self.safe_words and _plain(word) not in self.known
 
     def _is_text(self, box: Box, reading: Reading, side: int) -> bool:
         if self._is_known(_plain(reading.text)):
@@ -123,7 +131,8 @@ class Judge:
         if characters <= 1:
             letter = reading.text.strip().isalnum()
             return letter and height <= GLYPH * side and reading.confidence >= max(SINGLE, self.confidence)
-        return reading.confidence >= (max(SINGLE, self.confidence) if height > LARGE * side else self.confidence)
+        least = SURE if height > GIANT * side else SINGLE if height > LARGE * side else 0.0
+        return reading.confidence >= max(least, self.confidence)
 
     def _is_known(self, text: str) -> bool:
         if len(text) < 3:
@@ -145,17 +154,18 @@ def _beside(box: Box, other: Box) -> bool:
 
 
 def merge(found: Iterable[Found]) -> list[Found]:
-    """Return the boxes without those that lie inside another, in reading order; what one says, the other says too."""
+    """Return the boxes in reading order, those that show the same united; what one says, the other says too."""
     ordered = sorted(found, key=lambda f: (-_area(f.box), f.box))
     kept: list[Found] = []
     for one in ordered:
-        place = next((n for n, other in enumerate(kept) if _holds(other.box, one.box)), None)
+        place = next((n for n, other in enumerate(kept) if _same(other.box, one.box)), None)
         if place is None:
             kept.append(one)
             continue
         other = kept[place]
         kept[place] = replace(
             other,
+            box=_union(other.box, one.box),
             confidence=max(other.confidence, one.confidence),
             matches_identifier=other.matches_identifier or one.matches_identifier,
         )
@@ -166,5 +176,12 @@ def _area(box: Box) -> int:
     return (box[2] - box[0]) * (box[3] - box[1])
 
 
-def _holds(outer: Box, inner: Box) -> bool:
-    return outer[0] <= inner[0] and outer[1] <= inner[1] and outer[2] >= inner[2] and outer[3] >= inner[3]
+def _same(one: Box, other: Box) -> bool:
+    """Whether two boxes show the same: most of the smaller lies inside the larger."""
+    width = min(one[2], other[2]) - max(one[0], other[0])
+    height = min(one[3], other[3]) - max(one[1], other[1])
+    return width > 0 and height > 0 and width * height >= MOSTLY * min(_area(one), _area(other))
+
+
+def _union(one: Box, other: Box) -> Box:
+    return min(one[0], other[0]), min(one[1], other[1]), max(one[2], other[2]), max(one[3], other[3])

@@ -23,6 +23,7 @@ def find_residue(
         for instance_id, path in sorted(outputs.items()):
             task: Task = {"do": "residue", "name": instance_id, "path": str(path)}
             task["frames"], task["known"] = sorted(flagged[instance_id].frames), sorted(header_words(path))
+            task["safe_words"] = sorted(word.upper() for word in transfer.policy.pixels.safe_words)
             pool.submit({**task, "confidence": transfer.policy.pixels.confidence})
         for task, answer in pool.results():
             if "held" in answer:

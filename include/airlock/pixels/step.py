@@ -19,6 +19,7 @@ from airlock.pixels.harvest import header_words
 from airlock.pixels.job import RewriteJob, finish_rewrite, prepare_rewrite, run_locally
 from airlock.pixels.rules import DECLARED
 from airlock.pixels.survey import Examined, Search, examined_from_json, survey
+from airlock.screened import read_not_rewritten
 from airlock.transfer import Transfer
 from airlock.workspace import link_or_copy
 
@@ -58,7 +59,7 @@ def _examine_all(transfer: Transfer, folder: Path, progress: Progress | None) ->
     ids = [i.id for i in transfer.ledger.instances(transfer.id, InstanceState.RECEIVED)]
     log = folder / PROGRESS_FILE
     search = _search(transfer, incoming, ids)
-    settings_line = json.dumps({"version": 2, "confidence": search.confidence})
+    settings_line = json.dumps({"version": 2, "confidence": search.confidence, "safe": sorted(search.safe_words)})
     known = _read_progress(log, settings_line)
     results = {i: known[i] for i in ids if i in known}
     files = {i: incoming / f"{i}.dcm" for i in ids if i not in results}
@@ -81,7 +82,9 @@ def _search(transfer: Transfer, incoming: Path, ids: list[str]) -> Search:
     known: set[str] = set()
     for instance_id in ids[::step]:
         known |= header_words(incoming / f"{instance_id}.dcm")
-    return Search(transfer.policy.pixels.confidence, frozenset(known), locations)
+    policy = transfer.policy.pixels
+    safe_words = frozenset(word.upper() for word in policy.safe_words)
+    return Search(policy.confidence, frozenset(known), locations, safe_words)
 
 
 def _read_progress(log: Path, settings_line: str) -> dict[str, Examined]:
@@ -102,10 +105,11 @@ def _parse_progress(lines: list[str]) -> Iterator[tuple[str, Examined]]:
 
 def _conclude(transfer: Transfer, results: dict[str, Examined]) -> Findings:
     """Decide what becomes of each examined instance, and tell the ledger."""
-    rewrite = transfer.policy.pixels.rewrite
+    excluded = read_not_rewritten(transfer.workspace)
     flagged: dict[str, InstanceFindings] = {}
     left, updates = [], []
     for instance_id, examined in sorted(results.items()):
+        rewrite = transfer.policy.pixels.rewrite and instance_id not in excluded
         reason = _hold_reason(examined, rewrite)
         if reason:
             updates.append(InstanceUpdate(instance_id, InstanceState.HELD, reason))

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from airlock.findings import Box, Found, Overlays, found_from_json, overlays_from_json
+from airlock.pixels.judge import SAFE_WORDS
 from airlock.pixels.locations import load_library
 from airlock.pixels.pool import Answer, Task, WorkerPool
 
@@ -53,11 +54,13 @@ class Search:
     :param confidence: percent; see :class:`airlock.pixels.judge.Judge`.
     :param known: plain words that are masked at any confidence, besides those of each file's own header.
     :param locations: folder of the location library.
+    :param safe_words: in capitals; left when they stand alone and were read without doubt.
     """
 
     confidence: float = 20.0
     known: frozenset[str] = field(default=frozenset(), repr=False)
     locations: Path | None = None
+    safe_words: frozenset[str] = SAFE_WORDS
 
 
 def survey(files: Mapping[str, Path], search: Search, workers: int) -> Iterator[tuple[str, Examined]]:
@@ -97,6 +100,7 @@ def _task(name: str, path: Path, first: int, stop: int, search: Search) -> Task:
         "stop": stop,
         "confidence": search.confidence,
         "known": sorted(search.known),
+        "safe_words": sorted(search.safe_words),
         "locations": str(search.locations) if search.locations else None,
     }
 

@@ -72,6 +72,7 @@ def _examine(task: dict[str, Any], alive: Callable[[], None]) -> dict[str, Any]:
         confidence=task["confidence"],
         numbers=range(task["first"], min(task["stop"], image.frames)),
         known=frozenset(task["known"]),
+        safe_words=frozenset(task["safe_words"]),
         locations=Path(task["locations"]) if task["locations"] else None,
         alive=alive,
     )
@@ -86,7 +87,8 @@ def _residue(task: dict[str, Any], alive: Callable[[], None]) -> dict[str, Any]:
 
     image = StoredImage(Path(task["path"]))
     found: list[dict[str, Any]] = []
-    for _, boxes in examine(image, load_engine(), task["confidence"], task["frames"], frozenset(task["known"])):
+    known, safe_words = frozenset(task["known"]), frozenset(task["safe_words"])
+    for _, boxes in examine(image, load_engine(), task["confidence"], task["frames"], known, safe_words):
         alive()
         found += [asdict(box) for box in boxes]
     return {"found": found}

@@ -81,7 +81,17 @@ def test_verdicts_say_what_matches_an_identifier():
     assert (name.matches_identifier, gain.matches_identifier) == (True, False)
 
 
+def test_the_project_says_which_words_are_safe():
+    judge = Judge(safe_words=frozenset({"SUPINE"}))
+    assert masked(judge, (FAR, Reading("Supine", 99.0))) == []
+    assert masked(judge, (FAR, Reading("PATIENT", 99.0))) == [FAR]
+    assert masked(Judge(safe_words=frozenset({"SORLIE"}), known=frozenset({"SORLIE"})), (FAR, Reading("SORLIE", 99.0)))
+
+
 def test_large_letters_must_be_read_surely():
     large = (50, 50, 300, 90)
     assert masked(Judge(), (large, Reading("LLLI", 50.0))) == []
     assert masked(Judge(), (large, Reading("HANSEN", 70.0))) == [large]
+    giant = (50, 50, 300, 150)
+    assert masked(Judge(), (giant, Reading("CO", 85.0))) == []
+    assert masked(Judge(), (giant, Reading("CO", 95.0))) == [giant]
