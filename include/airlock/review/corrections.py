@@ -45,6 +45,10 @@ class Corrections:
             content = _path(workspace).read_bytes()
         except FileNotFoundError:
             return cls()
+        return cls._parse(content)
+
+    @classmethod
+    def _parse(cls, content: bytes) -> Corrections:
         document = json.loads(content)
         instances = {
             name: Correction(boxes_by_frame(entry["frames"]), entry["hold"])
@@ -64,6 +68,15 @@ class Corrections:
         if self.digest:
             number = len(list(_path(workspace).parent.glob("applied-*.json"))) + 1
             _path(workspace).rename(_path(workspace).with_name(f"applied-{number:03}.json"))
+
+
+def held_before(workspace: Workspace) -> set[str]:
+    """Return the instances that a reviewer held by corrections that were applied, and did not let go since."""
+    held: dict[str, bool] = {}
+    for path in sorted(_path(workspace).parent.glob("applied-*.json")):
+        applied = Corrections._parse(path.read_bytes())  # noqa: SLF001 - the same class, of this module
+        held |= {name: correction.hold for name, correction in applied.instances.items()}
+    return {name for name, hold in held.items() if hold}
 
 
 def _path(workspace: Workspace) -> Path:

@@ -8,7 +8,7 @@ from typing import Any
 from airlock.findings import RESIDUE_FILE, Findings, InstanceFindings
 from airlock.ledger import Ledger
 from airlock.review.asked import OPTIONS, REASONS, Asked
-from airlock.review.corrections import Correction, Corrections
+from airlock.review.corrections import Correction, Corrections, held_before
 from airlock.review.pictures import Picture, picture_of
 from airlock.workspace import Workspace
 
@@ -24,7 +24,7 @@ def shown(workspace: Workspace) -> dict[str, Any]:
     findings = Findings.load(workspace).instances
     residue_path = workspace.folder("rewritten") / RESIDUE_FILE
     residue = Findings.read(residue_path).instances if residue_path.exists() else {}
-    saved = Corrections.load(workspace)
+    saved, held = Corrections.load(workspace), held_before(workspace)
     pictures = {name: picture for name in asked.instances if (picture := picture_of(workspace, name))}
     series = {uid: number for number, uid in enumerate(sorted({p.series for p in pictures.values()}), start=1)}
     order = sorted(pictures, key=lambda name: (series[pictures[name].series], pictures[name].order, name))
@@ -35,6 +35,7 @@ def shown(workspace: Workspace) -> dict[str, Any]:
             "masked": (workspace.folder("rewritten") / f"{name}.dcm").is_file(),
             "boxes": _boxes(findings.get(name)),
             "residue": _boxes(residue.get(name)),
+            "held": name in held,
             "saved": _saved(saved.instances.get(name)),
         }
         for name in order

@@ -12,7 +12,7 @@ from airlock.errors import HeldError
 from airlock.findings import DISAGREEMENT_REASON, RESIDUE_FILE, RESIDUE_REASON, Findings
 from airlock.ledger import InstanceState, InstanceUpdate
 from airlock.review.asked import MASK, QUARANTINE, Asked, Gate
-from airlock.review.corrections import Corrections
+from airlock.review.corrections import Corrections, held_before
 from airlock.review.doubts import Doubts, find_doubts
 from airlock.review.merge import Change, merge, publish
 from airlock.transfer import Transfer
@@ -113,8 +113,10 @@ def apply_review(
 
 
 def _answer_later(transfer: Transfer, corrections: Corrections, option: str, answer: dict[str, str]) -> dict[str, int]:
-    drawn = any(correction.frames for correction in corrections.instances.values())
-    if drawn or option == MASK:
+    before = held_before(transfer.workspace)
+    # An instance that was held at the first gate may be let go only after it was shown masked.
+    changed = any(c.frames or (name in before and not c.hold) for name, c in corrections.instances.items())
+    if changed or option == MASK:
         raise HeldError(
             "There are rectangles to mask, or a wish for them: clear the task rewrite_pixels with downstream. "
             "It masks what was saved on the review page, and this gate asks again."
@@ -122,7 +124,7 @@ def _answer_later(transfer: Transfer, corrections: Corrections, option: str, ans
     held = {name for name, correction in corrections.instances.items() if correction.hold}
     updates = [InstanceUpdate(name, InstanceState.HELD, HELD_BY_REVIEWER) for name in sorted(held)]
     transfer.ledger.record(transfer.id, updates)
-    released = _let_go(transfer, held, RESIDUE_REASON)
+    released = _let_go(transfer, held | before, RESIDUE_REASON)
     (transfer.workspace.folder("review") / LOOK_AGAIN).unlink(missing_ok=True)
     transfer.ledger.event(transfer.id, "review", "answered", **answer, held=len(held), released=released)
     corrections.retire(transfer.workspace)
@@ -147,6 +149,7 @@ def _take(transfer: Transfer, corrections: Corrections, answer: dict[str, str], 
         publish(workspace, findings)
         _record(transfer, findings, corrections)
     held = {name for name, correction in corrections.instances.items() if correction.hold}
+    held |= held_before(workspace) - corrections.instances.keys()
     released = _let_go(transfer, held, DISAGREEMENT_REASON, RESIDUE_REASON)
     marker = review / LOOK_AGAIN
     marker.touch() if look_again else marker.unlink(missing_ok=True)

@@ -167,6 +167,24 @@ def test_an_instance_can_be_held_alone_at_a_later_gate(masked):
     assert (rows(made)[cine].state, rows(made)[cine].reason) == (InstanceState.HELD, HELD_BY_REVIEWER)
 
 
+def test_an_instance_that_was_held_stays_held_when_text_remains_in_it(transfer):
+    made, cine, _ct = transfer(mode="review")
+    prepare_review(made, "review_findings")
+    Corrections("dora", {cine: Correction(hold=True)}).save(made.workspace)
+    apply_review(made, "review_findings", MASK, "dora")
+    made.ledger.record(made.id, [InstanceUpdate(cine, InstanceState.HELD, RESIDUE_REASON)])
+    prepare_review(made, "review_masked")
+    [entry] = [i for i in shown(made.workspace)["instances"] if i["id"] == cine]
+    assert entry["held"]
+    apply_review(made, "review_masked", RELEASE, "dora")
+    assert rows(made)[cine].state is InstanceState.HELD
+    Corrections("dora", {cine: Correction(hold=False)}).save(made.workspace)
+    with pytest.raises(HeldError):
+        apply_review(made, "review_masked", RELEASE, "dora")
+    take_corrections(made)
+    assert rows(made)[cine].state is InstanceState.RECEIVED
+
+
 def test_what_was_de_identified_before_is_done_again(transfer):
     made, cine, _ = transfer(mode="review")
     made.ledger.record(made.id, [InstanceUpdate(cine, InstanceState.READY, path="a/b/c.dcm")])

@@ -21,7 +21,7 @@ export class Model {
       frames.set(Number(number), boxes.map((box) => before.find((known) => same(known, { box })) ?? drawn(box)));
       changed.add(Number(number));
     }
-    return { ...instance, found: frames, residue, changed, hold: Boolean(instance.saved?.hold) };
+    return { ...instance, found: frames, residue, changed, hold: instance.saved?.hold ?? instance.held };
   }
 
   boxes(instance, frame) { return instance.found.get(frame) ?? []; }
@@ -70,11 +70,11 @@ export class Model {
     })));
   }
 
-  get drew() { return this.instances.some((instance) => instance.changed.size); }
+  get drew() { return this.instances.some((instance) => instance.changed.size || (instance.held && !instance.hold)); }
   get counts() { return `${this.instances.reduce((sum, i) => sum + i.changed.size, 0)} frames changed, ${this.instances.filter((i) => i.hold).length} instances to hold`; }
 
   toSave() {
-    const touched = this.instances.filter((instance) => instance.changed.size || instance.hold || instance.saved?.hold);
+    const touched = this.instances.filter((instance) => instance.changed.size || instance.hold !== instance.held);
     return { instances: Object.fromEntries(touched.map((instance) => [instance.id, { hold: instance.hold,
       frames: Object.fromEntries([...instance.changed].map((frame) => [frame, this.boxes(instance, frame).map((known) => known.box)])) }])) };
   }
