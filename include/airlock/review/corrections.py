@@ -45,10 +45,11 @@ class Corrections:
             content = _path(workspace).read_bytes()
         except FileNotFoundError:
             return cls()
-        return cls._parse(content)
+        return cls.parse(content)
 
     @classmethod
-    def _parse(cls, content: bytes) -> Corrections:
+    def parse(cls, content: bytes) -> Corrections:
+        """Read the content of a file."""
         document = json.loads(content)
         instances = {
             name: Correction(boxes_by_frame(entry["frames"]), entry["hold"])
@@ -70,11 +71,15 @@ class Corrections:
             _path(workspace).rename(_path(workspace).with_name(f"applied-{number:03}.json"))
 
 
+def applied_before(workspace: Workspace) -> list[Corrections]:
+    """Return the corrections that were applied, oldest first."""
+    return [Corrections.parse(path.read_bytes()) for path in sorted(_path(workspace).parent.glob("applied-*.json"))]
+
+
 def held_before(workspace: Workspace) -> set[str]:
     """Return the instances that a reviewer held by corrections that were applied, and did not let go since."""
     held: dict[str, bool] = {}
-    for path in sorted(_path(workspace).parent.glob("applied-*.json")):
-        applied = Corrections._parse(path.read_bytes())  # noqa: SLF001 - the same class, of this module
+    for applied in applied_before(workspace):
         held |= {name: correction.hold for name, correction in applied.instances.items()}
     return {name for name, hold in held.items() if hold}
 

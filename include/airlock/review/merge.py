@@ -6,7 +6,7 @@ import shutil
 from dataclasses import dataclass
 
 from airlock.findings import FILE_NAME, Findings, Found, InstanceFindings
-from airlock.review.corrections import Correction, Corrections
+from airlock.review.corrections import Correction, Corrections, applied_before
 from airlock.workspace import Workspace, link_or_copy
 
 DETECTED = "detected.json"
@@ -51,6 +51,25 @@ def _merge_instance(found: InstanceFindings, correction: Correction, change: Cha
         frames[number] = sorted(wanted)
     kept = {number: boxes for number, boxes in sorted(frames.items()) if boxes}
     return InstanceFindings(kept, sorted({*found.reasons, "reviewer"}), found.overlays, details)
+
+
+def with_earlier_drawings(workspace: Workspace, findings: Findings) -> Findings | None:
+    """Return new findings with all that reviewers drew before the detection was done anew; None when it was not.
+
+    What the new detection found stays, even where a reviewer had removed a rectangle: a person may be asked again, but
+    nothing that was masked once goes out unmasked.
+    """
+    earlier = applied_before(workspace)
+    if not earlier or (workspace.folder("findings") / DETECTED).exists():
+        return None
+    for corrections in earlier:
+        instances = {}
+        for name, correction in corrections.instances.items():
+            found = findings.instances.get(name, InstanceFindings()).frames
+            frames = {n: sorted({*boxes, *found.get(n, [])}) for n, boxes in correction.frames.items()}
+            instances[name] = Correction(frames, correction.hold)
+        findings, _ = merge(findings, Corrections(corrections.person, instances))
+    return findings
 
 
 def publish(workspace: Workspace, findings: Findings) -> None:

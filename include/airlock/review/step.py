@@ -14,7 +14,7 @@ from airlock.ledger import InstanceState, InstanceUpdate
 from airlock.review.asked import MASK, QUARANTINE, Asked, Gate
 from airlock.review.corrections import Corrections, held_before
 from airlock.review.doubts import Doubts, find_doubts
-from airlock.review.merge import Change, merge, publish
+from airlock.review.merge import Change, merge, publish, with_earlier_drawings
 from airlock.transfer import Transfer
 
 LOOK_AGAIN = "look_again"
@@ -38,7 +38,7 @@ def prepare_review(transfer: Transfer, gate: Gate) -> Asked | None:
 
 
 def _before_masking(transfer: Transfer) -> Asked | None:
-    findings = Findings.load(transfer.workspace)
+    findings = _draw_again(transfer)
     mode = transfer.policy.review.mode
     if mode == "auto":
         return None
@@ -51,6 +51,19 @@ def _before_masking(transfer: Transfer) -> Asked | None:
         # The gate was cleared: what was let go by the answer before is asked again.
         doubts = {**earlier.doubts, **doubts}
     return _ask("review_findings", findings, doubts) if doubts else None
+
+
+def _draw_again(transfer: Transfer) -> Findings:
+    """Return the findings; what was drawn before the detection was done anew is in them again."""
+    findings = Findings.load(transfer.workspace)
+    redone = with_earlier_drawings(transfer.workspace, findings)
+    if redone is None:
+        return findings
+    publish(transfer.workspace, redone)
+    boxes = {name: found.boxes for name, found in redone.instances.items()}
+    transfer.ledger.record(transfer.id, [InstanceUpdate(name, boxes=number) for name, number in boxes.items()])
+    transfer.ledger.event(transfer.id, "review", "drawn again", instances=len(boxes), boxes=sum(boxes.values()))
+    return redone
 
 
 def _after_masking(transfer: Transfer) -> Asked | None:

@@ -106,6 +106,23 @@ def test_mask_merges_relinks_and_asks_again(transfer):
     assert prepare_review(made, "review_masked").gate == "review_masked"
 
 
+@pytest.mark.parametrize("mode", ["review", "hold"])
+def test_a_new_detection_does_not_lose_what_was_drawn(transfer, mode):
+    made, cine, _ct = transfer(mode=mode)
+    original = Findings.load(made.workspace)
+    Corrections("dora", {cine: Correction({1: [], 2: [DRAWN]})}).save(made.workspace)
+    prepare_review(made, "review_findings")
+    apply_review(made, "review_findings", MASK, "dora")
+    made.workspace.remove("findings", "flagged", "rewritten")
+    with made.workspace.writing("findings") as folder:
+        original.write(folder / "findings.json")
+    prepare_review(made, "review_findings")
+    for folder_name in ("findings", "flagged"):
+        found = Findings.read(made.workspace.folder(folder_name) / "findings.json")
+        assert found.instances[cine].frames == {1: [BOX], 2: [DRAWN]}
+    assert rows(made)[cine].boxes == 2
+
+
 def test_quarantine_holds_and_names_nobody_when_nobody_answered(transfer):
     made, *_ = transfer(mode="review")
     for person, word in (("dora", "A reviewer"), ("", "Nobody answered")):
