@@ -57,6 +57,22 @@ def is_masked(installation, transfer_id: str, box: tuple[float, float, float, fl
     return bool(frames) and all(np.ptp(part.reshape(-1, part.shape[-1]), axis=0).max() == 0 for part in parts)
 
 
+def shows_masked(page: Page, box: tuple[float, float, float, float]) -> bool:
+    """Whether the masked picture on the page is of one colour in a rectangle: nobody must see an older one."""
+    image = page.locator("#stages figure", has_text="masked").locator("img")
+    image.evaluate("image => image.decode()")
+    script = """(image, [x, y, width, height]) => {
+        const canvas = Object.assign(document.createElement("canvas"), { width, height });
+        const context = canvas.getContext("2d");
+        context.drawImage(image, x, y, width, height, 0, 0, width, height);
+        return [...context.getImageData(0, 0, width, height).data];
+    }"""
+    x, y = int(box[0] * 320) + 3, int(box[1] * 240) + 3
+    area = [x, y, int(box[2] * 320) - 3 - x, int(box[3] * 240) - 3 - y]
+    shown = np.array(image.evaluate(script, area)).reshape(-1, 4)
+    return bool(np.ptp(shown, axis=0).max() == 0)
+
+
 def test_mask_look_again_release(installation, tmp_path):
     transfer_id = review_study(installation, tmp_path, "reviewed", release=True)
     patient = installation.patients[-1]
@@ -84,6 +100,7 @@ def test_mask_look_again_release(installation, tmp_path):
         expect(page.locator("#stages figcaption", has_text="masked")).to_be_visible(timeout=SOON)
         assert is_masked(installation, transfer_id, first)
         assert not is_masked(installation, transfer_id, second)
+        assert (shows_masked(page, first), shows_masked(page, second)) == (True, False)
         draw(page, second)
         page.keyboard.press("s")
         page.get_by_role("button", name="Release").click()
@@ -93,6 +110,7 @@ def test_mask_look_again_release(installation, tmp_path):
         expect(page.locator("#told")).to_contain_text("Answered")
         expect(page.locator("#told")).to_be_hidden(timeout=SOON)
         assert is_masked(installation, transfer_id, second)
+        assert shows_masked(page, second)
         page.screenshot(path=tmp_path / "third.png")
         page.locator("#reason").select_option("everything is masked")
         page.get_by_role("button", name="Release").click()

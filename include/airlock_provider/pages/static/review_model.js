@@ -8,6 +8,7 @@ export class Model {
   constructor(facts) {
     this.undos = [];
     this.unsaved = false;
+    this.version = facts.asked_at;
     this.instances = facts.instances.map((instance) => this.load(instance));
     this.byId = new Map(this.instances.map((instance) => [instance.id, instance]));
   }
@@ -21,7 +22,7 @@ export class Model {
       frames.set(Number(number), boxes.map((box) => before.find((known) => same(known, { box })) ?? drawn(box)));
       changed.add(Number(number));
     }
-    return { ...instance, found: frames, residue, changed, hold: instance.saved?.hold ?? instance.held };
+    return { ...instance, found: frames, residue, changed, hold: Boolean(instance.saved?.hold ?? instance.held) };
   }
 
   boxes(instance, frame) { return instance.found.get(frame) ?? []; }

@@ -30,7 +30,8 @@ export function stage(model, transfer, instance, frame, options = {}) {
   holder.className = "stage";
   holder.style.aspectRatio = `${instance.columns} / ${instance.rows}`;
   const image = Object.assign(document.createElement("img"), { loading: options.small ? "lazy" : "eager", alt: "This frame cannot be shown", draggable: false });
-  image.src = pictureUrl(transfer, instance, frame, options);
+  // A browser keeps pictures in memory whatever the server says; after another masking the address must be another.
+  image.src = pictureUrl(transfer, instance, frame, { ...options, version: model.version });
   const svg = document.createElementNS(SVG, "svg");
   svg.setAttribute("viewBox", `0 0 ${instance.columns} ${instance.rows}`);
   svg.setAttribute("preserveAspectRatio", "none");
