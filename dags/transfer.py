@@ -14,6 +14,7 @@ from airlock_provider.operators.request import (
     ReportFailureOperator,
     UpdateRedcapOperator,
 )
+from airlock_provider.operators.review import ReviewOperator
 from airlock_provider.operators.rewrite import PixelRewriteOperator
 from airlock_provider.operators.step import TransferStepOperator
 from airlock_provider.sensors import StudySensor
@@ -31,9 +32,12 @@ from request files (DAG `intake`), from the form behind *Trigger*, or by REST.
 | `pull_study` | raw folder, C-MOVE or C-GET; received must equal expected | PACS down: retried by itself |
 | `screen_instances` | skips what the project doesn't want, holds what isn't DICOM | |
 | `detect_burned_in_text` | looks at every frame | *held*: nothing goes on without the detector |
+| `review_findings` | asks a person about doubtful findings, if the policy says so | *held*: see the review page |
 | `rewrite_pixels` | masks what was found, in a container; else skipped | start Docker, `make image` |
+| `review_masked` | asks again, with the masked pictures | likewise |
 | `deidentify` | PS3.15 profile of the project | |
 | `verify_output` | searches every output for what is known of the patient | *held*: see the named attributes |
+| `release_to_research` | asks before anything is sent, if the policy says so | likewise |
 | `send_to_research` | C-STORE of what has not been stored yet | retried when the PACS is busy |
 | `confirm_receipt` | the research PACS must show every instance | |
 | `update_redcap` | writes the status row | REDCap down: retried by itself |
@@ -64,19 +68,23 @@ with DAG(
     detect_burned_in_text = TransferStepOperator(
         task_id="detect_burned_in_text", step="airlock.pixels.step:detect_burned_in_text", pool=COMPUTE_POOL
     )
-    rewrite_pixels = PixelRewriteOperator(task_id="rewrite_pixels", pool=COMPUTE_POOL)
+    review_findings = ReviewOperator(task_id="review_findings")
+    rewrite_pixels = PixelRewriteOperator(task_id="rewrite_pixels", pool=COMPUTE_POOL, trigger_rule="none_failed")
+    review_masked = ReviewOperator(task_id="review_masked", trigger_rule="none_failed")
     deidentify = TransferStepOperator(
         task_id="deidentify", step="airlock.deid.step:deidentify", pool=COMPUTE_POOL, trigger_rule="none_failed"
     )
     verify_output = TransferStepOperator(
         task_id="verify_output", step="airlock.verify.step:verify_output", pool=COMPUTE_POOL
     )
+    release_to_research = ReviewOperator(task_id="release_to_research")
     send_to_research = TransferStepOperator(
         task_id="send_to_research",
         step="airlock.deliver.step:send_to_research",
         peer="destination",
         pool=RESEARCH_POOL,
         not_when=("dry_run", "stop_before_send"),
+        trigger_rule="none_failed",
     )
     confirm_receipt = TransferStepOperator(
         task_id="confirm_receipt", step="airlock.deliver.step:confirm_receipt", peer="destination", pool=RESEARCH_POOL
@@ -91,9 +99,12 @@ with DAG(
         pull_study,
         screen_instances,
         detect_burned_in_text,
+        review_findings,
         rewrite_pixels,
+        review_masked,
         deidentify,
         verify_output,
+        release_to_research,
         send_to_research,
         confirm_receipt,
         update_redcap,

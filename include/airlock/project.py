@@ -14,11 +14,20 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from airlock.deidentify_policy import DeidentifyPolicy
 from airlock.errors import InvalidRequest, NotApproved, PolicyError, UnknownProject
 from airlock.identity.policy import IdentityPolicy
+from airlock.review_policy import ReviewPolicy
 from airlock.selection import ScreenPolicy
 
 __all__ = [
@@ -117,6 +126,7 @@ class ProjectPolicy(_Part):
     redcap: RedcapPolicy | None = None
     screen: ScreenPolicy = ScreenPolicy()
     pixels: PixelsPolicy = PixelsPolicy()
+    review: ReviewPolicy = ReviewPolicy()
     deidentify: DeidentifyPolicy = DeidentifyPolicy()
     identity: IdentityPolicy = IdentityPolicy()
 
@@ -128,6 +138,12 @@ class ProjectPolicy(_Part):
         except re.error as error:
             raise ValueError(f"not a regular expression: {error}") from None
         return pattern
+
+    @model_validator(mode="after")
+    def _reviews_what_it_masks(self) -> ProjectPolicy:
+        if self.review.mode != "auto" and not self.pixels.rewrite:
+            raise ValueError("`review` is about text that is masked; it needs `pixels: {rewrite: true}`")
+        return self
 
     def check_approved(self, today: date) -> None:
         """Check that the project may receive studies on a day.

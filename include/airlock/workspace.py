@@ -18,7 +18,7 @@ from typing import Literal
 
 from airlock.errors import TransferIncomplete
 
-Folder = Literal["incoming", "findings", "flagged", "rewritten", "deidentified", "report"]
+Folder = Literal["incoming", "findings", "flagged", "review", "rewritten", "deidentified", "report"]
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,7 @@ class Workspace:
 
     :param root: `<AIRLOCK_HOME>/transfers/<transfer id>`.
 
+    `review` is the one folder that grows: the gates say there what they ask, and the review page what a person drew.
     `incoming` and `rewritten` hold `<instance id>.dcm`, `deidentified` holds
     `<StudyInstanceUID>/<SeriesInstanceUID>/<SOPInstanceUID>.dcm` with the new UIDs.
     """

@@ -26,6 +26,7 @@ from airlock.request.drop import drop
 from airlock.settings import load_settings
 from airlock.transfer import open_ledger
 from airlock_provider.context import request_from_form
+from airlock_provider.pages.review import router as review
 
 STATIC = Path(__file__).parent / "static"
 # The audit page carries its own style and nothing else.
@@ -35,6 +36,7 @@ may_read = Depends(requires_access_dag("GET", param_dag_id="transfer"))
 may_start = Depends(requires_access_dag("POST", DagAccessEntity.RUN, param_dag_id="transfer"))
 
 app = FastAPI(title="Airlock", docs_url=None, redoc_url=None, openapi_url=None, dependencies=[may_read])
+app.include_router(review)
 app.mount("/static", StaticFiles(directory=STATIC), name="static")
 
 

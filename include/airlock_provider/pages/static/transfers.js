@@ -1,8 +1,8 @@
 // The list of transfers, one transfer's history, and the form for a new one. Everything is written as text, never as HTML.
 const PAGE = 50, REFRESH_MS = 4000;
-const STATES = ["requested", "running", "held", "failed", "refused", "prepared", "empty", "sent", "withdrawn"];
-const CHAIN = ["accept_request", "wait_for_study", "pull_study", "screen_instances", "detect_burned_in_text", "rewrite_pixels",
-  "deidentify", "verify_output", "send_to_research", "confirm_receipt", "update_redcap", "archive_request"];
+const STATES = ["requested", "running", "in review", "held", "failed", "refused", "prepared", "empty", "sent", "withdrawn"];
+const CHAIN = ["accept_request", "wait_for_study", "pull_study", "screen_instances", "detect_burned_in_text", "review_findings", "rewrite_pixels", "review_masked",
+  "deidentify", "verify_output", "release_to_research", "send_to_research", "confirm_receipt", "update_redcap", "archive_request"];
 const view = { state: "", offset: 0, chosen: location.hash.slice(1), mayStart: false };
 const by = (id) => document.getElementById(id);
 
@@ -94,13 +94,14 @@ async function showDetail() {
     return;
   }
   const steps = [...facts.steps].sort((a, b) => a.at.localeCompare(b.at) || CHAIN.indexOf(a.step) - CHAIN.indexOf(b.step));
-  const ended = !["running", "requested"].includes(facts.state);
+  const ended = !["running", "requested", "in review"].includes(facts.state);
   const again = make("button", { disabled: !view.mayStart || !ended || !facts.run, onclick: () => startAgain(facts, false) }, "Do it again from the start");
   const goOn = make("button", { disabled: !view.mayStart || !["failed", "held"].includes(facts.state), onclick: () => startAgain(facts, true) }, "Go on at the failed task");
   const reasons = Object.entries(facts.reasons).map(([reason, number]) => make("tr", {}, make("td", {}, reason), make("td", { className: "number" }, String(number))));
   show(
     make("h2", {}, make("code", {}, facts.transfer)),
     make("p", { className: `state ${facts.state}`, style: "white-space: normal" }, facts.outcome),
+    facts.state === "in review" ? make("p", {}, make("a", { href: `review/${encodeURIComponent(facts.transfer)}`, id: "review" }, "Look at the pictures and answer")) : "",
     facts.redcap_owed.length ? make("p", { className: "held" }, `REDCap is told later: ${facts.redcap_owed[0]}`) : "",
     make("div", { className: "buttons" },
       make("a", { href: `api/transfers/${encodeURIComponent(facts.transfer)}/report`, target: "_blank" }, "Report"),
