@@ -1,7 +1,7 @@
 """ProjectPolicy: what a research project may receive and how it is de-identified.
 
-One YAML file per project in `AIRLOCK_PROJECTS`. A file is validated as a whole when it is loaded; an unknown word
-stops the load with file, line and reason.
+One YAML file per project in `AIRLOCK_PROJECTS`, and beside them what REDCap says about projects (`airlock.registry`).
+A file is validated as a whole when it is loaded; an unknown word stops the load with file, line and reason.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from airlock.errors import InvalidRequest, NotApproved, PolicyError, UnknownProject
+from airlock.registry import FILE_NAME, Registry, read_registry
 
 Method = Literal["raw", "c-move", "c-get"]
 
@@ -91,12 +92,14 @@ class ApprovalPolicy(_Part):
 class ProjectPolicy(_Part):
     """Everything that is decided per project.
 
-    `subject_pattern` is a regular expression that a research subject id must match as a whole.
+    `subject_pattern` is a regular expression that a research subject id must match as a whole. `blocked` says what of
+    REDCap's words about the project cannot be used; nothing is sent until somebody mends it.
     """
 
     name: str = Field(min_length=1, max_length=64, description="as requests spell it; may contain spaces")
     title: str = ""
     active: bool = True
+    blocked: str = ""
     approval: ApprovalPolicy = ApprovalPolicy()
     subject_pattern: str = Field(default="", max_length=500)
     source: SourcePolicy = SourcePolicy()
@@ -120,9 +123,14 @@ class ProjectPolicy(_Part):
 
         :raises NotApproved: when it may not.
         """
+        if self.blocked:
+            raise NotApproved(
+                f"The project {self.name} receives nothing: {self.blocked}. Mend it in REDCap and synchronise, or say "
+                "it in the project's policy; then request the transfer again."
+            )
         if not self.active:
             raise NotApproved(
-                f"The project {self.name} is not active. Set `active: true` in its policy if it is again."
+                f"The project {self.name} is not active. Set it active in its policy or in REDCap if it is again."
             )
         first, last = self.approval.start, self.approval.end
         if (first and today < first) or (last and today > last):
@@ -178,10 +186,27 @@ class _Lines:
         return self.by_path.get(path, 1)
 
 
-def load_policy(path: Path) -> ProjectPolicy:
+def load_policy(path: Path, registry: Registry | None = None) -> ProjectPolicy:
     """Read one project policy.
 
+    :param registry: fills in what the file leaves out.
     :raises PolicyError: with file, line and reason for every problem.
+    """
+    node, content = read_content(path)
+    try:
+        return ProjectPolicy.model_validate((registry or Registry()).fill(content))
+    except ValidationError as error:
+        lines = _Lines.of(node)
+        problems = [
+            f"{path}:{lines.near(e['loc'])}: {'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()
+        ]
+        raise PolicyError("\n".join(problems)) from None
+
+
+def read_content(path: Path) -> tuple[yaml.Node | None, dict[str, Any]]:
+    """Return what a policy file says, before it is validated; the node knows the lines.
+
+    :raises PolicyError: when it is no YAML mapping.
     """
     try:
         text = path.read_text("utf-8")
@@ -197,30 +222,35 @@ def load_policy(path: Path) -> ProjectPolicy:
     if not isinstance(content, dict):
         raise PolicyError(f"{path}:1: a project policy is a mapping, for example `name: {path.stem}`")
     content.setdefault("name", path.stem)
-    try:
-        return ProjectPolicy.model_validate(content)
-    except ValidationError as error:
-        lines = _Lines.of(node)
-        problems = [
-            f"{path}:{lines.near(e['loc'])}: {'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()
-        ]
-        raise PolicyError("\n".join(problems)) from None
+    return node, content
 
 
 def load_policies(folder: Path) -> dict[str, ProjectPolicy]:
-    """Read every policy of a folder, by project name.
+    """Read every policy of a folder, by project name, with those that only REDCap knows.
 
     :raises PolicyError: when a file is not valid or two files name the same project.
     """
     if not folder.is_dir():
         raise PolicyError(f"{folder}: no such folder. Set AIRLOCK_PROJECTS to the folder of your project policies.")
+    registry = read_registry(folder)
     policies: dict[str, ProjectPolicy] = {}
     for path in sorted(folder.glob("*.yaml")):
-        policy = load_policy(path)
+        policy = load_policy(path, registry)
         if policy.name in policies:
             raise PolicyError(f"{path}:1: another file already describes the project {policy.name!r}")
         policies[policy.name] = policy
+    for name, registered in registry.projects.items():
+        if name not in policies:
+            policies[name] = _registered_only(folder, registered.fill({"name": name}))
     return policies
+
+
+def _registered_only(folder: Path, content: dict[str, Any]) -> ProjectPolicy:
+    try:
+        return ProjectPolicy.model_validate(content)
+    except ValidationError as error:
+        problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        raise PolicyError(f"{folder / FILE_NAME}: {problems}. Synchronise with REDCap again.") from None
 
 
 def find_policy(folder: Path, name: str) -> ProjectPolicy:

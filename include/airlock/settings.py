@@ -47,6 +47,12 @@ class Settings(BaseSettings):
     redcap_poll: str = Field(
         default="", description="cron expression: how often REDCap is asked for transfers; empty asks on demand only"
     )
+    projects_connection: str | None = Field(
+        default=None, description="Airflow connection of the REDCap project that lists the projects"
+    )
+    projects_sync: str = Field(
+        default="", description="cron expression: how often that list is read; empty reads it on demand only"
+    )
     retries: int = Field(default=4, ge=0, description="how often a task is tried again")
     retry_seconds: float = Field(default=15.0, ge=0, description="unit of the delay before a retry, doubled each time")
     keep_failed_days: float = Field(default=14.0, ge=0, description="workspaces of failed transfers are kept this long")

@@ -17,6 +17,7 @@ COMMANDS = {
     "audit": "Prove what happened to a transfer.",
     "deidentify": "De-identify a folder of DICOM files.",
     "detect": "Find burned-in text in DICOM files.",
+    "project": "Show the projects, and read REDCap's list of them.",
     "pull": "Bring a study from a PACS into a folder.",
     "request": "Write and check transfer requests.",
     "rewrite": "Mask burned-in text in DICOM files.",
