@@ -53,6 +53,14 @@ class Settings(BaseSettings):
     projects_sync: str = Field(
         default="", description="cron expression: how often that list is read; empty reads it on demand only"
     )
+    routing: Path = Field(default=Path("config/routing.yaml"), description="table of what is routed by itself")
+    coupling: Path | None = Field(default=None, description="coupling list, CSV: study or accession to subject")
+    coupling_days: int = Field(default=14, ge=0, description="how long an entry of the coupling list is used")
+    route_days: float = Field(default=14.0, ge=0, description="studies that changed within this time are routed")
+    arrivals: str = Field(
+        default="", description="cron expression: how often arrived studies are routed, and late series looked for"
+    )
+    max_starts: int = Field(default=500, ge=1, description="transfers that one look at a door starts at most")
     retries: int = Field(default=4, ge=0, description="how often a task is tried again")
     retry_seconds: float = Field(default=15.0, ge=0, description="unit of the delay before a retry, doubled each time")
     keep_failed_days: float = Field(default=14.0, ge=0, description="workspaces of failed transfers are kept this long")

@@ -21,6 +21,7 @@ COMMANDS = {
     "pull": "Bring a study from a PACS into a folder.",
     "request": "Write and check transfer requests.",
     "rewrite": "Mask burned-in text in DICOM files.",
+    "route": "Request what arrived and belongs to a project by itself.",
     "send": "Send DICOM files to a PACS.",
     "status": "Show what became of the transfers.",
 }
