@@ -10,7 +10,8 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from bench import deidentify, detect, machine, send
+from bench import deidentify, detect, machine, recall, receive, send
+from bench.alone import enclose
 from bench.corpus import FULL, QUICK, Size
 from bench.measure import BenchError
 from bench.result import Result, table
@@ -18,7 +19,9 @@ from bench.result import Result, table
 CASES: dict[str, Callable[[Path, Size], Iterator[Result]]] = {
     "deidentify": deidentify.measure,
     "send": send.measure,
+    "receive": receive.measure,
     "detect": detect.measure,
+    "recall": recall.measure,
 }
 
 
@@ -61,4 +64,5 @@ def _folder(scratch: str, name: str) -> Path:
 
 
 if __name__ == "__main__":
+    enclose()
     main()

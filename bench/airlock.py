@@ -30,9 +30,13 @@ def environment(scratch: Path) -> dict[str, str]:
     }
 
 
-def airlock(scratch: Path, *arguments: str | Path) -> Run:
-    """Run an `airlock` command."""
-    return run([*COMMAND, *map(str, arguments)], environment(scratch))
+def airlock(scratch: Path, *arguments: str | Path, **settings: str) -> Run:
+    """Run an `airlock` command.
+
+    :param settings: by their names without `AIRLOCK_`.
+    """
+    own = {f"AIRLOCK_{name}": value for name, value in settings.items()}
+    return run([*COMMAND, *map(str, arguments)], environment(scratch) | own)
 
 
 def expect(output: str, last_line: str) -> None:

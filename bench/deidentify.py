@@ -1,4 +1,4 @@
-"""De-identification of a folder, against copying it and against gdcmanon."""
+"""De-identification of a folder, against copying it, gdcmanon, and Airlock's own plain engine."""
 
 from __future__ import annotations
 
@@ -8,36 +8,53 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from bench.airlock import PROJECT, airlock, expect
-from bench.corpus import Size, mixed
+from bench.corpus import Size, large, mixed
 from bench.measure import BenchError, Contender, Run, compare, run
-from bench.peers import COPY, GDCMANON, OPENSSL, missing
-from bench.result import Measured, Skipped
+from bench.peers import COPY, GDCMANON, OPENSSL, Peer, missing
+from bench.result import Measured, Result, Skipped
+
+_PLAIN = "airlock, plain engine (pydicom)"
+_TWO = "airlock, 2 processes"
 
 
-def measure(scratch: Path, size: Size) -> Iterator[Measured | Skipped]:
-    """De-identify a mixed corpus and yield how it went, peer by peer."""
+def measure(scratch: Path, size: Size) -> Iterator[Result]:
+    """De-identify a mixed corpus and large objects, and yield how it went, peer by peer."""
     source = scratch / "mixed"
     paths = mixed(source, size)
+    yield from _against(scratch, source, paths, size, ("cp -r", "gdcmanon -e", _PLAIN, _TWO))
+    shutil.rmtree(source)
+    source = scratch / "large"
+    yield from _against(scratch, source, large(source, size.large), size, ("cp -r", "gdcmanon -e"))
+
+
+def _against(
+    scratch: Path, source: Path, paths: list[Path], size: Size, names: tuple[str, ...]
+) -> Iterator[Measured | Skipped]:
     work = f"de-identify {len(paths)} files, {sum(path.stat().st_size for path in paths) / 1e6:.0f} MB"
     target = scratch / "out"
 
     def folder(once: Callable[[], Run]) -> Callable[[], Run]:
         return lambda: _into(target, len(paths), once)
 
-    def deidentify() -> Run:
-        done = airlock(scratch, "deidentify", source, target, "--project", PROJECT)
+    def deidentify(**settings: str) -> Run:
+        done = airlock(scratch, "deidentify", source, target, "--project", PROJECT, **{"WORKERS": "1", **settings})
         expect(done.output, f"in {len(paths)} / out {len(paths)} / skipped 0 / held 0")
         return done
 
     ours = Contender("airlock deidentify", folder(deidentify))
-    for name, tools, once in (
-        ("cp -r", (COPY,), lambda: run(COPY.command("-r", source, target), os.environ)),
-        ("gdcmanon -e", (GDCMANON, OPENSSL), lambda: _gdcmanon(scratch, source, target)),
-    ):
+    known: dict[str, tuple[tuple[Peer, ...], Callable[[], Run]]] = {
+        "cp -r": ((COPY,), lambda: run(COPY.command("-r", source, target), os.environ)),
+        "gdcmanon -e": ((GDCMANON, OPENSSL), lambda: _gdcmanon(scratch, source, target)),
+        _PLAIN: ((), lambda: deidentify(ENGINE="plain")),
+        _TWO: ((), lambda: deidentify(WORKERS="2")),
+    }
+    for name in names:
+        tools, once = known[name]
         if absent := missing(*tools):
             yield Skipped(work, name, absent)
         else:
-            yield Measured(work, compare(ours, Contender(name, folder(once)), size.pairs))
+            pairs = size.pairs if name != _PLAIN else 1
+            yield Measured(work, compare(ours, Contender(name, folder(once)), pairs))
 
 
 def _into(target: Path, files: int, once: Callable[[], Run]) -> Run:

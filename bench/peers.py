@@ -29,7 +29,8 @@ class Peer:
         Not in our own environment: pynetdicom and python-gdcm bring Python programs of the same names.
         """
         own = Path(sys.executable).parent
-        folders = [folder for folder in os.get_exec_path() if Path(folder) != own]
+        # Debian puts servers where an ordinary user's PATH doesn't look.
+        folders = [folder for folder in [*os.get_exec_path(), "/usr/sbin"] if Path(folder) != own]
         return shutil.which(self.program, path=os.pathsep.join(folders))
 
     @property
@@ -53,8 +54,10 @@ GDCMANON = Peer("gdcmanon", "libgdcm-tools")
 OPENSSL = Peer("openssl", "openssl", "version")
 STORESCU = Peer("storescu", "dcmtk")
 STORESCP = Peer("storescp", "dcmtk")
+MOVESCU = Peer("movescu", "dcmtk")
+ORTHANC = Peer("Orthanc", "orthanc")
 
-ALL = (COPY, GDCMANON, OPENSSL, STORESCU, STORESCP)
+ALL = (COPY, GDCMANON, OPENSSL, STORESCU, STORESCP, ORTHANC)
 
 
 def missing(*peers: Peer) -> str | None:

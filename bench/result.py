@@ -30,6 +30,15 @@ class Figure:
 
 
 @dataclass(frozen=True)
+class Count:
+    """Something was counted, not timed."""
+
+    work: str
+    share: str
+    detail: str
+
+
+@dataclass(frozen=True)
 class Skipped:
     """A peer is not installed.
 
@@ -41,7 +50,7 @@ class Skipped:
     reason: str
 
 
-Result = Measured | Figure | Skipped
+Result = Measured | Figure | Count | Skipped
 
 
 def table(results: Sequence[Result]) -> Table:
@@ -59,6 +68,8 @@ def table(results: Sequence[Result]) -> Table:
 def _row(result: Result) -> tuple[str, ...]:
     if isinstance(result, Skipped):
         return result.work, f"{result.peer}: {result.reason}", "", "", "skipped", ""
+    if isinstance(result, Count):
+        return result.work, result.detail, result.share, "", "", ""
     if isinstance(result, Figure):
         return result.work, "none", f"{result.wall_seconds:.2f} s", "", result.rate, ""
     compared = result.comparison

@@ -32,7 +32,7 @@ def can_enclose() -> bool:
     """Whether this user may make network namespaces here."""
     if not sys.platform.startswith("linux") or shutil.which("unshare") is None:
         return False
-    return subprocess.run([*_unshare(), "true"], capture_output=True, check=False).returncode == 0
+    return subprocess.run([*unshare(), "true"], capture_output=True, check=False).returncode == 0
 
 
 def enclosed_command(command: Sequence[str], listen: Sequence[int], connect: Sequence[int]) -> list[str]:
@@ -46,7 +46,8 @@ def enclosed_command(command: Sequence[str], listen: Sequence[int], connect: Seq
     return [sys.executable, "-m", "demo.enclosed", *ports, "--", *command]
 
 
-def _unshare() -> list[str]:
+def unshare() -> list[str]:
+    """Return what runs a command in a network namespace of its own."""
     return ["unshare", "--net"] if os.geteuid() == 0 else ["unshare", "--user", "--map-root-user", "--net"]
 
 
@@ -55,7 +56,7 @@ def _outside(listen: Sequence[int], connect: Sequence[int], command: Sequence[st
     doors = [socket.create_server((LOOPBACK, port)) for port in listen]
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     handed = [theirs.fileno(), *(door.fileno() for door in doors)]
-    arguments = [*_unshare(), sys.executable, "-m", "demo.enclosed", "--inside", ",".join(map(str, handed))]
+    arguments = [*unshare(), sys.executable, "-m", "demo.enclosed", "--inside", ",".join(map(str, handed))]
     arguments += [word for port in connect for word in ("--connect", str(port))]
     process = subprocess.Popen([*arguments, "--", *command], pass_fds=handed)
     theirs.close()
@@ -80,7 +81,7 @@ def _make_connections(channel: socket.socket, allowed: frozenset[int]) -> None:
 
 def _inside(descriptors: Sequence[int], connect: Sequence[int], command: Sequence[str]) -> int:
     """Run the server in the namespace; hand callers on to it, and its own calls to the outside."""
-    _raise_loopback()
+    raise_loopback()
     channel, *doors = (socket.socket(fileno=descriptor) for descriptor in descriptors)
     for door in doors:
         port = int(door.getsockname()[1])
@@ -101,7 +102,8 @@ def _hand_out(channel: socket.socket, caller: socket.socket, port: int) -> None:
         )
 
 
-def _raise_loopback() -> None:
+def raise_loopback() -> None:
+    """Switch on the loopback interface of this namespace, which is all it has."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
         request = struct.pack("16sH14x", b"lo", 0)
         flags = struct.unpack("16sH14x", fcntl.ioctl(control, _SIOCGIFFLAGS, request))[1]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from airlock.dicomio.peer import Peer
-from demo.pacs import destinations_of, local_peer, orthanc, qrscp, running
+from airlock.dicomio.webpeer import WebPeer
+from demo.pacs import destinations_of, local_peer, orthanc, orthanc_command, qrscp, running
+from demo.services import free_port
 
 
 @contextmanager
@@ -31,3 +34,17 @@ def dcmqrscp(folder: Path, *, aet: str = "DCMQR", port: int | None = None, desti
 
 START = {"qrscp": qrscp, "orthanc": orthanc, "dcmqrscp": dcmqrscp}
 PROGRAMS = {"qrscp": (), "orthanc": ("Orthanc",), "dcmqrscp": ("dcmqrscp",)}
+
+WEB_PLUGIN = Path("/usr/share/orthanc/plugins/libOrthancDicomWeb.so")
+
+
+@contextmanager
+def orthanc_web(folder: Path) -> Iterator[tuple[Peer, WebPeer]]:
+    """Run Orthanc with its DICOMweb plugin."""
+    peer, http_port = local_peer("ORTHANC", None, None), free_port()
+    command = orthanc_command(folder, peer, destinations_of(peer, None), http_port)
+    config = Path(command[1])
+    web = {"Plugins": [str(WEB_PLUGIN)], "DicomWeb": {"Enable": True, "Root": "/dicom-web/"}}
+    config.write_text(json.dumps(json.loads(config.read_text()) | web))
+    with running(command, folder / "orthanc.log", peer):
+        yield peer, WebPeer(f"http://127.0.0.1:{http_port}/dicom-web")

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import socketserver
+import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from pydicom import Dataset, dcmread
-from pynetdicom import AE, build_context, evt
+from pynetdicom import AE, build_context, build_role, evt
 from pynetdicom.presentation import StoragePresentationContexts
 
+from airlock.dicomio.commit import COMMITMENT
 from airlock.dicomio.peer import Peer
 from airlock.dicomio.syntaxes import RECEIVED, STUDY_ROOT_FIND, STUDY_ROOT_GET, STUDY_ROOT_MOVE, VERIFICATION
 from demo.services import free_port
@@ -31,6 +34,12 @@ class SimulatedPacs:
     :param strangers: C-FIND answers that nobody asked for.
     :param tells_class: whether it answers with SOPClassUID.
     :param find_status: status of the last C-FIND answer.
+    :param limit: how many answers it gives to a query at most; it says success all the same.
+    :param image_level: whether it answers queries at IMAGE level; else with a failure.
+    :param tells_count: whether it tells numbers of instances.
+    :param commits: whether it commits itself to what it has, `by` the association that asks (`same`), one of its own
+        (`own`), or never reports (`silent`); None: it doesn't offer the service.
+    :param matches_parts: whether a key matches values that begin with it.
     """
 
     def __init__(
@@ -47,6 +56,11 @@ class SimulatedPacs:
         find_status: int = 0x0000,
         storage: list | None = None,
         find: bool = True,
+        limit: int | None = None,
+        image_level: bool = True,
+        tells_count: bool = False,
+        matches_parts: bool = False,
+        commits: str | None = None,
     ) -> None:
         self.store_statuses = store_statuses or {}
         self.abort_at, self.drop, self.on_store = abort_at, drop, on_store
@@ -55,6 +69,9 @@ class SimulatedPacs:
         self.on_retrieve: Callable[[int], None] = lambda _: None
         self.storage = storage
         self.find = find
+        self.commits = commits
+        self.limit, self.image_level = limit, image_level
+        self.tells_count, self.matches_parts = tells_count, matches_parts
         self.instances: dict[str, Dataset] = {}
         self.stored: list[str] = []
         self.retrieved: list[str] = []
@@ -80,7 +97,10 @@ class SimulatedPacs:
         contexts = self.storage or [build_context(c.abstract_syntax, RECEIVED) for c in StoragePresentationContexts]
         for context in contexts:
             entity.add_supported_context(context.abstract_syntax, context.transfer_syntax, scu_role=True, scp_role=True)
+        if self.commits:
+            entity.add_supported_context(COMMITMENT)
         handlers = [
+            (evt.EVT_N_ACTION, self._commit),
             (evt.EVT_C_STORE, self._store),
             (evt.EVT_C_FIND, self._find),
             (evt.EVT_C_MOVE, self._move),
@@ -114,18 +134,35 @@ class SimulatedPacs:
             value = query.get(key)
             if value:
                 wanted[key] = [value] if isinstance(value, str) else list(value)
-        return [d for d in self.instances.values() if all(d[key].value in values for key, values in wanted.items())]
+        matching = [d for d in self.instances.values() if all(d[key].value in values for key, values in wanted.items())]
+        for key in ("AccessionNumber", "PatientID", "StudyDate"):
+            if value := query.get(key):
+                fits = str.startswith if self.matches_parts else str.__eq__
+                matching = [d for d in matching if fits(str(d.get(key, "")), str(value))]
+        return matching
+
+    def _numbers(self, match: Dataset, answer: Dataset) -> None:
+        of_study = [d for d in self.instances.values() if d.StudyInstanceUID == match.StudyInstanceUID]
+        of_series = [d for d in of_study if d.SeriesInstanceUID == match.SeriesInstanceUID]
+        answer.NumberOfStudyRelatedInstances, answer.NumberOfSeriesRelatedInstances = len(of_study), len(of_series)
 
     def _find(self, event):
         query = event.identifier
         level = query.QueryRetrieveLevel
         key = {"STUDY": "StudyInstanceUID", "SERIES": "SeriesInstanceUID", "IMAGE": "SOPInstanceUID"}[level]
-        for match in {d[key].value: d for d in self._matching(query)}.values():
+        if level == "IMAGE" and not self.image_level:
+            yield 0xA900, None
+            return
+        for match in list({d[key].value: d for d in self._matching(query)}.values())[: self.limit]:
             answer = Dataset()
             answer.QueryRetrieveLevel = level
             answer.StudyInstanceUID = match.StudyInstanceUID
             answer.SeriesInstanceUID = match.SeriesInstanceUID
             answer.SOPInstanceUID = match.SOPInstanceUID
+            for name in ("AccessionNumber", "PatientID", "StudyDate"):
+                setattr(answer, name, match.get(name, ""))
+            if self.tells_count:
+                self._numbers(match, answer)
             if self.tells_class:
                 answer.SOPClassUID = match.SOPClassUID
             yield 0xFF00, answer
@@ -133,6 +170,35 @@ class SimulatedPacs:
             yield 0xFF00, answer
         if self.find_status:
             yield self.find_status, None
+
+    def _commit(self, event):
+        asked = event.action_information
+        report = Dataset()
+        report.TransactionUID = asked.TransactionUID
+        kept = [i for i in asked.ReferencedSOPSequence if i.ReferencedSOPInstanceUID in self.instances]
+        lost = [i for i in asked.ReferencedSOPSequence if i.ReferencedSOPInstanceUID not in self.instances]
+        report.ReferencedSOPSequence = kept
+        if lost:
+            for item in lost:
+                item.FailureReason = 0x0112
+            report.FailedSOPSequence = lost
+        if self.commits != "silent":
+            threading.Thread(target=self._report, args=(event, report, 2 if lost else 1)).start()
+        return 0x0000, None
+
+    def _report(self, event, report, kind):
+        instance = "1.2.840.10008.1.20.1.1"
+        if self.commits == "same":
+            time.sleep(0.1)
+            event.assoc.send_n_event_report(report, kind, COMMITMENT, instance)
+            return
+        host, port = next(iter(self.destinations.values()))
+        entity = AE("SIMULATED")
+        entity.add_requested_context(COMMITMENT)
+        role = build_role(COMMITMENT, scp_role=True)
+        association = entity.associate(host, port, ae_title="AIRLOCK", ext_neg=[role])
+        association.send_n_event_report(report, kind, COMMITMENT, instance)
+        association.release()
 
     def _selection(self, event) -> list[Dataset]:
         self.retrievals.append(event.identifier)

@@ -17,6 +17,9 @@ from airlock.request.store import RequestStore, StoredRequest
 from airlock.settings import Settings
 from airlock.transfer import Transfer, open_ledger
 
+# For tests that count what a PACS is asked for.
+NO_GUARD = {"source": {"guard": False}}
+
 
 def make_transfer(
     tmp_path: Path, *, study_uid: str = "1.2.3.4", policy: dict | None = None, settings: dict | None = None, **request
@@ -32,7 +35,9 @@ def make_transfer(
     (projects / "Trial.yaml").write_text(yaml.safe_dump({"name": "Trial", **(policy or {})}))
     given = {"home": tmp_path / "home", "raw": tmp_path / "raw", "projects": projects, **(settings or {})}
     configured = Settings(**given)
-    fields = {"study_instance_uid": study_uid, "transfer_project_name": "Trial", "transfer_name": "T-001"}
+    fields = {"transfer_project_name": "Trial", "transfer_name": "T-001"}
+    if study_uid:
+        fields["study_instance_uid"] = study_uid
     document = {**fields, **request}
     parsed = validate_request(document)
     transfer_id = parsed.transfer_id(KeyRing.load(configured.key_path))

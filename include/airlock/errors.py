@@ -22,6 +22,17 @@ class PeerUnavailable(RetryableError):
     """A PACS, REDCap or another service did not answer, or answered that it is busy."""
 
 
+class OutsideHours(PeerUnavailable):
+    """The destination takes nothing at this time of day.
+
+    :param seconds: how long until it does.
+    """
+
+    def __init__(self, message: str, seconds: float = 0.0) -> None:
+        super().__init__(message)
+        self.seconds = seconds
+
+
 class AssociationAborted(RetryableError):
     """The peer (or the network) ended an association in the middle of the work."""
 

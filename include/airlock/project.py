@@ -8,28 +8,37 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator
 
+from airlock.deidentify_policy import DeidentifyPolicy
 from airlock.errors import InvalidRequest, NotApproved, PolicyError, UnknownProject
+from airlock.identity.policy import IdentityPolicy
+from airlock.policy_file import Lines, read_content
 from airlock.registry import FILE_NAME, Registry, read_registry
+from airlock.selection import ScreenPolicy
 
-Method = Literal["raw", "c-move", "c-get"]
-
-Option = Literal[
-    "retain_uids",
-    "retain_device_identity",
-    "retain_institution_identity",
-    "retain_patient_characteristics",
-    "retain_longitudinal_full_dates",
-    "retain_longitudinal_modified_dates",
-    "clean_descriptors",
+__all__ = [
+    "ApprovalPolicy",
+    "DeidentifyPolicy",
+    "DestinationPolicy",
+    "Method",
+    "PixelsPolicy",
+    "ProjectPolicy",
+    "RedcapPolicy",
+    "ScreenPolicy",
+    "SourcePolicy",
+    "find_policy",
+    "load_policies",
+    "load_policy",
 ]
+
+Method = Literal["raw", "c-move", "c-get", "dicomweb"]
+Level = Literal["study", "series", "image"]
+Hours = Annotated[str, StringConstraints(pattern=r"^([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d$")]
 
 
 class _Part(BaseModel):
@@ -41,12 +50,30 @@ class SourcePolicy(_Part):
 
     method: Method = "raw"
     connection: str | None = Field(default=None, description="Airflow connection of the staging PACS")
+    level: Level = Field(default="study", description="of the requests that a whole study is asked for with")
+    guard: bool = Field(default=True, description="prove with one image that C-MOVE leads here, before the rest moves")
+    test_study: str | None = Field(
+        default=None, pattern=r"^[0-9.]{1,64}$", description="StudyInstanceUID of the study that is used to prove it"
+    )
 
 
 class DestinationPolicy(_Part):
-    """Where de-identified studies go."""
+    """Where de-identified studies go, how much at a time, and how it is proven that they arrived."""
 
     connection: str = "research_pacs"
+    method: Literal["c-store", "stow-rs"] = "c-store"
+    proof: Literal["query", "storage-commitment"] = Field(
+        default="query", description="query: C-FIND, or QIDO-RS after STOW-RS; the other: the PACS commits itself"
+    )
+    commitment_seconds: float = Field(default=120, gt=0, description="how long the PACS may take to commit itself")
+    busy_retries: int = Field(default=2, ge=0, description="how often what a busy PACS refused is sent again at once")
+    busy_seconds: float = Field(default=5, ge=0, description="wait before the first of these, doubled each time")
+    batch: int = Field(
+        default=10000, ge=1, description="instances per association or, for STOW-RS, at most per request"
+    )
+    at_a_time: int = Field(default=0, ge=0, description="transfers of this machine that send at a time; 0: no limit")
+    kilobytes_per_second: float = Field(default=0, ge=0, description="of this machine's task; 0: no limit")
+    hours: tuple[Hours, ...] = Field(default=(), description="local times in which may be sent, as 20:00-06:00")
 
 
 class RedcapPolicy(_Part):
@@ -56,30 +83,15 @@ class RedcapPolicy(_Part):
     fields: dict[str, str] = Field(default_factory=dict)
 
 
-class ScreenPolicy(_Part):
-    """Which instances go on. The first two are FIONA's `project_features___0` and `___2`."""
-
-    remove_presentation_states: bool = False
-    remove_secondary_captures: bool = False
-
-
 class PixelsPolicy(_Part):
     """Burned-in text. `rewrite: false` is FIONA's `project_features___1`."""
 
     rewrite: bool = True
     confidence: int = Field(default=20, ge=0, le=100, description="percent; text below it is left, unless it is known")
-
-
-class DeidentifyPolicy(_Part):
-    """How headers are de-identified (PS3.15 Annex E).
-
-    `edition` names the shipped profile table, `options` are the options of PS3.15 E.3, `max_shift_days` bounds the
-    keyed date offset of `retain_longitudinal_modified_dates`.
-    """
-
-    edition: Literal["2026d"] = "2026d"
-    options: tuple[Option, ...] = ()
-    max_shift_days: int = Field(default=3650, ge=1, le=36500)
+    safe_words: tuple[str, ...] = Field(
+        default=("A", "P", "I", "L", "R", "H", "F", "S", "PATIENT", "NAME", "STUDY", "PROTOCOL", "DATE"),
+        description="left when they stand alone and were read without doubt; FIONA's list, and F and S",
+    )
 
 
 class ApprovalPolicy(_Part):
@@ -108,6 +120,7 @@ class ProjectPolicy(_Part):
     screen: ScreenPolicy = ScreenPolicy()
     pixels: PixelsPolicy = PixelsPolicy()
     deidentify: DeidentifyPolicy = DeidentifyPolicy()
+    identity: IdentityPolicy = IdentityPolicy()
 
     @field_validator("subject_pattern")
     @classmethod
@@ -156,36 +169,6 @@ class ProjectPolicy(_Part):
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
 
 
-@dataclass(frozen=True)
-class _Lines:
-    """Line numbers of every key of a YAML document, by path."""
-
-    by_path: dict[tuple[str | int, ...], int]
-
-    @classmethod
-    def of(cls, node: yaml.Node | None) -> _Lines:
-        lines: dict[tuple[str | int, ...], int] = {}
-
-        def walk(current: yaml.Node | None, path: tuple[str | int, ...]) -> None:
-            if isinstance(current, yaml.MappingNode):
-                for key, value in current.value:
-                    lines[(*path, key.value)] = key.start_mark.line + 1
-                    walk(value, (*path, key.value))
-            elif isinstance(current, yaml.SequenceNode):
-                for index, item in enumerate(current.value):
-                    lines[(*path, index)] = item.start_mark.line + 1
-                    walk(item, (*path, index))
-
-        walk(node, ())
-        return cls(lines)
-
-    def near(self, path: tuple[str | int, ...]) -> int:
-        """Line of the path, or of the nearest parent that has one."""
-        while path and path not in self.by_path:
-            path = path[:-1]
-        return self.by_path.get(path, 1)
-
-
 def load_policy(path: Path, registry: Registry | None = None) -> ProjectPolicy:
     """Read one project policy.
 
@@ -194,35 +177,13 @@ def load_policy(path: Path, registry: Registry | None = None) -> ProjectPolicy:
     """
     node, content = read_content(path)
     try:
-        return ProjectPolicy.model_validate((registry or Registry()).fill(content))
+        return ProjectPolicy.model_validate((registry or Registry()).fill(content), context={"folder": path.parent})
     except ValidationError as error:
-        lines = _Lines.of(node)
+        lines = Lines.of(node)
         problems = [
             f"{path}:{lines.near(e['loc'])}: {'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()
         ]
         raise PolicyError("\n".join(problems)) from None
-
-
-def read_content(path: Path) -> tuple[yaml.Node | None, dict[str, Any]]:
-    """Return what a policy file says, before it is validated; the node knows the lines.
-
-    :raises PolicyError: when it is no YAML mapping.
-    """
-    try:
-        text = path.read_text("utf-8")
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-        content: Any = yaml.safe_load(text)
-    except OSError as error:
-        raise PolicyError(f"{path}: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise PolicyError(f"{path}: not UTF-8 text") from None
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise PolicyError(f"{path}:{line}: {error.problem}") from None
-    if not isinstance(content, dict):
-        raise PolicyError(f"{path}:1: a project policy is a mapping, for example `name: {path.stem}`")
-    content.setdefault("name", path.stem)
-    return node, content
 
 
 def load_policies(folder: Path) -> dict[str, ProjectPolicy]:

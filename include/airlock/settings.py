@@ -1,6 +1,7 @@
 """Every setting of Airlock, typed, with the environment variable it is read from.
 
-Each field `name` is read from `AIRLOCK_NAME`. Folders that are not given lie below `AIRLOCK_HOME`.
+Each field `name` is read from `AIRLOCK_NAME`. Folders that are not given lie below `AIRLOCK_HOME`. One variable is
+read elsewhere, so that its value is in no settings object: `AIRLOCK_KEY` (:mod:`airlock.identity.keys`).
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from airlock.errors import PolicyError
@@ -25,8 +26,18 @@ class Settings(BaseSettings):
     proc: Path | None = Field(default=None, description="holds transfer_requests, transfers_done, transfers_fail")
     raw: Path | None = Field(default=None, description="received studies, <StudyInstanceUID>/<any depth>")
     projects: Path = Field(default=Path("config/projects"), description="project policies, <name>.yaml")
+    pixel_locations: Path = Field(
+        default=Path("config/pixel_locations"), description="location library: where devices write into pictures"
+    )
     ledger_url: str | None = Field(default=None, description="SQLAlchemy URL of the ledger")
     key_file: Path | None = Field(default=None, description="deployment key, mode 0600, made on first start")
+    identity_url: str | None = Field(default=None, description="SQLAlchemy URL of the identity store")
+    identity_users: str = Field(
+        default="", description="accounts that may import, export and forget identities and rotate the key: a,b,c"
+    )
+    identity_service_token: SecretStr | None = Field(
+        default=None, description="bearer token of the identity service that a project names"
+    )
 
     rewriter: Literal["docker", "auto", "process"] = Field(
         default="docker", description="auto: the same program as a local process when no Docker engine answers"
@@ -65,6 +76,9 @@ class Settings(BaseSettings):
     retry_seconds: float = Field(default=15.0, ge=0, description="unit of the delay before a retry, doubled each time")
     keep_failed_days: float = Field(default=14.0, ge=0, description="workspaces of failed transfers are kept this long")
     workers: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1, description="processes of one step")
+    engine: Literal["stream", "plain"] = Field(
+        default="stream", description="plain: de-identify with pydicom alone, slowly; the same result"
+    )
 
     @property
     def proc_folder(self) -> Path:
@@ -90,6 +104,11 @@ class Settings(BaseSettings):
     def ledger(self) -> str:
         """SQLAlchemy URL of the ledger."""
         return self.ledger_url or f"sqlite:///{self.home.absolute() / 'ledger.db'}"
+
+    @property
+    def identity(self) -> str:
+        """SQLAlchemy URL of the identity store."""
+        return self.identity_url or f"sqlite:///{self.home.absolute() / 'identity' / 'identity.db'}"
 
     @property
     def key_path(self) -> Path:

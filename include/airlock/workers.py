@@ -13,18 +13,20 @@ from __future__ import annotations
 
 import ctypes
 import importlib
+import mmap
 import os
 import pickle
 import resource
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from typing import Any, TypeVar
 
@@ -37,6 +39,13 @@ MEMORY_BYTES = 4 << 30
 _PR_SET_PDEATHSIG = 1
 # A worker takes about as long to start as it needs for so many files.
 _TASKS_WORTH_A_WORKER = 50
+# Tasks that are handed out together: one at a time, the way to the worker and back takes as long as the task.
+_TASKS_PER_CHUNK = 16
+_CHUNKS_AHEAD = 2
+_TELL_EVERY_SECONDS = 0.1
+# `time.monotonic()` is the same in all processes. The number is written last: who reads in between sees a task that
+# begins later than it did, not one that is overdue.
+_STATE = struct.Struct("dQ")
 # Reading and writing headers needs no codecs and no network; importing them is more than half of a worker's start.
 _NOT_NEEDED = ("numpy", "gdcm", "PIL", "pylibjpeg", "jpeg_ls", "libjpeg", "openjpeg", "rle", "requests")
 
@@ -53,11 +62,34 @@ class Lost:
 
 @dataclass
 class _Worker:
+    """A process, and what it was given.
+
+    :param state: memory that both share, in which it writes when it began its latest task, and how many so far.
+    :param tasks: that it has not answered, each with its seconds.
+    """
+
     process: subprocess.Popen[bytes]
     connection: Connection
+    state: mmap.mmap
     job: bytes = b""
-    task: Any = None
-    deadline: float = 0.0
+    tasks: deque[tuple[Any, float]] = field(default_factory=deque)
+    handed_out: float = 0.0
+    answered: int = 0
+
+    @property
+    def at(self) -> int:
+        """Which of its tasks it is at; -1 before the first."""
+        return int(_STATE.unpack_from(self.state)[1]) - self.answered - 1
+
+    @property
+    def deadline(self) -> float:
+        """When the task that it is at must have ended."""
+        since, begun = _STATE.unpack_from(self.state)
+        at = begun - self.answered - 1
+        if not 0 <= at < len(self.tasks):
+            # It is starting, or about to answer.
+            at, since = 0, self.handed_out
+        return float(since + self.tasks[at][1])
 
 
 class Workers:
@@ -69,6 +101,7 @@ class Workers:
     def __init__(self, count: int) -> None:
         self._count = count
         self._workers: list[_Worker] = []
+        self._jobs = 0
 
     def __enter__(self) -> Workers:
         return self
@@ -80,23 +113,29 @@ class Workers:
 
     def run(
         self,
-        make: Callable[[A], Callable[[T], R]],
+        make: Callable[[A], Callable[[T], R]] | str,
         argument: A,
         tasks: Sequence[T],
         timeout_seconds: Callable[[T], float] = lambda _task: 120.0,
+        *,
+        worth_a_worker: int = _TASKS_WORTH_A_WORKER,
     ) -> Iterator[tuple[T, R | Lost]]:
         """Do tasks; yield each with its result, in the order in which they end.
 
         A task whose worker is lost is tried once more when all others are done, alone.
 
-        :param make: importable function that returns the function for single tasks; called once in every worker.
-            Results and exceptions of tasks must be picklable.
+        :param make: importable function, or its name as `module:name`, that returns the function for single tasks;
+            called once in every worker. Results and exceptions of tasks must be picklable.
         :param argument: for `make`.
-        :param timeout_seconds: for a task, from when it is handed out.
+        :param timeout_seconds: for a task, from when it begins.
+        :param worth_a_worker: so many tasks take about as long as a worker to start.
         :raises Exception: what a task raised.
         """
-        job = pickle.dumps((make.__module__, make.__qualname__, pickle.dumps(argument)))
-        count = min(self._count, 1 + len(tasks) // _TASKS_WORTH_A_WORKER)
+        # Numbered, because the same job may be given twice and must be made anew for the second time.
+        self._jobs += 1
+        name = make if isinstance(make, str) else f"{make.__module__}:{make.__qualname__}"
+        job = pickle.dumps((name, pickle.dumps(argument), self._jobs))
+        count = min(self._count, 1 + len(tasks) // worth_a_worker)
         lost: list[T] = []
         for task, result in self._round(job, deque(tasks), count, timeout_seconds):
             if isinstance(result, Lost):
@@ -109,53 +148,69 @@ class Workers:
     def _round(
         self, job: bytes, waiting: deque[T], count: int, timeout_seconds: Callable[[T], float]
     ) -> Iterator[tuple[T, Any]]:
-        while waiting or any(worker.task is not None for worker in self._workers):
+        while waiting or any(worker.tasks for worker in self._workers):
             self._hand_out(job, waiting, count, timeout_seconds)
-            busy = [worker for worker in self._workers if worker.task is not None]
-            patience = min(worker.deadline for worker in busy) - time.monotonic()
+            busy = [worker for worker in self._workers if worker.tasks]
+            now = time.monotonic()
+            # While this process waits, a worker may come to a task with less time.
+            patience = min(min(worker.deadline - now, *(least for _, least in worker.tasks)) for worker in busy)
             ready = wait([worker.connection for worker in busy], timeout=max(0.0, patience))
             for worker in busy:
                 if worker.connection in ready:
-                    yield self._receive(worker)
+                    yield from self._receive(worker, waiting)
                 elif time.monotonic() >= worker.deadline:
-                    yield self._lose(worker, timed_out=True)
+                    yield from self._lose(worker, waiting, timed_out=True)
 
     def _hand_out(self, job: bytes, waiting: deque[T], count: int, timeout_seconds: Callable[[T], float]) -> None:
+        # Smaller chunks at the end, so that all workers end at about the same time.
+        size = min(_TASKS_PER_CHUNK, 1 + len(waiting) // (2 * count))
         while waiting:
-            worker = next((worker for worker in self._workers if worker.task is None), None)
-            if worker is None:
-                if len(self._workers) >= count:
-                    return
+            worker = min(self._workers, key=lambda worker: len(worker.tasks), default=None)
+            if worker is None or (worker.tasks and len(self._workers) < count):
                 worker = self._spawn()
                 self._workers.append(worker)
-            task = waiting.popleft()
-            worker.task, worker.deadline = task, time.monotonic() + timeout_seconds(task)
+            elif len(worker.tasks) > (_CHUNKS_AHEAD - 1) * size:
+                return
+            chunk = [waiting.popleft() for _ in range(min(size, len(waiting)))]
+            worker.tasks.extend((task, timeout_seconds(task)) for task in chunk)
+            worker.handed_out = time.monotonic()
             # A worker that is dead already is noticed when its answer is read.
             with suppress(OSError):
                 if worker.job != job:
                     worker.connection.send(job)
                     worker.job = job
-                worker.connection.send(task)
+                worker.connection.send(chunk)
 
-    def _receive(self, worker: _Worker) -> tuple[Any, Any]:
+    def _receive(self, worker: _Worker, waiting: deque[Any]) -> list[tuple[Any, Any]]:
         try:
-            answer = worker.connection.recv()
+            answers = worker.connection.recv()
         except (EOFError, OSError, pickle.UnpicklingError):
-            return self._lose(worker, timed_out=False)
-        task, worker.task = worker.task, None
-        if isinstance(answer, Exception):
-            raise answer
-        return task, answer[0]
+            return self._lose(worker, waiting, timed_out=False)
+        done = []
+        for answer in answers:
+            if isinstance(answer, Exception):
+                raise answer
+            done.append((worker.tasks.popleft()[0], answer[0]))
+        worker.answered += len(done)
+        worker.handed_out = time.monotonic()
+        return done
 
-    def _lose(self, worker: _Worker, *, timed_out: bool) -> tuple[Any, Lost]:
+    def _lose(self, worker: _Worker, waiting: deque[Any], *, timed_out: bool) -> list[tuple[Any, Lost]]:
+        """Give up a worker. What it was at is lost; what it had not begun, or not told of, is done by another one."""
         self._end(worker)
         self._workers.remove(worker)
-        return worker.task, Lost(timed_out)
+        tasks = [task for task, _ in worker.tasks]
+        at = worker.at
+        lost = [tasks.pop(at if 0 <= at < len(tasks) else 0)]
+        waiting.extendleft(reversed(tasks))
+        return [(task, Lost(timed_out)) for task in lost]
 
     def _spawn(self) -> _Worker:
         ours, theirs = socket.socketpair()
+        shared = os.memfd_create("airlock-worker")
+        os.ftruncate(shared, _STATE.size)
         with theirs:
-            arguments = [sys.executable, "-m", "airlock.workers", str(theirs.fileno()), str(os.getpid())]
+            arguments = [sys.executable, "-m", "airlock.workers", *map(str, (theirs.fileno(), shared, os.getpid()))]
             environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
             process = subprocess.Popen(
                 arguments,
@@ -163,10 +218,12 @@ class Workers:
                 # What libraries print may quote values of datasets.
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
-                pass_fds=(theirs.fileno(),),
+                pass_fds=(theirs.fileno(), shared),
                 env=environment,
             )
-        return _Worker(process, Connection(ours.detach()))
+        state = mmap.mmap(shared, _STATE.size)
+        os.close(shared)
+        return _Worker(process, Connection(ours.detach()), state)
 
     @staticmethod
     def _end(worker: _Worker) -> None:
@@ -185,7 +242,7 @@ def _die_with(parent: int) -> None:
 
 def main() -> None:
     """Body of a worker process: do what comes through the inherited socket until it closes."""
-    descriptor, parent = int(sys.argv[1]), int(sys.argv[2])
+    descriptor, shared, parent = map(int, sys.argv[1:4])
     _die_with(parent)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
@@ -193,23 +250,33 @@ def main() -> None:
     for module in _NOT_NEEDED:
         sys.modules[module] = None  # type: ignore[assignment]
     with suppress(EOFError, OSError):
-        _serve(Connection(descriptor))
+        _serve(Connection(descriptor), mmap.mmap(shared, _STATE.size))
 
 
-def _serve(connection: Connection) -> None:
+def _serve(connection: Connection, state: mmap.mmap) -> None:
     work: Callable[[Any], Any] | None = None
     job = b""
+    count = 0
     while True:
         received = connection.recv()
         if isinstance(received, bytes):
             job, work = received, None
             continue
-        try:
-            work = work or _make(job)
-            answer: object = (work(received),)
-        except Exception as error:  # noqa: BLE001 - raised again in the parent
-            answer = _told(error)
-        connection.send(answer)
+        answers: list[object] = []
+        told = time.monotonic()
+        for task in received:
+            count += 1
+            _STATE.pack_into(state, 0, time.monotonic(), count)
+            try:
+                work = work or _make(job)
+                answers.append((work(task),))
+            except Exception as error:  # noqa: BLE001 - raised again in the parent
+                answers.append(_told(error))
+            if time.monotonic() - told > _TELL_EVERY_SECONDS:
+                connection.send(answers)
+                answers, told = [], time.monotonic()
+        if answers:
+            connection.send(answers)
 
 
 def _told(error: Exception) -> Exception:
@@ -222,7 +289,8 @@ def _told(error: Exception) -> Exception:
 
 
 def _make(job: bytes) -> Callable[[Any], Any]:
-    module, name, argument = pickle.loads(job)  # noqa: S301 - from our own parent
+    place, argument, _ = pickle.loads(job)  # noqa: S301 - from our own parent
+    module, name = place.split(":")
     made: Callable[[Any], Any] = getattr(importlib.import_module(module), name)(pickle.loads(argument))  # noqa: S301
     return made
 

@@ -6,6 +6,7 @@ always whole. What a killed step left in the partial folder may be reused by its
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import shutil
@@ -14,6 +15,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
+
+from airlock.errors import TransferIncomplete
 
 Folder = Literal["incoming", "findings", "flagged", "rewritten", "deidentified", "report"]
 
@@ -61,6 +64,26 @@ class Workspace:
     def purge(self) -> None:
         """Remove the whole workspace."""
         shutil.rmtree(self.root, ignore_errors=True)
+
+
+_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO}
+
+
+@contextmanager
+def disk_trouble_told() -> Iterator[None]:
+    """Say of a disk that cannot be written what to do. Nothing half-written has a final name, so a retry goes on.
+
+    :raises TransferIncomplete: in place of such an error.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _DISK:
+            raise
+        raise TransferIncomplete(
+            f"The workspace cannot be written ({error.strerror}). Make room below AIRLOCK_HOME, or give Airlock's user "
+            "the right to write there. A retry goes on where this try stopped."
+        ) from None
 
 
 def link_or_copy(source: Path, target: Path) -> None:

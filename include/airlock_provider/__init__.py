@@ -20,9 +20,10 @@ def get_provider_info() -> dict[str, Any]:
         ],
         "hooks": [
             {"integration-name": "DICOM", "python-modules": ["airlock_provider.hooks.dicom"]},
+            {"integration-name": "DICOM", "python-modules": ["airlock_provider.hooks.dicomweb"]},
             {"integration-name": "REDCap", "python-modules": ["airlock_provider.hooks.redcap"]},
         ],
-        "connection-types": [_DICOM, _REDCAP],
+        "connection-types": [_DICOM, _DICOMWEB, _REDCAP],
     }
 
 
@@ -37,6 +38,11 @@ def _seconds(label: str, description: str) -> dict[str, Any]:
         "description": f"{description} In seconds.",
         "schema": {"type": ["number", "null"], "exclusiveMinimum": 0},
     }
+
+
+def _path(label: str, what: str) -> dict[str, Any]:
+    description = f"Path of the PEM file that {what}"
+    return {"label": label, "description": description, "schema": {"type": ["string", "null"], "maxLength": 4096}}
 
 
 _DICOM = {
@@ -62,11 +68,58 @@ _DICOM = {
         "acse_timeout": _seconds("Association timeout", "How long the peer may take to accept. 30 when empty."),
         "dimse_timeout": _seconds("Answer timeout", "How long the peer may take to answer. 60 when empty."),
         "network_timeout": _seconds("Idle timeout", "How long an association may be idle. 60 when empty."),
+        "tls": {
+            "label": "TLS",
+            "description": "Encrypt associations (TLS 1.2 or newer) and check the peer's certificate.",
+            "schema": {"type": ["boolean", "null"], "default": False},
+        },
+        "ca_file": _path("TLS authority", "issues the peer's certificate. What this machine trusts, when empty."),
+        "cert_file": _path("TLS certificate", "we show, with its chain. None when empty."),
+        "key_file": _path("TLS key", "belongs to it, without a password. In the certificate's file when empty."),
+        "associations": {
+            "label": "Associations",
+            "description": "How many send at a time. 1 when empty.",
+            "schema": {"type": ["integer", "null"], "minimum": 1, "maximum": 8},
+        },
+        "engine": {
+            "label": "Sender",
+            "description": "wire: files go out as they are, fast; pynetdicom: the library. wire when empty.",
+            "schema": {"type": ["string", "null"], "enum": ["wire", "pynetdicom", "", None]},
+        },
     },
     "ui-field-behaviour": {
         "hidden-fields": ["schema", "login", "password"],
         "relabeling": {"host": "Peer host", "port": "Peer port"},
         "placeholders": {"host": "pacs.example.org", "port": "104"},
+    },
+}
+
+_DICOMWEB = {
+    "connection-type": "dicomweb",
+    "hook-class-name": "airlock_provider.hooks.dicomweb.DicomWebHook",
+    "hook-name": "DICOMweb service",
+    "conn-fields": {
+        "token": {
+            "label": "Bearer token",
+            "description": "Instead of login and password.",
+            "schema": {"type": ["string", "null"], "format": "password"},
+        },
+        "verify_tls": {
+            "label": "Check the certificate",
+            "description": "Switch this off in a closed test network only.",
+            "schema": {"type": ["boolean", "null"], "default": True},
+        },
+        "ca_file": {
+            "label": "Certificate authority",
+            "description": "PEM file of the authority that issued the certificate. A public one when empty.",
+            "schema": {"type": ["string", "null"]},
+        },
+        "timeout": _seconds("Timeout", "How long the service may take to answer. 60 when empty."),
+    },
+    "ui-field-behaviour": {
+        "hidden-fields": ["schema", "port"],
+        "relabeling": {"host": "URL"},
+        "placeholders": {"host": "https://pacs.example.org/dicom-web"},
     },
 }
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from airlock.dicomio.peer import Peer
+    from airlock.dicomio.webpeer import WebPeer
 
 Role = Literal["source", "destination"]
 
@@ -64,13 +65,20 @@ def open_transfer(context: Context) -> Transfer:
     return Transfer.open(transfer_id_of(configuration(context), settings), settings)
 
 
-def peer_of(transfer: Transfer, role: Role) -> Peer | None:
+def peer_of(transfer: Transfer, role: Role) -> Peer | WebPeer | None:
     """Return the PACS a transfer reads from or sends to; None when it reads from the raw folder."""
     from airlock_provider.hooks.dicom import DicomHook
+    from airlock_provider.hooks.dicomweb import DicomWebHook
 
     if role == "destination":
-        return DicomHook(transfer.policy.destination.connection).peer
+        destination = transfer.policy.destination
+        if destination.method == "stow-rs":
+            return DicomWebHook(destination.connection).peer
+        return DicomHook(destination.connection).peer
     source = transfer.request.source or transfer.policy.source
     if source.method == "raw":
         return None
-    return DicomHook(source.connection or transfer.policy.source.connection or DicomHook.default_conn_name).peer
+    connection = source.connection or transfer.policy.source.connection
+    if source.method == "dicomweb":
+        return DicomWebHook(connection or DicomWebHook.default_conn_name).peer
+    return DicomHook(connection or DicomHook.default_conn_name).peer

@@ -66,7 +66,7 @@ def transfer_params() -> dict[str, Param]:
         "method": Param(
             None,
             type=["null", "string"],
-            enum=[None, "raw", "c-move", "c-get"],
+            enum=[None, "raw", "c-move", "c-get", "dicomweb"],
             title="Source",
             description="Where the study comes from, when not from where the project says.",
             section="Source",
@@ -77,7 +77,7 @@ def transfer_params() -> dict[str, Param]:
             pattern=CONNECTION_PATTERN,
             maxLength=250,
             title="Source connection",
-            description="Airflow connection of the PACS (type DICOM).",
+            description="Airflow connection of the PACS (type DICOM or DICOMweb).",
             section="Source",
         ),
         "dry_run": Param(

@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.definitions.retry_policy import RetryDecision, RetryPolicy
 
-from airlock.errors import AssociationAborted, HeldError, PeerUnavailable, RefusedError, TransferIncomplete
+from airlock.errors import (
+    AssociationAborted,
+    HeldError,
+    OutsideHours,
+    PeerUnavailable,
+    RefusedError,
+    TransferIncomplete,
+)
 from airlock.settings import load_settings
 
 if TYPE_CHECKING:
@@ -30,6 +37,8 @@ class AirlockRetryPolicy(RetryPolicy):
             return RetryDecision.fail("Trying again cannot help; the message says what to change.")
         if isinstance(exception, HeldError):
             return RetryDecision.fail("Held: a person must look before anything is sent.")
+        if isinstance(exception, OutsideHours):
+            return RetryDecision.retry(timedelta(seconds=exception.seconds), reason=type(exception).__name__)
         factor = next((f for kind, f in FIRST_DELAY.items() if isinstance(exception, kind)), 1.0)
         delay = timedelta(seconds=load_settings().retry_seconds * factor * 2 ** (try_number - 1))
         return RetryDecision.retry(min(delay, LONGEST_DELAY), reason=type(exception).__name__)

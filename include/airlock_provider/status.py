@@ -95,6 +95,9 @@ def _owe_and_try(
     if policy_for_status(request, settings).redcap is None or request.options.dry_run:
         log.info("No REDCap is configured for this project, or this is a dry run: nobody to tell.")
         return {"rows": 0}
+    if not request.study_instance_uid:
+        log.warning("The study is not found yet, so REDCap has no record that could be told of it.")
+        return {"rows": 0}
     owe(ledger, transfer_id, outcome)
     delivery = _deliver(ledger, ledger.statuses.owed(transfer_id), settings, attempts)
     return {"rows": delivery.told, "later": delivery.later}

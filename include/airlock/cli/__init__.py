@@ -7,8 +7,6 @@ from importlib import import_module
 from importlib.util import find_spec
 
 import click
-from rich.console import Console
-from rich.text import Text
 
 from airlock.errors import AirlockError, HeldError, RefusedError
 from airlock.quiet import place_of
@@ -17,13 +15,20 @@ COMMANDS = {
     "audit": "Prove what happened to a transfer.",
     "deidentify": "De-identify a folder of DICOM files.",
     "detect": "Find burned-in text in DICOM files.",
+    "identity": "Import, export and withdraw identities; rotate the key.",
+    "profile": "Show, compare and convert what is done with every attribute.",
     "project": "Show the projects, and read REDCap's list of them.",
     "pull": "Bring a study from a PACS into a folder.",
+    "quarantine": "Show what is held, let it go on, or leave it out.",
+    "reconcile": "Compare what was sent with what the research PACS shows.",
     "request": "Write and check transfer requests.",
     "rewrite": "Mask burned-in text in DICOM files.",
     "route": "Request what arrived and belongs to a project by itself.",
+    "scp": "Receive DICOM files as a service.",
     "send": "Send DICOM files to a PACS.",
     "status": "Show what became of the transfers.",
+    "verify": "Check de-identified DICOM files against their inputs.",
+    "withdraw": "Take a transfer back, and list what the research PACS must delete.",
 }
 """Each is a module of this package with a `command`; what it does is told here, so that help imports none of them."""
 
@@ -97,4 +102,8 @@ def _unexpected(error: Exception) -> str:
 
 
 def _complain(message: str) -> None:
+    # Not worth its import where there is nothing to complain about.
+    from rich.console import Console  # noqa: PLC0415 - as the comment says
+    from rich.text import Text  # noqa: PLC0415 - as above
+
     Console(stderr=True, soft_wrap=True).print(Text(" ".join(message.splitlines()), style="bold red"))

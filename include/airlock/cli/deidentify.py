@@ -60,6 +60,7 @@ def command(
         subject=subject,
         keep_paths=keep_paths,
         workers=settings.workers,
+        engine=settings.engine,
     )
     with progress_bar("de-identifying") as show:
         outcomes = list(run.run(show))

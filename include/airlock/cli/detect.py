@@ -14,7 +14,7 @@ from rich.text import Text
 
 from airlock.cli import HELD
 from airlock.cli.progress import progress_bar
-from airlock.pixels.survey import Examined, survey
+from airlock.pixels.survey import Examined, Search, survey
 from airlock.settings import load_settings
 
 
@@ -32,8 +32,10 @@ def command(source: Path, as_json: bool, confidence: int) -> None:
     """
     files = {str(p): p for p in sorted(source.rglob("*")) if p.is_file()} if source.is_dir() else {str(source): source}
     results: dict[str, Examined] = {}
+    settings = load_settings()
+    search = Search(confidence, locations=settings.pixel_locations)
     with progress_bar("examining") as show:
-        for name, examined in survey(files, confidence, load_settings().workers) if files else ():
+        for name, examined in survey(files, search, settings.workers) if files else ():
             results[name] = examined
             show(len(results), len(files))
     if as_json:

@@ -10,12 +10,17 @@ import click
 
 from airlock.dicomio.peer import Peer
 
+_PEM = click.Path(exists=True, dir_okay=False)
 _OPTIONS = (
     click.option("--connection", metavar="ID", help="Take the peer from AIRFLOW_CONN_<ID>; other options override it."),
     click.option("--host", help="Name or address of the peer."),
     click.option("--port", type=click.IntRange(1, 65535), help="TCP port of the peer."),
     click.option("--called-aet", help="AE title of the peer."),
     click.option("--calling-aet", help="Our AE title."),
+    click.option("--tls/--no-tls", default=None, help="Encrypt, and check the peer's certificate."),
+    click.option("--ca-file", type=_PEM, help="PEM file of the authority that issues the peer's certificate."),
+    click.option("--cert-file", type=_PEM, help="PEM file of our certificate."),
+    click.option("--key-file", type=_PEM, help="PEM file of its key, without a password."),
     click.option("--timeout", type=click.FloatRange(min=0, min_open=True), help="Seconds to wait for an answer."),
 )
 

@@ -12,7 +12,8 @@ from rich.table import Table
 from rich.text import Text
 
 from airlock.errors import NotApproved, StatusRefused
-from airlock.project import ProjectPolicy, find_policy, load_policies, read_content
+from airlock.policy_file import read_content
+from airlock.project import ProjectPolicy, find_policy, load_policies
 from airlock.registry import Registered, origin_of, read_registry
 from airlock.settings import load_settings
 

@@ -5,20 +5,20 @@ from __future__ import annotations
 import sys
 from functools import partial
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import click
 
 from airlock.cli import REFUSED
 from airlock.cli.peer_options import peer_from, peer_options
-from airlock.dicomio.find import find_study
+from airlock.dicomio.find import StudyKeys, find_studies
 from airlock.dicomio.peer import Peer
-from airlock.errors import AirlockError, PolicyError
+from airlock.errors import AirlockError
 from airlock.identity.keys import KeyRing
 from airlock.intake.arrived import find_arrived
 from airlock.intake.ask import Ask, write_request
 from airlock.intake.listed import Find, Search, search_list
-from airlock.project import Method, ProjectPolicy, find_policy
+from airlock.project import ProjectPolicy, find_policy
 from airlock.settings import Settings, load_settings
 from airlock.transfer import open_ledger
 
@@ -27,7 +27,9 @@ from airlock.transfer import open_ledger
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--project", required=True, help="Name of a project that has a policy.")
 @click.option("--subject", default="", help="Research subject id of lines without one.")
-@click.option("--method", type=click.Choice(get_args(Method)), default="c-move", show_default=True, help="With a PACS.")
+@click.option(
+    "--method", type=click.Choice(["c-move", "c-get"]), default="c-move", show_default=True, help="With a PACS."
+)
 @click.option("--all", "all_", is_flag=True, help="Request every study of an accession number that has several.")
 @click.option("--missing", type=click.Path(dir_okay=False, path_type=Path), help="Write the lines not found here.")
 @click.option("--dry-run", is_flag=True, help="Search only; write no request.")
@@ -63,13 +65,8 @@ def _source(settings: Settings, method: str, options: dict[str, Any]) -> tuple[d
 
 
 def _find_at_pacs(peer: Peer, study: str, accession: str) -> list[str]:
-    if not study:
-        return _find_accession(peer, accession)
-    return [study] if find_study(peer, study) else []
-
-
-def _find_accession(peer: Peer, accession: str) -> list[str]:
-    raise PolicyError("A PACS is searched by StudyInstanceUID. Accession numbers are found in the raw folder only.")
+    keys = StudyKeys(study) if study else StudyKeys(accession_number=accession)
+    return [found.study_instance_uid for found in find_studies(peer, keys)]
 
 
 def _write(search: Search, policy: ProjectPolicy, keys: KeyRing, settings: Settings) -> int:

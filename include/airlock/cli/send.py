@@ -12,13 +12,16 @@ import click
 from airlock.cli import HELD
 from airlock.cli.peer_options import peer_from, peer_options
 from airlock.cli.progress import progress_bar
-from airlock.dicomio.header import Category, UnreadableInstance, read_header
+from airlock.dicomio.header import UnreadableInstance
+from airlock.dicomio.peer import ENGINES, MOST_ASSOCIATIONS
 from airlock.dicomio.store import Outcome, Outgoing, send_files
 
 
 @click.command("send")
 @click.argument("source", metavar="IN", type=click.Path(exists=True, path_type=Path))
 @peer_options
+@click.option("--associations", type=click.IntRange(1, MOST_ASSOCIATIONS), help="How many send at a time.")
+@click.option("--engine", type=click.Choice(ENGINES), help="What sends: the byte path, or the library.")
 def command(source: Path, **options: Any) -> None:
     """Send the DICOM file IN, or every file below the folder IN, as it is.
 
@@ -43,13 +46,10 @@ def _readable(paths: list[Path], counts: Counter[str]) -> list[Outgoing]:
     for position, path in enumerate(paths, start=1):
         try:
             # A PACS ends the association over a truncated file, and the files after it would not be sent.
-            read_header(path, whole=True)
-            files.append(Outgoing.of(str(position), path))
-        except (UnreadableInstance, OSError) as error:
+            files.append(Outgoing.of(str(position), path, whole=True))
+        except UnreadableInstance as error:
             counts["unreadable"] += 1
-            known = isinstance(error, UnreadableInstance)
-            why = error if known else f"{Category.DICOM_READ_ERROR}: the file cannot be read"
-            click.echo(f"file {position}: {why}", err=True)
+            click.echo(f"file {position}: {error}", err=True)
     return files
 
 

@@ -28,12 +28,14 @@ OPTIONS = (
     "clean_structured_content",
     "clean_graphics",
 )
+OLDER = "2024b"
 STRICTNESS = ("1", "1C", "2", "2C")
 # Attributes of these VRs may be acted on even when table E.1-1 does not list them.
 ACTED_ON = frozenset(("PN", "DA", "DT", "TM", "LO", "SH", "ST", "LT", "UT", "UC", "CS", "DS", "IS"))
 
 
-def _rows(path: Path) -> list[dict[str, str]]:
+def read_rows(path: Path) -> list[dict[str, str]]:
+    """Read a table, packed or not."""
     content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
     return list(csv.DictReader(io.StringIO(content.decode("utf-8-sig"))))
 
@@ -43,20 +45,29 @@ def _options(row: dict[str, str]) -> dict[str, str]:
 
 
 def profile_document(attributes: Path, content: Path, edition: str) -> dict[str, object]:
-    """Return the profile: one row per attribute of table E.1-1, one per content item of table E.3.4-1."""
+    """Return the profile: one row per attribute of table E.1-1, one per content item of table E.3.4-1.
+
+    The table of 2024b is that of 2026d without the 36 attributes that came after it, and without the one option that
+    did: Clean Descriptors for RequestingService. Its content items are those of 2026d.
+    """
+    attribute_rows = read_rows(attributes)
+    if edition == OLDER:
+        attribute_rows = [row for row in attribute_rows if row["new_since_2024b"] == "0"]
+        for row in attribute_rows:
+            if row["keyword"] == "RequestingService":
+                row["clean_descriptors"] = ""
     return {
         "edition": edition,
         "source": f"DICOM PS3.15 {edition} Table E.1-1",
         "attribute_columns": ["tag", "keyword", "name", "vr", "basic action", "actions by option"],
         "attributes": [
-            [row["tag"], row["keyword"], row["name"], row["vr"], row["basic"], _options(row)]
-            for row in _rows(attributes)
+            [row["tag"], row["keyword"], row["name"], row["vr"], row["basic"], _options(row)] for row in attribute_rows
         ],
         "content_source": f"DICOM PS3.15 {edition} Table E.3.4-1",
         "content_columns": ["scheme", "code", "value type", "meaning", "basic action", "actions by option"],
         "content": [
             [row["scheme"], row["code"], row["value_type"], row["meaning"], row["basic"], _options(row)]
-            for row in _rows(content)
+            for row in read_rows(content)
         ],
     }
 
@@ -93,12 +104,12 @@ def types_document(profile: dict[str, object], sop_classes: Path, modules: Path,
     """
     edition, rows = profile["edition"], profile["attributes"]
     assert isinstance(rows, list)
-    by_module = _module_types(_rows(attributes), {row[1] for row in rows})
+    by_module = _module_types(read_rows(attributes), {row[1] for row in rows})
     by_iod: dict[str, list[str]] = {}
-    for row in _rows(modules):
+    for row in read_rows(modules):
         if row["module"] in by_module:
             by_iod.setdefault(row["iod"], []).append(row["module"])
-    iods = {row["sop_class_uid"]: row["iod"] for row in _rows(sop_classes)}
+    iods = {row["sop_class_uid"]: row["iod"] for row in read_rows(sop_classes)}
     used = {module for iod in iods.values() for module in by_iod.get(iod, [])}
     return {
         "source": f"DICOM PS3.3 and PS3.4 {edition}: types 1, 1C, 2 and 2C by module and innermost enclosing sequence",
@@ -108,8 +119,8 @@ def types_document(profile: dict[str, object], sop_classes: Path, modules: Path,
     }
 
 
-def _write(path: Path, document: dict[str, object]) -> None:
-    """One line per row, so that a new edition reads as a difference."""
+def write_document(path: Path, document: dict[str, object]) -> None:
+    """Write a document with one line per row, so that a new edition reads as a difference."""
     lines = []
     for key, value in document.items():
         if isinstance(value, list) and value and isinstance(value[0], list):
@@ -135,8 +146,10 @@ def main(
 ) -> None:
     """Write the profile files into FOLDER."""
     profile = profile_document(attributes, content, edition)
-    _write(folder / f"ps315_{edition}.json", profile)
-    _write(folder / "iod_types.json", types_document(profile, sop_classes, modules, types))
+    write_document(folder / f"ps315_{edition}.json", profile)
+    if edition == OLDER:
+        return
+    write_document(folder / "iod_types.json", types_document(profile, sop_classes, modules, types))
 
 
 if __name__ == "__main__":

@@ -1,70 +1,107 @@
-"""Structured reports: what table E.3.4-1 of PS3.15 says of single content items.
+"""Content items of structured reports and the like: what table E.3.4-1 of PS3.15 says of them.
 
 The attributes inside content items are treated by table E.1-1 like any others. This adds what depends on the concept
 that an item is about: an item that must go is removed with its children, unless other items of the document refer to
-items by position; then its value is replaced.
+items by position; then its value and those of its children are replaced.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from pydicom.dataset import Dataset
 
+from airlock.deid.concepts import CONTENT_SEQUENCES, CONTENT_VALUES
 from airlock.deid.profile import Profile
+from airlock.deid.treat import round_age
 
-# Attributes that hold the value of a content item, by value type (PS3.3 section C.17.3.2.1).
-_VALUE = {"TEXT": "TextValue", "NUM": "MeasuredValueSequence", "CODE": "ConceptCodeSequence"}
+_YEARS = "a"  # UCUM
 _CODE_KEYWORDS = ("CodeValue", "LongCodeValue", "URNCodeValue")
+# How old coding schemes are called where new ones are in the table (PS3.16 section 8.1).
+_SCHEMES = {"SRT": "SCT", "99SDM": "SCT", "SNM3": "SCT"}
 
 
 class Content:
-    """The content tree of one document; empty for other objects."""
+    """The content items of one object; nothing for objects without."""
 
     def __init__(self, profile: Profile, dataset: Dataset) -> None:
         self._profile = profile
         self._by_position = _refers_by_position(dataset)
-        self._overrides: dict[int, tuple[str, str]] = {}
+        self._actions: dict[int, tuple[Dataset, str | None]] = {}
 
     def enter(self, item: Dataset, parent: str) -> None:
         """Look at a dataset before its elements are treated: remove children that must go, note what must change."""
-        if parent == "ContentSequence":
-            kind, action = self._action(item)
-            if action is not None and kind in _VALUE:
-                self._note(item, kind, action)
-        if "ContentSequence" in item and not self._by_position:
-            items = item["ContentSequence"].value
-            kept = [child for child in items if self._action(child)[1] != "X"]
-            if len(kept) < len(items):
-                item.ContentSequence = kept
+        inherited = self._noted(item) if parent in CONTENT_SEQUENCES else None
+        for keyword in CONTENT_SEQUENCES:
+            if keyword in item:
+                self._children(item, keyword, gone=inherited == "X")
 
     def override(self, item: Dataset, keyword: str) -> str | None:
         """Return the action that this item's concept asks for, for one of its attributes."""
-        noted = self._overrides.get(id(item))
-        return noted[1] if noted is not None and noted[0] == keyword else None
-
-    def _note(self, item: Dataset, kind: str, action: str) -> None:
-        if action == "X":
-            self._overrides[id(item)] = (_VALUE[kind], "Z" if kind == "NUM" else "D")
-        elif kind == "TEXT":
-            self._overrides[id(item)] = (_VALUE[kind], {"K": "K", "C": "C"}.get(action, "D"))
-
-    def _action(self, item: Dataset) -> tuple[str, str | None]:
+        action = self._noted(item)
         kind = str(item.get("ValueType", ""))
-        names = item.get("ConceptNameCodeSequence") or []
-        for name in names:
+        if action is None or CONTENT_VALUES.get(kind) != keyword:
+            return None
+        if action == "C" and kind in ("DATE", "TIME", "DATETIME"):
+            return "S"
+        if action in ("K", "C"):
+            return action
+        if kind in ("IMAGE", "COMPOSITE", "WAVEFORM"):
+            return None  # the references inside are mapped or kept like all others
+        return "Z" if kind in ("NUM", "NUMERIC") else "D"
+
+    def _noted(self, item: Dataset) -> str | None:
+        # The dataset is kept with its action, so that no other one can be given its id.
+        return self._actions.get(id(item), (item, None))[1]
+
+    def _children(self, item: Dataset, keyword: str, *, gone: bool) -> None:
+        children = list(item[keyword].value or [])
+        actions = ["X" if gone else self._action(child) for child in children]
+        kept = [(c, a) for c, a in zip(children, actions, strict=True) if a != "X" or self._by_position]
+        for child, action in kept:
+            self._actions[id(child)] = (child, action)
+            if action == "K" and str(child.get("ValueType", "")) == "NUM":
+                _round_ages(child, self._profile.policy.round_age_years)
+        if len(kept) == len(children):
+            return
+        if kept or keyword == "AcquisitionContextSequence":
+            item[keyword].value = [child for child, _ in kept]
+        else:
+            # It is of type 1C: there, it has items (PS3.3 section C.17.3.1).
+            del item[keyword]
+
+    def _action(self, item: Dataset) -> str | None:
+        """Return X, D, C or K; None when the table does not list the item."""
+        kind = str(item.get("ValueType", ""))
+        for name in item.get("ConceptNameCodeSequence", None) or []:
             code = next((str(name.get(k)) for k in _CODE_KEYWORDS if name.get(k)), "")
             scheme = str(name.get("CodingSchemeDesignator", ""))
-            action = self._profile.content_action(scheme, code, kind)
-            if action is not None:
-                return kind, action
-        return kind, None
+            for known in (scheme, _SCHEMES.get(scheme, scheme)):
+                action = self._profile.content_action(known, code, "NUM" if kind == "NUMERIC" else kind)
+                if action is not None:
+                    # Templates may want what may be removed or replaced: replaced, it harms none.
+                    return "D" if action == "X/D" else action
+        return None
+
+
+def _round_ages(item: Dataset, years: int) -> None:
+    """Round ages in years that are kept as numbers, as those of PatientAge are (PS3.15 section E.3.7)."""
+    for measured in item.get("MeasuredValueSequence", None) or []:
+        units = [str(unit.get("CodeValue", "")) for unit in measured.get("MeasurementUnitsCodeSequence", None) or []]
+        age = measured.get("NumericValue", None)
+        if units == [_YEARS] and age is not None:
+            rounded = round_age(f"{min(int(age), 999):03}Y", years)
+            measured.NumericValue = str(int((rounded or "090Y")[:3]))
 
 
 def _refers_by_position(dataset: Dataset) -> bool:
+    return any("ReferencedContentItemIdentifier" in item for item in _items(dataset))
+
+
+def _items(dataset: Dataset) -> Iterator[Dataset]:
     stack = [dataset]
     while stack:
         item = stack.pop()
-        if "ReferencedContentItemIdentifier" in item:
-            return True
+        yield item
         if "ContentSequence" in item:
             stack.extend(item["ContentSequence"].value or [])
-    return False

@@ -6,53 +6,33 @@ It works on pydicom datasets and leaves untouched values as the file encodes the
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
-from pydicom.dataelem import RawDataElement
+from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.tag import BaseTag
 
+from airlock.deid.blocks import Creators, block_of, creators_of, drop_empty_blocks
+from airlock.deid.concepts import ANIMALS, SPECIES
 from airlock.deid.content import Content
-from airlock.deid.decide import TOP, Context, Decider, Decision
+from airlock.deid.decide import DECLARATION, NUMERIC_VRS, TOP, Context, Decider, Decision, Facts, facts_of
 from airlock.deid.descriptors import DescriptorCleaner
+from airlock.deid.finish import finish
 from airlock.deid.profile import Profile
 from airlock.deid.rewrite import Rewriter
-from airlock.deid.values import dummy_code
+from airlock.deid.values import STANDARD_SCHEMES, dummy_code
 from airlock.errors import InstanceNotUnderstood
+from airlock.identity.harvest import texts
 from airlock.identity.identifiers import Identifiers
 from airlock.identity.uids import UidMap
 
-# Coding schemes that others than a site fill (PS3.16 section 8, table 8-1).
-_STANDARD_SCHEMES = frozenset(
-    (
-        "ACR",
-        "BARI",
-        "C4",
-        "CPT4",
-        "DCM",
-        "FMA",
-        "HPC",
-        "I10",
-        "I10P",
-        "I9",
-        "I9C",
-        "ICD10",
-        "ICD11",
-        "ICDO3",
-        "LN",
-        "MDC",
-        "NCIt",
-        "NDC",
-        "RADLEX",
-        "RXNORM",
-        "SCT",
-        "SNM3",
-        "SRT",
-        "UCUM",
-        "UMLS",
-    )
+_OVERLAY_TYPE = 0x0040
+_AGAIN = (
+    "It says that it was de-identified before. Send the original, or set `already_deidentified: accept` in the "
+    "project's policy."
 )
 
 
@@ -72,76 +52,136 @@ class Engine:
     """Applies one profile to the datasets of one patient.
 
     :param days: offset of all dates; used when the profile has the modified dates option.
+    :param key: of the project, for keyed hashes of values.
     """
 
-    def __init__(self, profile: Profile, uids: UidMap, identifiers: Identifiers, days: int) -> None:
-        self._profile = profile
-        self.rewriter = Rewriter(uids, identifiers, DescriptorCleaner(identifiers), days)
-        self._deciders: dict[str, Decider] = {}
+    def __init__(self, profile: Profile, uids: UidMap, identifiers: Identifiers, days: int, key: bytes = b"") -> None:
+        self._profile, self._identifiers = profile, identifiers
+        ages = profile.policy.round_age_years
+        self.rewriter = Rewriter(uids, identifiers, DescriptorCleaner(identifiers), days, ages, key)
+        self._deciders: dict[tuple[str, Facts], Decider] = {}
+        self._always = facts_of(profile)
 
-    def decider(self, sop_class_uid: str) -> Decider:
-        """Return what decides for the objects of a SOP class."""
-        decider = self._deciders.get(sop_class_uid)
+    def decider(self, sop_class_uid: str, facts: Facts | None = None) -> Decider:
+        """Return what decides for the objects of a SOP class.
+
+        :param facts: what an object's values say; by default what is true of every object.
+        """
+        key = sop_class_uid, facts or self._always
+        decider = self._deciders.get(key)
         if decider is None:
-            decider = self._deciders[sop_class_uid] = Decider(self._profile, sop_class_uid)
+            decider = self._deciders[key] = Decider(self._profile, *key)
         return decider
 
     def apply(self, dataset: Dataset, context: Context = TOP, sop_class_uid: str | None = None) -> Outcome:
         """De-identify a dataset in place.
 
         :param context: where its elements stand; for a dataset that is a part of an object.
-        :param sop_class_uid: class of the object; None to read it from the dataset.
+        :param sop_class_uid: class of the object, for a part of it; None when the dataset is a whole object.
         :raises InstanceNotUnderstood: when something in it cannot be cleaned.
         """
+        facts = None
         if sop_class_uid is None:
             sop_class_uid = str(dataset.get("SOPClassUID", ""))
-        run = _Run(self.decider(sop_class_uid), self.rewriter, Content(self._profile, dataset))
+            self._check_first_time(dataset)
+            facts = facts_of(self._profile, dataset)
+        decider = self.decider(sop_class_uid, facts)
+        run = _Run(decider, self.rewriter, Content(self._profile, dataset), self._identifiers)
         stack = [(dataset, context)]
         while stack:
             current, level = stack.pop()
-            run.content.enter(current, level.parent)
-            for tag in list(current.keys()):
-                stack.extend(run.element(current, tag, level))
+            stack.extend(run.dataset(current, level))
+        if facts is not None:
+            finish(dataset, decider)
         return run.outcome
+
+    def _check_first_time(self, dataset: Dataset) -> None:
+        said = str(dataset.get("PatientIdentityRemoved", "")).strip().upper()
+        if said == "YES" and self._profile.policy.already_deidentified == "hold":
+            raise InstanceNotUnderstood(_AGAIN)
 
 
 class _Run:
     """One dataset on its way through the engine."""
 
-    def __init__(self, decider: Decider, rewriter: Rewriter, content: Content) -> None:
-        self._decider, self._rewriter, self.content = decider, rewriter, content
+    def __init__(self, decider: Decider, rewriter: Rewriter, content: Content, identifiers: Identifiers) -> None:
+        self._decider, self._rewriter, self._content, self._identifiers = decider, rewriter, content, identifiers
+        self._encodings: list[str] = []
         self.outcome = Outcome()
 
-    def element(self, current: Dataset, tag: BaseTag, context: Context) -> list[tuple[Dataset, Context]]:
+    def dataset(self, current: Dataset, context: Context) -> list[tuple[Dataset, Context]]:
+        """Treat the elements of one dataset; return the items in it that must be entered."""
+        self._content.enter(current, context.parent)
+        creators = creators_of(current, self._identifiers) if self._decider.any_private else {}
+        self._encodings = _encodings(current)
+        inner: list[tuple[Dataset, Context]] = []
+        for tag in list(current.keys()):
+            inner.extend(self._element(current, tag, context, creators))
+        if creators:
+            drop_empty_blocks(current)
+        return inner
+
+    def _element(
+        self, current: Dataset, tag: BaseTag, context: Context, creators: Creators
+    ) -> list[tuple[Dataset, Context]]:
         """Treat one element; return the items of it that must be entered."""
         element = current.get_item(tag)
         # Also of what is removed: whatever would have followed is missing from a file that ends there.
         _check_whole(element)
         vr = None if element.VR is None else str(element.VR)
-        decision = self._decider.decide(context, int(tag), vr)
+        creator = creators.get(block_of(tag), "") if self._decider.any_private and tag.is_private else None
+        decision = self._decider.decide(context, int(tag), vr, creator)
         if decision.needs_dataset:
-            decision = self._with_dataset(decision, current, context)
-        if decision.hold and element.value:
+            decision = self._with_dataset(decision, current, context, tag)
+        if decision.hold and self._holds(decision, current, tag):
             raise InstanceNotUnderstood(decision.hold)
         self.outcome.actions[decision.letter] += 1
         if decision.vr == "SQ":
             return self._sequence(current, tag, decision)
-        self._value(current, tag, decision, element)
+        if decision.letter != "P":
+            self._value(current, tag, decision)
         return []
 
-    def _with_dataset(self, decision: Decision, current: Dataset, context: Context) -> Decision:
+    def _with_dataset(self, decision: Decision, current: Dataset, context: Context, tag: BaseTag) -> Decision:
         """Decide again, with the values beside the element."""
-        action = self.content.override(current, decision.keyword)
-        own_code = str(current.get("CodingSchemeDesignator", "")) not in _STANDARD_SCHEMES
+        if tag == DECLARATION and not context.parent:
+            return self._decider.declaration(decision)
+        if decision.rule is not None or tag.is_private:
+            return decision
+        if (
+            tag.group >> 8 == 0x60
+            and str(current.get((tag.group, _OVERLAY_TYPE), DataElement(0, "CS", "")).value) != "R"
+        ):
+            # Text that is drawn into graphics is not told from the rest; regions of interest hold none.
+            return self._decider.revise(decision, "X", context, tag)
+        if decision.keyword in ANIMALS and not any(keyword in current for keyword in SPECIES):
+            return self._decider.optional(decision, int(tag))
+        action = self._content.override(current, decision.keyword)
+        own_code = str(current.get("CodingSchemeDesignator", "")) not in STANDARD_SCHEMES
         if action is None and own_code and decision.letter == "K" and decision.keyword.endswith("Meaning"):
             action = "C"
-        return decision if action is None else self._decider.revise(decision, action, context)
+        return decision if action is None else self._decider.revise(decision, action, context, tag)
 
-    def _value(self, current: Dataset, tag: BaseTag, decision: Decision, element: Any) -> None:
-        encodings = current._character_set  # noqa: SLF001 - pydicom has no public name for what it decoded with
-        new = self._rewriter.rewrite(
-            decision, tag, element.value, encodings if isinstance(encodings, list) else [encodings]
+    def _holds(self, decision: Decision, current: Dataset, tag: BaseTag) -> bool:
+        rule = decision.rule
+        if rule is None or rule.action != "hold":
+            return bool(current.get_item(tag).value)
+        return rule.pattern is None or any(
+            re.fullmatch(rule.pattern, text, re.DOTALL) for text in self._texts(current, tag, decision.vr)
         )
+
+    def _texts(self, current: Dataset, tag: BaseTag, vr: str) -> list[str]:
+        if vr == "SQ":
+            return []
+        return texts(current[tag] if vr in NUMERIC_VRS else current.get_item(tag), vr, self._encodings)
+
+    def _value(self, current: Dataset, tag: BaseTag, decision: Decision) -> None:
+        if decision.letter == "X":
+            del current[tag]
+            return
+        decode = decision.letter == "R" and decision.vr in NUMERIC_VRS
+        value = current[tag].value if decode else current.get_item(tag).value
+        new = self._rewriter.rewrite(decision, tag, value, self._encodings)
         self.outcome.unreadable_dates += new.unreadable_date
         if new.removed:
             del current[tag]
@@ -156,6 +196,10 @@ class _Run:
             current.add_new(tag, "SQ", [])
             return []
         element = current[tag]
+        if element.VR != "SQ" and tag.is_private:
+            # What cannot be walked through cannot be known to be safe.
+            del current[tag]
+            return []
         if element.VR != "SQ":
             raise InstanceNotUnderstood("One of its sequences cannot be read.")
         items = list(element.value or [])
@@ -170,3 +214,8 @@ def _check_whole(element: Any) -> None:
         return
     if len(element.value or b"") != element.length:
         raise InstanceNotUnderstood("One of its values is cut short.")
+
+
+def _encodings(current: Dataset) -> list[str]:
+    encodings = current._character_set  # noqa: SLF001 - pydicom has no public name for what it decoded with
+    return encodings if isinstance(encodings, list) else [encodings]

@@ -5,20 +5,20 @@ from __future__ import annotations
 import os
 import shutil
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from airlock.deid.batch import Refused, Task, deidentify_all, harvest_all
-from airlock.deid.instance import Deidentifier, Recipe, Written
+from airlock.deid.offsets import date_offset
+from airlock.deid.recipe import EngineName, Recipe, Written
+from airlock.dicomio.copying import same_content, sync
 from airlock.dicomio.progress import Progress
-from airlock.dicomio.splice import same_content
 from airlock.errors import RefusedError
-from airlock.identity.dates import offset_days, patient_key
-from airlock.identity.harvest import Evidence
+from airlock.identity.dates import patient_key
+from airlock.identity.evidence import Evidence
 from airlock.identity.keys import KeyRing
-from airlock.identity.uids import UidMap
 from airlock.project import ProjectPolicy
 from airlock.workers import Workers
 
@@ -50,6 +50,7 @@ class Patient:
     subject: str
     tasks: list[Task] = field(default_factory=list)
     evidence: Evidence = field(default_factory=Evidence)
+    studies: dict[str, str] = field(default_factory=dict)
 
 
 class FolderRun:
@@ -58,6 +59,7 @@ class FolderRun:
     :param source: folder with inputs, at any depth.
     :param target: folder for outputs.
     :param subject: research subject id; only for one patient. Others get a keyed pseudonym.
+    :param engine: `plain` to do without the streaming engine.
     :param keep_paths: keep the inputs' relative paths where they hold no identifier.
     """
 
@@ -71,9 +73,11 @@ class FolderRun:
         subject: str | None = None,
         keep_paths: bool = False,
         workers: int = 1,
+        engine: EngineName = "stream",
     ) -> None:
         self._source, self._target, self._policy, self._keys = source, target, policy, keys
         self._subject, self._keep_paths, self._workers = subject, keep_paths, workers
+        self._engine = engine
         self.patients: list[Patient] = []
         self._taken: set[str] = set()
 
@@ -114,6 +118,7 @@ class FolderRun:
                 yield from self._deidentify(pool, patient, pending)
         finally:
             shutil.rmtree(pending, ignore_errors=True)
+        sync(self._target)
 
     def _group(self, tasks: list[Task], found: dict[str, Evidence]) -> None:
         issuers: dict[str, set[str]] = defaultdict(set)
@@ -132,6 +137,7 @@ class FolderRun:
                 pseudonym = "P-" + self._keys.token(f"patient/{self._policy.name}", key, length=13).upper()
                 patients[key] = Patient(key, patient_id, self._subject or pseudonym)
             patients[key].tasks.append(task)
+            patients[key].studies[task.key] = min(evidence.studies, default="")
             patients[key].evidence.update(evidence)
         self.patients = list(patients.values())
         if self._subject is not None and len(patients) > 1:
@@ -140,8 +146,11 @@ class FolderRun:
                 "Leave out --subject, or give one patient's folder."
             )
 
-    def recipe(self, patient: Patient) -> Recipe:
-        """Return how a patient's instances are de-identified."""
+    def recipe(self, patient: Patient, study: str = "") -> Recipe:
+        """Return how a patient's instances are de-identified.
+
+        :param study: StudyInstanceUID, where the dates of every study move by their own offset.
+        """
         policy = self._policy.deidentify
         return Recipe(
             keys=self._keys,
@@ -150,36 +159,56 @@ class FolderRun:
             event="",
             edition=policy.edition,
             options=policy.options,
-            days=offset_days(self._keys, self._policy.name, patient.key, policy.max_shift_days),
+            days=date_offset(self._keys, self._policy.name, policy, patient.key, study),
             evidence=patient.evidence,
+            policy=policy,
+            engine=self._engine,
         )
 
     def _deidentify(self, pool: Workers, patient: Patient, pending: Path) -> Iterator[Outcome]:
-        recipe = self.recipe(patient)
-        identifiers = Deidentifier(recipe).identifiers
         tasks = [Task(task.key, task.source, name=f"{number}.dcm") for number, task in enumerate(patient.tasks)]
-        for task, result in deidentify_all(pool, recipe, pending, tasks):
+        if self._policy.deidentify.shift_by == "patient":
+            yield from self._deidentify_tasks(pool, self.recipe(patient), pending, tasks)
+            return
+        for study in sorted({*patient.studies.values()}):
+            own = [task for task in tasks if patient.studies[task.key] == study]
+            yield from self._deidentify_tasks(pool, self.recipe(patient, study), pending, own)
+
+    def _deidentify_tasks(self, pool: Workers, recipe: Recipe, pending: Path, tasks: list[Task]) -> Iterator[Outcome]:
+        keep = self._harmless_paths(recipe, tasks) if self._keep_paths else set()
+        for task, result in _in_order(tasks, deidentify_all(pool, recipe, pending, tasks)):
             if isinstance(result, Refused):
                 yield Outcome(task.key, "held", result.reason)
             else:
-                keep = self._keep_paths and not identifiers.find(task.key)
-                yield self._place(task.key, result, pending, task.key if keep else result.place)
+                yield self._place(task.key, result, pending, task.key if task.key in keep else result.place)
+
+    @staticmethod
+    def _harmless_paths(recipe: Recipe, tasks: list[Task]) -> set[str]:
+        from airlock.deid.instance import Deidentifier  # noqa: PLC0415 - as in `uid_map`
+
+        identifiers = Deidentifier(recipe).identifiers
+        return {task.key for task in tasks if not identifiers.find(task.key)}
 
     def _place(self, name: str, written: Written, pending: Path, place: str) -> Outcome:
-        made, target = pending / written.path, self._target / place
+        made, target = f"{pending}/{written.path}", f"{self._target}/{place}"
         if place in self._taken:
-            if same_content(made, target):
+            if same_content(Path(made), Path(target)):
                 return Outcome(name, "skipped", "Another input is the same instance with the same content.")
             return Outcome(name, "held", "Another input has the same SOPInstanceUID and other content.")
         self._taken.add(place)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        made.replace(target)
+        try:
+            os.rename(made, target)  # noqa: PTH104 - making paths takes longer than the call
+        except FileNotFoundError:
+            Path(target).parent.mkdir(parents=True, exist_ok=True)
+            Path(made).replace(target)
         return Outcome(name, "out", output=place)
 
     def uid_map(self) -> Iterator[tuple[str, str]]:
         """Yield every UID of the inputs that changes, with its new one."""
         if "retain_uids" in self._policy.deidentify.options:
             return
+        from airlock.identity.uids import UidMap  # noqa: PLC0415 - it imports pydicom, which only workers need otherwise
+
         uids = UidMap(self._keys, self._policy.name)
         for uid in sorted({uid for patient in self.patients for uid in patient.evidence.uids}):
             yield uid, uids(uid)
@@ -187,6 +216,20 @@ class FolderRun:
     def patient_map(self) -> Iterator[tuple[str, str]]:
         """Yield every PatientID of the inputs with its new one."""
         yield from sorted((patient.patient_id, patient.subject) for patient in self.patients if patient.patient_id)
+
+
+def _in_order(
+    tasks: Sequence[Task], results: Iterable[tuple[Task, Written | Refused]]
+) -> Iterator[tuple[Task, Written | Refused]]:
+    """Yield results in the order of their tasks: of two inputs that are the same instance, the first one goes out."""
+    waiting: dict[str, Written | Refused] = {}
+    following = iter(tasks)
+    task = next(following, None)
+    for done, result in results:
+        waiting[done.key] = result
+        while task is not None and task.key in waiting:
+            yield task, waiting.pop(task.key)
+            task = next(following, None)
 
 
 def files_of(folder: Path) -> list[Path]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hmac
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
@@ -12,62 +11,34 @@ from pydicom.dataset import Dataset
 from airlock.deid.engine import Engine
 from airlock.deid.marks import stamp_method, stamp_subject
 from airlock.deid.profile import Profile
+from airlock.deid.recipe import Recipe, Written
+from airlock.deid.stream.file import Streamer
 from airlock.dicomio.part10 import Instance, open_instance
 from airlock.dicomio.splice import write_instance
 from airlock.errors import InstanceNotUnderstood
 from airlock.identity.harvest import Evidence
 from airlock.identity.identifiers import Identifiers
-from airlock.identity.keys import KeyRing
 from airlock.identity.uids import UidMap, is_registered
 
+__all__ = ["Deidentifier", "Recipe", "Written"]
+
 _STORAGE_ROOT = "1.2.840.10008.5.1.4."
-
-
-@dataclass(frozen=True, repr=False)
-class Recipe:
-    """How the instances of one patient are de-identified. It holds patient data: never log it.
-
-    :param days: offset of dates.
-    """
-
-    keys: KeyRing
-    project: str
-    subject: str
-    event: str
-    edition: str
-    options: tuple[str, ...]
-    days: int
-    evidence: Evidence
-
-
-@dataclass(frozen=True)
-class Written:
-    """An instance that was written.
-
-    :param path: below the output folder: its place, or the name that was asked for.
-    :param place: `<StudyInstanceUID>/<SeriesInstanceUID>/<SOPInstanceUID>.dcm` with the new UIDs.
-    :param size: in bytes.
-    :param unreadable_dates: dates that could not be moved and were emptied.
-    """
-
-    path: str
-    place: str
-    sop_class_uid: str
-    sop_instance_uid: str
-    size: int
-    unreadable_dates: int
+_IDENTITY = ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID")
 
 
 class Deidentifier:
     """De-identifies the instances of one patient.
+
+    `left_to_plain` counts the files that only the plain engine could treat.
 
     :raises PolicyError: when the options cannot be used.
     """
 
     def __init__(self, recipe: Recipe) -> None:
         self._recipe = recipe
-        self._profile = Profile(recipe.edition, recipe.options)
-        self._uids = UidMap(recipe.keys, recipe.project)
+        self.left_to_plain = 0
+        self._profile = Profile(recipe.edition, recipe.options, recipe.policy)
+        self._uids = recipe.uids or UidMap(recipe.keys, recipe.project)
 
     @cached_property
     def identifiers(self) -> Identifiers:
@@ -80,7 +51,9 @@ class Deidentifier:
 
     @cached_property
     def _engine(self) -> Engine:
-        return Engine(self._profile, self._uids, self.identifiers, self._recipe.days)
+        recipe = self._recipe
+        key = recipe.keys.derive("value", recipe.project)
+        return Engine(self._profile, self._uids, self.identifiers, recipe.days, key)
 
     def process(self, source: Path, folder: Path, *, pixels_rewritten: bool, name: str | None = None) -> Written:
         """De-identify one file.
@@ -91,34 +64,73 @@ class Deidentifier:
         :raises InstanceNotUnderstood: when it must be held; the text says why, free of values.
         :raises OSError: when a file cannot be read or written.
         """
+        if self._can_stream:
+            try:
+                return self._stream(source, folder, pixels_rewritten, name)
+            except Exception as error:
+                if _is_final(error):
+                    raise
+                self.left_to_plain += 1
         with open_instance(source) as instance:
             try:
-                return self._process(instance, folder, pixels_rewritten, name)
-            except (InstanceNotUnderstood, OSError, MemoryError, RecursionError):
-                raise
-            except Exception as error:  # noqa: BLE001 - whatever a library says quotes values of the dataset
+                return self._plain(instance, folder, pixels_rewritten, name)
+            except Exception as error:
+                if _is_final(error) or isinstance(error, RecursionError):
+                    raise
                 raise InstanceNotUnderstood(
                     f"It could not be de-identified ({type(error).__name__} at {_where(error)})."
                 ) from None
 
-    def _process(self, instance: Instance, folder: Path, pixels_rewritten: bool, name: str | None) -> Written:
+    @cached_property
+    def _can_stream(self) -> bool:
+        """Whether what is done to an element depends on it and its place alone, for all but a few objects."""
+        recipe, policy = self._recipe, self._recipe.policy
+        asks_dataset = bool(policy.rules) or policy.private_mode != "remove" or policy.already_deidentified == "hold"
+        return recipe.engine == "stream" and not asks_dataset and not recipe.accessions
+
+    @cached_property
+    def _streamer(self) -> Streamer:
+        return Streamer(self._engine, check_identity, self._stamp)
+
+    def _stream(self, source: Path, folder: Path, pixels_rewritten: bool, name: str | None) -> Written:
+        done = self._streamer.process(
+            source, folder, lambda uids: name or _place(*uids), pixels_rewritten=pixels_rewritten
+        )
+        sop_class, instance, _study, _series = done.uids
+        return Written(done.path, _place(*done.uids), sop_class, instance, done.size, done.unreadable_dates)
+
+    def _plain(self, instance: Instance, folder: Path, pixels_rewritten: bool, name: str | None) -> Written:
         dataset = instance.dataset
         check_identity(dataset)
+        recipe = self._recipe
+        accession = recipe.accessions.get(str(dataset.get("AccessionNumber", "")).strip())
         outcome = self._engine.apply(dataset)
+        if accession is not None:
+            dataset.AccessionNumber = accession
+        self._stamp(dataset, pixels_rewritten)
+        uids = [str(dataset[keyword].value) for keyword in _IDENTITY]
+        place = _place(*uids)
+        path = name or place
+        size = write_instance(instance, folder / PurePosixPath(path))
+        return Written(path, place, uids[0], uids[1], size, outcome.unreadable_dates)
+
+    def _stamp(self, dataset: Dataset, pixels_rewritten: bool) -> None:
+        """Write what every object carries: whose it is now, and how it was de-identified."""
         recipe = self._recipe
         stamp_subject(dataset, recipe.subject, recipe.project, recipe.event, self._study_id(dataset))
         stamp_method(dataset, self._profile, recipe.edition, pixels_rewritten=pixels_rewritten)
-        uids = [str(dataset.StudyInstanceUID), str(dataset.SeriesInstanceUID), str(dataset.SOPInstanceUID)]
-        place = f"{uids[0]}/{uids[1]}/{uids[2]}.dcm"
-        path = name or place
-        size = write_instance(instance, folder / PurePosixPath(path))
-        return Written(path, place, str(dataset.SOPClassUID), uids[2], size, outcome.unreadable_dates)
 
     def _study_id(self, dataset: Dataset) -> str:
         """Return a StudyID (SH, 16 characters) of digits, made from the new StudyInstanceUID."""
+        if self._recipe.study_id is not None:
+            return self._recipe.study_id
         key = self._recipe.keys.derive("study-id", self._recipe.project)
         digest = hmac.digest(key, str(dataset.StudyInstanceUID).encode(), "sha256")
         return f"{int.from_bytes(digest[:8], 'big') % 10**16:016d}"
+
+
+def _place(_sop_class_uid: str, instance_uid: str, study_uid: str, series_uid: str) -> str:
+    return f"{study_uid}/{series_uid}/{instance_uid}.dcm"
 
 
 def check_identity(dataset: Dataset) -> None:
@@ -128,13 +140,23 @@ def check_identity(dataset: Dataset) -> None:
     """
     if "DirectoryRecordSequence" in dataset:
         raise InstanceNotUnderstood("It is a DICOMDIR, which describes other files. Send the files themselves.")
-    for keyword in ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID"):
+    for keyword in _IDENTITY:
         value = dataset.get(keyword, None)
         if not isinstance(value, str) or not value.strip(" \0"):
             raise InstanceNotUnderstood(f"It has no usable {keyword}.")
     sop_class = str(dataset.SOPClassUID)
     if not is_registered(sop_class) and not sop_class.startswith(_STORAGE_ROOT):
         raise InstanceNotUnderstood("Its SOP class is private: what its content means is not known.")
+
+
+def _is_final(error: Exception) -> bool:
+    """Whether an error says all that is to be said: it is our own, or the operating system's.
+
+    What pydicom raises as an OSError of a damaged dataset has no number.
+    """
+    if isinstance(error, OSError):
+        return error.errno is not None
+    return isinstance(error, (InstanceNotUnderstood, MemoryError))
 
 
 def _where(error: BaseException) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+
 from pydicom.charset import convert_encodings
 from pydicom.dataset import Dataset
 
 from airlock.deid.profile import CODES, Profile
-from airlock.identity.harvest import walk_text
 
+_LO_CHARACTERS = 64
 METHOD = "Airlock: DICOM PS3.15 {edition} Annex E; see the method codes"
 
 
@@ -16,7 +18,8 @@ def stamp_subject(dataset: Dataset, subject: str, project: str, event: str, stud
 
     :param subject: research subject id, for PatientID and PatientName.
     :param project: name of the project, for InstitutionName (research PACS grant access by it) and the trial's id.
-    :param event: name of the event (time point), or empty.
+    :param event: name of the event (time point), or empty. With an event, the reasons for the request and the name of
+        the referring physician say `EventName:<event>`.
     :param study_id: for StudyID, without which some PACS merge the studies of a patient.
     """
     _prepare_character_set(dataset, subject + project + event)
@@ -40,16 +43,30 @@ def stamp_subject(dataset: Dataset, subject: str, project: str, event: str, stud
     if "ClinicalTrialProtocolEthicsCommitteeName" in dataset:
         del dataset.ClinicalTrialProtocolEthicsCommitteeName
     for keyword in ("ClinicalTrialTimePointID", "ClinicalTrialTimePointDescription"):
-        if event:
+        # Of the module that they are in, the id is of type 2: it may be empty, not missing.
+        if event or keyword in dataset:
             setattr(dataset, keyword, event)
-        elif keyword in dataset:
-            del dataset[keyword]
+    if event:
+        _stamp_event(dataset, event)
+
+
+def _stamp_event(dataset: Dataset, event: str) -> None:
+    """Write the event where research PACS show and search it, as FIONA does."""
+    text = f"EventName:{event}"[:_LO_CHARACTERS].rstrip()
+    dataset.ReasonForTheImagingServiceRequest = text
+    dataset.ReasonForTheRequestedProcedure = text
+    dataset.ReferringPhysicianName = text.replace("=", "-").replace("^", " ")
 
 
 def stamp_method(dataset: Dataset, profile: Profile, edition: str, *, pixels_rewritten: bool) -> None:
     """Write how the object was de-identified, over whatever an earlier de-identification wrote."""
     dataset.PatientIdentityRemoved = "YES"
-    dataset.DeidentificationMethod = METHOD.format(edition=edition)
+    method = METHOD.format(edition=edition)
+    if profile.policy.rules or profile.policy.private.keep or profile.policy.private.csa_header:
+        rules = hashlib.sha256(profile.policy.model_dump_json().encode()).hexdigest()[:12]
+        dataset.DeidentificationMethod = [method, f"and the project's own rules, {rules}"]
+    else:
+        dataset.DeidentificationMethod = method
     names = {"basic", *profile.options} | ({"pixels"} if pixels_rewritten else set())
     dataset.DeidentificationMethodCodeSequence = [_code(*CODES[name]) for name in CODES if name in names]
     dataset.LongitudinalTemporalInformationModified = profile.dates
@@ -75,14 +92,12 @@ def _prepare_character_set(dataset: Dataset, text: str) -> None:
             raise LookupError
         text.encode(convert_encodings(value or "")[0])
     except (LookupError, UnicodeEncodeError):
-        # Every text is decoded with the old character set before the new one is declared.
-        for _ in walk_text(dataset):
-            pass
-        dataset.decode()
         _declare_utf8(dataset)
 
 
 def _declare_utf8(dataset: Dataset) -> None:
+    # Looking at an element decodes it with the old character set, before the new one is declared. pydicom's own way to
+    # do so, `decode`, recurses.
     stack = [dataset]
     while stack:
         current = stack.pop()

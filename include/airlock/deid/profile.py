@@ -3,29 +3,40 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
+from typing import ClassVar
 
 from pydicom.datadict import dictionary_keyword, dictionary_VR
 
 from airlock.deid.build_profile import OPTIONS
+from airlock.deid.lookup import load_lookup
+from airlock.deidentify_policy import DeidentifyPolicy
 from airlock.errors import PolicyError
 
 DATE_VRS = frozenset(("DA", "DT", "TM"))
 CODES = {
     "basic": ("113100", "Basic Application Confidentiality Profile"),
     "pixels": ("113101", "Clean Pixel Data Option"),
+    "clean_graphics": ("113103", "Clean Graphics Option"),
+    "clean_structured_content": ("113104", "Clean Structured Content Option"),
     "clean_descriptors": ("113105", "Clean Descriptors Option"),
     "retain_longitudinal_full_dates": ("113106", "Retain Longitudinal Temporal Information Full Dates Option"),
     "retain_longitudinal_modified_dates": ("113107", "Retain Longitudinal Temporal Information Modified Dates Option"),
     "retain_patient_characteristics": ("113108", "Retain Patient Characteristics Option"),
     "retain_device_identity": ("113109", "Retain Device Identity Option"),
     "retain_uids": ("113110", "Retain UIDs Option"),
+    "retain_safe_private": ("113111", "Retain Safe Private Option"),
     "retain_institution_identity": ("113112", "Retain Institution Identity Option"),
 }
 """Method codes of CID 7050 (PS3.16) in the order of their values."""
+
+
+_OVERLAY_SUBTYPE = 0x0045
+# Text about what somebody drew, which the table forgets.
+_EXTRA = {"GraphicLayerDescription": "C", "ContentDescription": "C"}
 
 
 @dataclass(frozen=True)
@@ -38,6 +49,7 @@ class Row:
 
     tag: str
     keyword: str
+    name: str
     vr: str
     basic: str
     options: dict[str, str]
@@ -61,7 +73,7 @@ def load_table(edition: str) -> tuple[dict[str, Row], dict[tuple[str, str, str],
     :return: attributes by tag, content items by (scheme, code, value type).
     """
     document = json.loads((files("airlock.deid") / "profiles" / f"ps315_{edition}.json").read_text("utf-8"))
-    rows = [Row(tag, keyword, vr, basic, by) for tag, keyword, _name, vr, basic, by in document["attributes"]]
+    rows = [Row(*row) for row in document["attributes"]]
     content = [ContentRow(scheme, code, kind, basic, by) for scheme, code, kind, _m, basic, by in document["content"]]
     return {row.tag: row for row in rows}, {(row.scheme, row.code, row.value_type): row for row in content}
 
@@ -76,17 +88,22 @@ def dictionary_entry(tag: int) -> tuple[str, str]:
 
 
 class Profile:
-    """The table with a project's options in force.
+    """The table with a project's options in force, and what else its policy says of attributes.
 
     :param edition: of PS3.15.
     :param options: names as in `DeidentifyPolicy.options`.
+    :param policy: the whole policy; edition and options are those given before.
     :raises PolicyError: when two options contradict each other.
     """
 
-    def __init__(self, edition: str, options: Iterable[str] = ()) -> None:
+    EDITIONS: ClassVar[tuple[str, ...]] = ("2026d", "2024b")
+    """Of which a table is shipped, the newest first."""
+
+    def __init__(self, edition: str, options: Iterable[str] = (), policy: DeidentifyPolicy | None = None) -> None:
         self.options = frozenset(options)
         if unknown := self.options - set(CODES) or self.options - set(OPTIONS):
             raise PolicyError(f"The de-identification options {', '.join(sorted(unknown))} are not supported.")
+        self.edition = edition
         self.full_dates = "retain_longitudinal_full_dates" in self.options
         self.modified_dates = "retain_longitudinal_modified_dates" in self.options
         if self.full_dates and self.modified_dates:
@@ -94,11 +111,24 @@ class Profile:
                 "retain_longitudinal_full_dates and retain_longitudinal_modified_dates contradict each other. "
                 "Keep one of them in the project's policy."
             )
+        in_force = {"edition": edition, "options": tuple(option for option in OPTIONS if option in self.options)}
+        self.policy = (policy or DeidentifyPolicy()).model_copy(update=in_force)
         self.keep_uids = "retain_uids" in self.options
         self.clean_text = "clean_descriptors" in self.options
         rows, self._content = load_table(edition)
         self._rows = {int(tag, 16): row for tag, row in rows.items() if _is_plain(tag)}
         self._actions: dict[int, str] = {}
+
+    @classmethod
+    def of(cls, policy: DeidentifyPolicy) -> Profile:
+        """Return the profile of a project.
+
+        :raises PolicyError: when a lookup table of its rules cannot be used.
+        """
+        for rule in policy.rules:
+            if rule.table is not None:
+                load_lookup(rule.table, rule.type)
+        return cls(policy.edition, policy.options, policy)
 
     @property
     def dates(self) -> str:
@@ -106,6 +136,11 @@ class Profile:
         if self.full_dates:
             return "UNMODIFIED"
         return "MODIFIED" if self.modified_dates else "REMOVED"
+
+    def rows(self) -> Iterator[Row]:
+        """Yield the table's rows in the order of their tags, those of groups last."""
+        yield from (self._rows[tag] for tag in sorted(self._rows))
+        yield from (row for tag, row in load_table(self.edition)[0].items() if not _is_plain(tag))
 
     def row(self, tag: int) -> Row | None:
         """Return the row of an attribute, if the table has one of its own."""
@@ -146,13 +181,40 @@ class Profile:
 
     def _unlisted(self, tag: int) -> str:
         vr, keyword = dictionary_entry(tag)
-        if not vr or tag >> 16 <= 0x0007 or tag >> 24 in (0x50, 0x60) or tag >> 16 >= 0xFFFA:
+        if tag >> 24 in (0x50, 0x60):
+            return self._graphics(tag, vr)
+        if not vr or tag >> 16 <= 0x0007 or tag >> 16 >= 0xFFFA:
             return "X"
+        if keyword in _EXTRA:
+            return _EXTRA[keyword]
+        if keyword == "TextValue":
+            return "C" if "clean_structured_content" in self.options else "D"
+        if keyword == "PrivateDataElementCharacteristicsSequence":
+            return "K" if self.policy.private_mode == "safe" else "X"
+        return self._by_vr(vr)
+
+    def _by_vr(self, vr: str) -> str:
         if vr == "PN":
             return "X/Z/D"
         if vr in DATE_VRS:
             return "K" if self.full_dates else "S" if self.modified_dates else "X/Z/D"
-        return "U" if vr == "UI" else "D" if keyword == "TextValue" else "K"
+        return "U" if vr == "UI" else "K"
+
+    def _graphics(self, tag: int, vr: str) -> str:
+        """Return the action on curves (50xx) and overlays (60xx)."""
+        spoken = tag >> 24 == 0x50 and 0x2000 <= tag & 0xFFFF < 0x2500
+        if "clean_graphics" not in self.options or not vr or spoken:
+            return "X"
+        return "C" if vr in ("LO", "SH", "LT", "ST", "UT") and tag & 0xFFFF != _OVERLAY_SUBTYPE else "K"
+
+    def unknown(self, tag: int, vr: str) -> str:
+        """Return the action on an attribute that neither the table nor PS3.6 knows.
+
+        :param vr: as the file encodes it.
+        """
+        if self.policy.unlisted == "remove" or tag >> 24 in (0x50, 0x60) or tag >> 16 <= 0x0007 or tag >> 16 >= 0xFFFA:
+            return "X"
+        return self._by_vr(vr)
 
 
 def _is_plain(tag: str) -> bool:

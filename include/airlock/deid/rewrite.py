@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from airlock.deid.decide import Decision
+from airlock.deid.csa import clean_csa
+from airlock.deid.decision import Decision
 from airlock.deid.descriptors import DescriptorCleaner
+from airlock.deid.treat import Treatments, round_age
 from airlock.deid.values import dummy
 from airlock.identity.dates import shift_date, shift_datetime
-from airlock.identity.harvest import texts
+from airlock.identity.harvest import NUMBERS, PHONES, PHRASES, texts
 from airlock.identity.identifiers import Identifiers
 from airlock.identity.uids import UidMap, is_registered, is_structural
 
 _FREE = frozenset(("LO", "SH", "ST", "LT", "UT", "UC", "PN"))
 _CODED = frozenset(("AE", "CS", "AS", "UR"))
-_KEPT_AS_THEY_ARE = frozenset(("DA", "DT", "TM", "UI", "AT"))
+# Of these only what is written as they must be is kept: anything else is text in the wrong place.
+_WRITTEN_AS = {vr: re.compile(r"[0-9.:+\- \0]*") for vr in ("DA", "DT", "TM")} | {"UI": re.compile(r"[0-9. \0]*")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +52,21 @@ class Rewriter:
     """Changes single values. It needs no dataset: who reads and writes them is not its business.
 
     :param days: offset of dates.
+    :param age_years: multiple that ages are rounded to.
+    :param key: of the project, for keyed hashes.
     """
 
-    def __init__(self, uids: UidMap, identifiers: Identifiers, cleaner: DescriptorCleaner, days: int) -> None:
+    def __init__(
+        self,
+        uids: UidMap,
+        identifiers: Identifiers,
+        cleaner: DescriptorCleaner,
+        days: int,
+        age_years: int = 1,
+        key: bytes = b"",
+    ) -> None:
         self._uids, self._identifiers, self._cleaner, self._days = uids, identifiers, cleaner, days
+        self._age_years, self._treatments = age_years, Treatments(key)
 
     def rewrite(self, decision: Decision, tag: int, value: Any, encodings: Sequence[str]) -> New:
         """Apply a decision to an element that is not a sequence.
@@ -64,6 +79,8 @@ class Rewriter:
         if decision.letter in ("C", "K"):
             change = self._clean if decision.letter == "C" else self._keep
             return change(decision, tag, value, encodings)
+        if decision.letter == "R":
+            return self._treat(decision, tag, value, encodings)
         if decision.letter == "S":
             return self._shift(decision, tag, value)
         return self._map(tag, value) if decision.letter == "U" else self._dummy(decision, tag, value)
@@ -87,13 +104,17 @@ class Rewriter:
     def _shift(self, decision: Decision, tag: int, value: Any) -> New:
         vr = decision.vr
         if vr == "TM":
-            return SAME
+            return self._keep_plain(decision, tag, value)
+        days = decision.rule.days if decision.rule is not None and decision.rule.days is not None else self._days
         move = shift_date if vr == "DA" else shift_datetime
-        moved = [move(date, self._days) for date in _texts(value, vr, ())]
+        moved = [move(date, days) for date in _texts(value, vr, ())]
         readable = [date for date in moved if date is not None]
         if len(readable) == len(moved):
             return _values(readable) if moved else SAME
-        instead = dummy(tag, vr, decision.keyword) if decision.kind in ("1", "1C") else None
+        return self._unreadable(decision, tag)
+
+    def _unreadable(self, decision: Decision, tag: int) -> New:
+        instead = dummy(tag, decision.vr, decision.keyword) if decision.kind in ("1", "1C") else None
         return New(changed=True, value=instead, unreadable_date=True)
 
     def _clean(self, decision: Decision, tag: int, value: Any, encodings: Sequence[str]) -> New:
@@ -107,9 +128,13 @@ class Rewriter:
 
     def _keep(self, decision: Decision, tag: int, value: Any, encodings: Sequence[str]) -> New:
         vr = decision.vr
-        if vr in _KEPT_AS_THEY_ARE or not value:
+        if not value or vr == "AT" or (decision.rule is not None and _is_identifier(decision)):
             return SAME
+        if vr in _WRITTEN_AS:
+            return self._keep_plain(decision, tag, value)
         fallback = {"1": "D", "1C": "D", "2": "Z", "2C": "Z"}.get(decision.kind, "X")
+        if vr == "AS":
+            return self._age(decision, tag, value, fallback)
         if vr in _FREE or vr in _CODED:
             values = _texts(value, vr, encodings)
             cut = [self._identifiers.cut(text, free=vr in _FREE) for text in values]
@@ -122,18 +147,66 @@ class Rewriter:
             found = isinstance(value, bytes) and self._identifiers.in_bytes(value, dates=False)
         return self._fall_back(decision, tag, value, fallback) if found else SAME
 
+    def _keep_plain(self, decision: Decision, tag: int, value: Any) -> New:
+        """Keep a date, a time or a UID, if it is one."""
+        pattern = _WRITTEN_AS[decision.vr]
+        if all(pattern.fullmatch(text) for text in _texts(value, decision.vr, ())):
+            return SAME
+        return self._map(tag, value) if decision.vr == "UI" else self._unreadable(decision, tag)
+
+    def _age(self, decision: Decision, tag: int, value: Any, fallback: str) -> New:
+        """Keep an age as the project wants it known (PS3.15 section E.3.7)."""
+        values = _texts(value, "AS", ())
+        rounded = [age for text in values if (age := round_age(text, self._age_years)) is not None]
+        if len(rounded) < len(values):
+            return self._fall_back(decision, tag, value, fallback)
+        return SAME if rounded == values else _values(rounded)
+
+    def _treat(self, decision: Decision, tag: int, value: Any, encodings: Sequence[str]) -> New:
+        """Do what a rule of the project says; what the table says when that does not fit the value.
+
+        :raises InstanceNotUnderstood: when a lookup table does not know the value.
+        """
+        if decision.treatment == "csa":
+            cleaned = clean_csa(value, self._identifiers) if isinstance(value, bytes) else None
+            return REMOVED if cleaned is None else New(changed=True, value=cleaned)
+        rule, vr = decision.rule, decision.vr
+        if rule is None or decision.otherwise is None:
+            return REMOVED
+        values = _texts(value, vr, encodings)
+        if not values and rule.action != "replace":
+            return SAME
+        treated = [self._treatments.treat(decision.treatment, rule, vr, text) for text in values or [""]]
+        fitting = [text for text in treated if text is not None]
+        if len(fitting) < len(treated):
+            return self.rewrite(decision.otherwise, tag, value, encodings)
+        if rule.action in ("truncate", "keep-matching") and not _is_identifier(decision):
+            fitting = [self._identifiers.cut(text, free=vr in _FREE) for text in fitting]
+        return SAME if fitting == values else _typed(vr, fitting)
+
     def _fall_back(self, decision: Decision, tag: int, value: Any, fallback: str) -> New:
         if fallback == "X":
             return REMOVED
         return _empty(decision) if fallback == "Z" else self._dummy(decision, tag, value)
 
 
+def _is_identifier(decision: Decision) -> bool:
+    """Whether an attribute holds what identifiers are harvested from, so that nothing of it would be left without."""
+    keyword = decision.keyword
+    return decision.vr == "PN" or keyword in NUMBERS or keyword in PHRASES or keyword in PHONES
+
+
+def _typed(vr: str, texts: list[str]) -> New:
+    kind = {"US": int, "UL": int, "SS": int, "SL": int, "UV": int, "SV": int, "FL": float, "FD": float}.get(vr)
+    return _values(texts if kind is None else [kind(float(text)) for text in texts])
+
+
 def _texts(value: Any, vr: str, encodings: Sequence[str]) -> list[str]:
     return texts(_Holder(value), vr, list(encodings))
 
 
-def _values(values: list[str]) -> New:
-    return New(changed=True, value=values[0] if len(values) == 1 else values)
+def _values(values: Sequence[Any]) -> New:
+    return New(changed=True, value=values[0] if len(values) == 1 else list(values))
 
 
 def _empty(decision: Decision) -> New:

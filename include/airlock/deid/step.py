@@ -7,12 +7,14 @@ from pathlib import Path
 
 from airlock.deid.batch import Refused, Task, deidentify_all, harvest_all
 from airlock.deid.instance import Recipe, Written
+from airlock.deid.offsets import check_offset
 from airlock.deid.profile import Profile
+from airlock.dicomio.copying import sync
 from airlock.dicomio.progress import Progress
-from airlock.errors import HeldError, PixelsNotCleaned, RetryableError
+from airlock.errors import PixelsNotCleaned, RetryableError
 from airlock.findings import Findings
-from airlock.identity.dates import offset_days, patient_key
 from airlock.identity.harvest import Evidence
+from airlock.identity.transfers import identity_of
 from airlock.ledger import Counts, InstanceState, InstanceUpdate
 from airlock.transfer import Transfer
 from airlock.workers import Workers
@@ -31,7 +33,7 @@ def deidentify(transfer: Transfer, progress: Progress | None = None) -> Counts:
     :raises PixelsNotCleaned: when text was found in an instance and its rewritten file is missing.
     :raises HeldError: when the study belongs to more than one patient.
     """
-    Profile(transfer.policy.deidentify.edition, transfer.policy.deidentify.options)
+    Profile.of(transfer.policy.deidentify)
     workspace = transfer.workspace
     waiting = _waiting(transfer)
     if workspace.complete("deidentified"):
@@ -47,6 +49,7 @@ def deidentify(transfer: Transfer, progress: Progress | None = None) -> Counts:
             with Workers(transfer.settings.workers) as pool:
                 recipe = make_recipe(transfer, _harvest(transfer, pool, tasks))
                 _run(transfer, pool, recipe, folder, tasks, progress)
+                sync(folder)
         _remove_strangers(transfer, folder)
     counts = transfer.ledger.counts(transfer.id)
     transfer.ledger.event(transfer.id, "deidentify", "finished", done=len(tasks), held=counts.held)
@@ -116,26 +119,28 @@ def _harvest(transfer: Transfer, pool: Workers, tasks: list[Task]) -> Evidence:
 def make_recipe(transfer: Transfer, evidence: Evidence) -> Recipe:
     """Return how this transfer's instances are de-identified.
 
-    :raises HeldError: when the evidence is of more than one patient.
+    :raises HeldError: when the evidence is of more than one patient, or contradicts what is known of the patient.
+    :raises RefusedError: when the request asks for what the project's policy does not do.
     """
-    patients = sorted({patient_id for patient_id, _issuer in evidence.patients})
-    if len(patients) > 1:
-        raise HeldError(
-            f"The study holds instances of {len(patients)} different PatientIDs. Have the study corrected at its "
-            "source, or split it, and request the transfer again."
-        )
-    issuers = sorted(issuer for _, issuer in evidence.patients)
-    request, policy = transfer.request, transfer.policy
-    patient = patient_key(patients[0] if patients else "", issuers[-1] if issuers else "", request.study_instance_uid)
+    policy = transfer.policy
+    check_offset(policy.deidentify, transfer.request.options.date_offset_days)
+    identity = identity_of(transfer, evidence)
+    if identity.illegal_uids:
+        transfer.ledger.event(transfer.id, "deidentify", "illegal UIDs kept", count=identity.illegal_uids)
     return Recipe(
-        keys=transfer.keys,
+        keys=identity.keys,
         project=policy.name,
-        subject=request.transfer_name,
-        event=request.transfer_event_name,
+        subject=identity.subject,
+        event=transfer.request.transfer_event_name,
         edition=policy.deidentify.edition,
         options=policy.deidentify.options,
-        days=offset_days(transfer.keys, policy.name, patient, policy.deidentify.max_shift_days),
+        days=identity.offset_days,
         evidence=evidence,
+        policy=policy.deidentify,
+        uids=identity.uids,
+        accessions=identity.accessions,
+        study_id=identity.study_id,
+        engine=transfer.settings.engine,
     )
 
 

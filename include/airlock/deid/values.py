@@ -27,6 +27,37 @@ _BY_KEYWORD: dict[str, Any] = {
     "ReasonForTheAttributeModification": "COERCE",
 }
 
+# Coding schemes that others than a site fill (PS3.16 section 8, table 8-1).
+STANDARD_SCHEMES = frozenset(
+    (
+        "ACR",
+        "BARI",
+        "C4",
+        "CPT4",
+        "DCM",
+        "FMA",
+        "HPC",
+        "I10",
+        "I10P",
+        "I9",
+        "I9C",
+        "ICD10",
+        "ICD11",
+        "ICDO3",
+        "LN",
+        "MDC",
+        "NCIt",
+        "NDC",
+        "RADLEX",
+        "RXNORM",
+        "SCT",
+        "SNM3",
+        "SRT",
+        "UCUM",
+        "UMLS",
+    )
+)
+
 
 def dummy(tag: int, vr: str, keyword: str) -> Any:
     """Return a dummy value for an attribute, with as many values as its multiplicity asks for.

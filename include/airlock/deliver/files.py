@@ -32,6 +32,11 @@ def study_uid_of(workspace: Workspace, path: Path) -> str:
     return path.relative_to(workspace.folder("deidentified")).parts[0]
 
 
+def series_uid_of(workspace: Workspace, path: Path) -> str:
+    """Return the new SeriesInstanceUID."""
+    return path.relative_to(workspace.folder("deidentified")).parts[1]
+
+
 def sop_uid_of(instance: InstanceUpdate, path: Path) -> str:
     """Return the new SOPInstanceUID."""
     return instance.sop_instance_uid or path.stem

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 
+JOURNAL = "send.journal"
+"""Its name in the workspace."""
 _NOT_SENT = -1
 
 
@@ -35,7 +37,7 @@ class Journal:
         self._path = path
         self._attempt = str(attempt)
         self._in_doubt: list[str] = []
-        self.left = self._read()
+        self.left = unrecorded(path, attempt)
         self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
 
     def __enter__(self) -> Journal:
@@ -65,19 +67,24 @@ class Journal:
     def _write(self, *words: str) -> None:
         os.write(self._descriptor, " ".join((self._attempt, *words)).encode() + b"\n")
 
-    def _read(self) -> Unrecorded:
-        answered: dict[str, int] = {}
-        sending: list[str] = []
-        try:
-            text = self._path.read_text("ascii")
-        except FileNotFoundError:
-            return Unrecorded()
-        for line in text.splitlines(keepends=True):
-            words = line.split()
-            if not line.endswith("\n") or words[0] != self._attempt:
-                continue
-            if words[1] == "answered":
-                answered[words[2]] = int(words[3])
-            else:
-                sending.append(words[2])
-        return Unrecorded(answered, [instance for instance in sending if instance not in answered])
+
+def unrecorded(path: Path, attempt: int) -> Unrecorded:
+    """Return what a killed process left in its journal; nothing when there is no journal.
+
+    :param attempt: attempt of the transfer; what another attempt left is ignored.
+    """
+    answered: dict[str, int] = {}
+    sending: list[str] = []
+    try:
+        text = path.read_text("ascii")
+    except FileNotFoundError:
+        return Unrecorded()
+    for line in text.splitlines(keepends=True):
+        words = line.split()
+        if not line.endswith("\n") or words[0] != str(attempt):
+            continue
+        if words[1] == "answered":
+            answered[words[2]] = int(words[3])
+        else:
+            sending.append(words[2])
+    return Unrecorded(answered, [instance for instance in sending if instance not in answered])

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from types import TracebackType
+from typing import Any
 
 from airlock.deliver.journal import Journal
 from airlock.dicomio.progress import Progress
@@ -11,6 +13,19 @@ from airlock.dicomio.store import Outcome
 from airlock.ledger import InstanceState, InstanceUpdate
 from airlock.transfer import Transfer
 
+REFUSED = "refused by the destination"
+"""How the reason of an instance begins that is held because the destination doesn't want it."""
+NOT_ACCEPTED = "no presentation context accepted"
+
+# PS3.4 table B.2-1 and PS3.7 annex C
+_MEANINGS = {
+    0xA9: "the dataset doesn't match its SOP class",
+    0xC0: "it cannot be understood",
+    0x0122: "its SOP class is not supported",
+    0x0124: "not authorised",
+    0x0110: "processing failed",
+    0x0117: "its UID is not valid",
+}
 _BATCH = 50
 _BATCH_SECONDS = 2.0
 
@@ -30,7 +45,7 @@ class Recorder:
         self._done = 0
         self.total = total
         self.acknowledged = 0
-        self.warnings = 0
+        self.warnings: Counter[int] = Counter()
         self.refused: dict[str, int] = {}
         self.not_accepted: list[str] = []
         self.busy: list[str] = []
@@ -45,12 +60,13 @@ class Recorder:
         self._flush()
 
     @property
-    def counts(self) -> dict[str, int]:
-        """Numbers for the event of the step."""
+    def counts(self) -> dict[str, Any]:
+        """Numbers for the event of the step. Warnings are counted by status."""
         return {
             "total": self.total,
             "acknowledged": self.acknowledged,
-            "warnings": self.warnings,
+            "warnings": self.warnings.total(),
+            **{f"warnings_0x{status:04X}": count for status, count in sorted(self.warnings.items())},
             "refused": len(self.refused),
             "not_accepted": len(self.not_accepted),
             "busy": len(self.busy),
@@ -67,18 +83,25 @@ class Recorder:
         self._journal.answered(outcome.id, outcome.status)
         if outcome.status is None:
             self.not_accepted.append(outcome.id)
-            self._add(InstanceUpdate(outcome.id, reason="no presentation context accepted"))
+            self._refuse(outcome.id, NOT_ACCEPTED, None)
             return
         if outcome.stored:
             self.acknowledged += 1
-            self.warnings += outcome.status != 0
+            if outcome.status:
+                self.warnings[outcome.status] += 1
             self._add(InstanceUpdate(outcome.id, InstanceState.ACKNOWLEDGED, reason="", status=outcome.status))
             return
+        why = f"status 0x{outcome.status:04X}"
         if outcome.busy:
             self.busy.append(outcome.id)
-        else:
-            self.refused[outcome.id] = outcome.status
-        self._add(InstanceUpdate(outcome.id, reason=f"C-STORE status 0x{outcome.status:04X}", status=outcome.status))
+            self._add(InstanceUpdate(outcome.id, reason=f"destination busy: {why}", status=outcome.status))
+            return
+        self.refused[outcome.id] = outcome.status
+        meaning = _MEANINGS.get(outcome.status) or _MEANINGS.get(outcome.status >> 8)
+        self._refuse(outcome.id, f"{why} ({meaning})" if meaning else why, outcome.status)
+
+    def _refuse(self, instance_id: str, why: str, status: int | None) -> None:
+        self._add(InstanceUpdate(instance_id, InstanceState.HELD, reason=f"{REFUSED}: {why}", status=status))
 
     def _add(self, update: InstanceUpdate) -> None:
         self._pending.append(update)

@@ -15,6 +15,7 @@ from pynetdicom.association import Association
 from pynetdicom.presentation import PresentationContext
 
 from airlock.dicomio.peer import Peer
+from airlock.dicomio.wire.tls import client_context
 from airlock.errors import AirlockError, AssociationAborted, AssociationRejected, PeerUnavailable
 
 MAX_PDU_BYTES = 131072
@@ -63,6 +64,7 @@ def associate(
             ae_title=peer.called_aet,
             max_pdu=MAX_PDU_BYTES,
             ext_neg=list(roles),
+            tls_args=(client_context(peer), peer.host) if peer.tls else None,
             evt_handlers=[(evt.EVT_CONN_OPEN, on_connected), *(handlers or [])],
         )
     except (OSError, UnicodeError):

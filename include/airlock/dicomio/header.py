@@ -1,6 +1,6 @@
 """What a DICOM file says of itself: the few attributes that tell where it belongs, read in bounded time and memory.
 
-This is for the steps that pass files on as they are (retrieve, screen, deliver): it reads seven attributes, decodes
+This is for the steps that pass files on as they are (retrieve, screen, deliver): it reads eight attributes, decodes
 nothing else and stops early. The walk follows lengths only (PS3.5 section 7, PS3.10 section 7.1) and never reads more
 than the file holds, so that an element that declares 3 GB in a file of 1 KB costs nothing. Errors name a category,
 never a value. For a whole dataset that can be changed and written again, see :mod:`airlock.dicomio.part10`.
@@ -12,8 +12,8 @@ import enum
 import io
 import os
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
@@ -30,20 +30,28 @@ _WANTED = {
     0x00080018: "sop_instance_uid",
     0x00080060: "modality",
     0x00080064: "conversion_type",
+    0x00100020: "patient_id",
     0x0020000D: "study_instance_uid",
     0x0020000E: "series_instance_uid",
 }
 _LAST_WANTED = max(_WANTED)
 _MAX_INFLATED_BYTES = 64 << 20
+_MAX_EXTRA_BYTES = 4096
 
 
 class Category(enum.StrEnum):
-    """Why an instance is held before anything is done to it; the words of the RSNA DICOM Anonymizer."""
+    """Why an instance is held before anything is done to it: six words of the RSNA DICOM Anonymizer, and our own."""
 
     INVALID_DICOM = "Invalid_DICOM"
     DICOM_READ_ERROR = "DICOM_Read_Error"
     MISSING_ATTRIBUTES = "Missing_Attributes"
     INVALID_STORAGE_CLASS = "Invalid_Storage_Class"
+    CAPTURE_PHI_ERROR = "Capture_PHI_Error"
+    STORAGE_ERROR = "Storage_Error"
+    NOT_ALLOWED = "Not_Allowed"  # neither of the modalities nor of the SOP classes that the project lists
+    VENDOR_REPORT = "Vendor_Report"
+    SUSPICIOUS = "Suspicious_Header"
+    CLASSIFIED = "Classified"
 
 
 class UnreadableInstance(InstanceNotUnderstood):
@@ -60,12 +68,17 @@ class UnreadableInstance(InstanceNotUnderstood):
 
 @dataclass(frozen=True)
 class Header:
-    """The few attributes that decide where an instance goes; empty when absent. Its repr shows none of them."""
+    """The few attributes that decide where an instance goes; empty when absent. Its repr shows none of them.
+
+    :param extra: VR (empty in implicit VR) and bytes of the attributes that were asked for besides; None instead of the
+        bytes of a sequence, and of a value that is too long to be compared.
+    """
 
     transfer_syntax_uid: str
     media_sop_class_uid: str
     media_sop_instance_uid: str
     values: Mapping[str, str]
+    extra: Mapping[int, tuple[str, bytes | None]] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         return "<Header>"
@@ -78,10 +91,11 @@ class Header:
         return self.values.get(name, "")
 
 
-def read_header(path: Path, *, whole: bool = False) -> Header:
+def read_header(path: Path, *, whole: bool = False, also: Collection[int] = ()) -> Header:
     """Read the header of a file (PS3.10).
 
     :param whole: follow the file to its end, so that a truncated one is found out.
+    :param also: tags of further attributes of the top level to hand on undecoded; only with `whole`.
     :raises UnreadableInstance: when it is not DICOM or broken.
     :raises OSError: when the file cannot be opened or read.
     """
@@ -98,14 +112,24 @@ def read_header(path: Path, *, whole: bool = False) -> Header:
         syntax = meta.get(0x00020010, "")
         if not syntax:
             raise UnreadableInstance(Category.MISSING_ATTRIBUTES, "no transfer syntax")
-        values = read_values(stream, size, syntax, whole=whole)
-        return Header(syntax, meta.get(0x00020002, ""), meta.get(0x00020003, ""), values)
+        extra: dict[int, tuple[str, bytes | None]] = {}
+        values = read_values(stream, size, syntax, whole=whole, also=also, extra=extra)
+        return Header(syntax, meta.get(0x00020002, ""), meta.get(0x00020003, ""), values, extra)
 
 
-def read_values(stream: BinaryIO, size: int, transfer_syntax_uid: str, *, whole: bool = False) -> dict[str, str]:
+def read_values(
+    stream: BinaryIO,
+    size: int,
+    transfer_syntax_uid: str,
+    *,
+    whole: bool = False,
+    also: Collection[int] = (),
+    extra: dict[int, tuple[str, bytes | None]] | None = None,
+) -> dict[str, str]:
     """Read the wanted attributes of a dataset that starts where the stream stands.
 
     :param size: bytes from the start of the stream to its end.
+    :param extra: gets the attributes `also`.
     :raises UnreadableInstance: when it is broken, or in an encoding that is not known.
     """
     if not is_known(transfer_syntax_uid):
@@ -120,7 +144,7 @@ def read_values(stream: BinaryIO, size: int, transfer_syntax_uid: str, *, whole:
             implicit=transfer_syntax_uid == IMPLICIT,
             little_endian=transfer_syntax_uid != BIG_ENDIAN,
         )
-        return _walk(walker, whole)
+        return _walk(walker, whole, also, {} if extra is None else extra)
     except (Broken, NotInflatable) as error:
         raise UnreadableInstance(Category.DICOM_READ_ERROR, str(error)) from None
 
@@ -144,7 +168,9 @@ def _next_is_meta(stream: BinaryIO) -> bool:
     return group == b"\x02\x00"
 
 
-def _walk(walker: Walker, whole: bool) -> dict[str, str]:
+def _walk(
+    walker: Walker, whole: bool, also: Collection[int], extra: dict[int, tuple[str, bytes | None]]
+) -> dict[str, str]:
     values: dict[str, str] = {}
     last = -1
     while (element := walker.next()) is not None:
@@ -154,10 +180,17 @@ def _walk(walker: Walker, whole: bool) -> dict[str, str]:
         if not whole and last > _LAST_WANTED:
             break
         name = _WANTED.get(element.tag)
-        if name is None:
+        if name is None and last not in also:
             walker.skip(element)
-        else:
-            values[name] = _text(walker.value(element), uid=name.endswith("_uid"))
+            continue
+        # Longer ones are read when the header needs them only, and then refused.
+        raw = walker.value(element) if name is not None or element.length <= _MAX_EXTRA_BYTES else None
+        if raw is None:
+            walker.skip(element)
+        if last in also:
+            extra[last] = ((element.vr or b"").decode("latin-1"), raw)
+        if name is not None and raw is not None:
+            values[name] = _text(raw, uid=name.endswith("_uid"))
     return values
 
 

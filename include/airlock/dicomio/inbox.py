@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-import io
 import threading
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
-from pydicom.filebase import DicomBytesIO
-from pydicom.filewriter import write_file_meta_info
-from pynetdicom import evt
-from pynetdicom.dimse_primitives import C_STORE
-
-from airlock.dicomio.header import UnreadableInstance, read_values
 from airlock.dicomio.progress import Progress, no_progress
+from airlock.dicomio.wire.part_file import FileReception, PartFile
+from airlock.dicomio.wire.sink import (
+    DUPLICATE,
+    MISMATCH,
+    NOT_AUTHORISED,
+    OUT_OF_RESOURCES,
+    SUCCESS,
+    Incoming,
+    Reception,
+    Refusal,
+    is_uid,
+)
 
-# PS3.7 annex C and PS3.4 table B.2-1
-_SUCCESS, _NOT_AUTHORISED, _OUT_OF_RESOURCES, _MISMATCH, _CANNOT_UNDERSTAND = 0x0000, 0x0124, 0xA700, 0xA900, 0xC000
+if TYPE_CHECKING:
+    from pynetdicom import evt
+    from pynetdicom.dimse_primitives import C_STORE
 
 
 class Inbox:
@@ -53,17 +59,25 @@ class Inbox:
         self.refused = 0
         self.last_arrival = 0.0
 
+    def begin(self, instance: Incoming) -> Reception:
+        """Begin to receive an instance."""
+        if not is_uid(instance.sop_instance_uid) or not is_uid(instance.sop_class_uid):
+            return Refusal(MISMATCH, self.answered)
+        try:
+            return FileReception(PartFile(self._folder, instance), self)
+        except OSError:
+            return Refusal(OUT_OF_RESOURCES, self.answered)
+
     def handle(self, event: evt.Event) -> int:
-        """Handle `EVT_C_STORE`; return the status of the answer."""
-        status = self._take(event)
-        with self._changed:
-            self.last_arrival = time.monotonic()
-            if status == _SUCCESS:
-                self.acknowledged += 1
-            else:
-                self.refused += 1
-            self._changed.notify_all()
-        return status
+        """Handle pynetdicom's `EVT_C_STORE`, for C-GET; return the status of the answer."""
+        request = cast("C_STORE", event.request)
+        instance = Incoming(
+            str(request.AffectedSOPClassUID), str(request.AffectedSOPInstanceUID), str(event.context.transfer_syntax)
+        )
+        reception = self.begin(instance)
+        if request.DataSet is not None:
+            reception.write(request.DataSet.getbuffer())
+        return reception.finish()
 
     def wait(self, acknowledged: int, patience_seconds: float) -> None:
         """Wait until that many instances were acknowledged, or nothing came for that long."""
@@ -72,47 +86,44 @@ class Inbox:
                 if not self._changed.wait(patience_seconds):
                     return
 
-    def _take(self, event: evt.Event) -> int:
-        request = cast(C_STORE, event.request)
-        sop_uid, data = str(request.AffectedSOPInstanceUID), request.DataSet
-        if data is None:
-            return _MISMATCH
-        status = self._judge(sop_uid, data, str(event.context.transfer_syntax))
-        if status != _SUCCESS:
-            return status
-        if sop_uid in self.received:
-            return _SUCCESS
-        try:
-            self._write(event, sop_uid, data)
-        except OSError:
-            return _OUT_OF_RESOURCES
+    def write(self, part: PartFile, data: memoryview) -> None:
+        """Write the next bytes of an instance.
+
+        :raises OSError: when they cannot be written.
+        """
+        # A large instance is a sign of life long before it is whole.
+        self.last_arrival = time.monotonic()
+        part.write(data)
+
+    def take(self, part: PartFile) -> int:
+        """Keep a whole file, if it is one that was asked for; return the status of the answer.
+
+        :raises UnreadableInstance: when it is not a dataset.
+        :raises OSError: when it cannot be kept.
+        """
+        if not part.size:
+            return MISMATCH
+        values = part.look()
+        study_uid, sop_uid = values.get("study_instance_uid"), part.instance.sop_instance_uid
+        if not study_uid or values.get("sop_instance_uid") != sop_uid:
+            return MISMATCH
+        if self._study_uid is not None and study_uid != self._study_uid:
+            return NOT_AUTHORISED
+        target = self._folder / f"{self._name_of(sop_uid)}.dcm"
+        if not part.keep(target) and not part.same_as(target):
+            # It came before, with other bytes. What is there is not replaced.
+            return DUPLICATE
         with self._changed:
             self.received.add(sop_uid)
             self._progress(len(self.received), self._total)
-        return _SUCCESS
+        return SUCCESS
 
-    def _judge(self, sop_uid: str, data: io.BytesIO, transfer_syntax_uid: str) -> int:
-        data.seek(0)
-        try:
-            values = read_values(data, data.getbuffer().nbytes, transfer_syntax_uid)
-        except UnreadableInstance:
-            return _CANNOT_UNDERSTAND
-        if not values.get("study_instance_uid") or values.get("sop_instance_uid") != sop_uid:
-            return _MISMATCH
-        foreign = self._study_uid is not None and values["study_instance_uid"] != self._study_uid
-        return _NOT_AUTHORISED if foreign else _SUCCESS
-
-    def _write(self, event: evt.Event, sop_uid: str, data: io.BytesIO) -> None:
-        head = DicomBytesIO()
-        head.write(bytes(128) + b"DICM")
-        write_file_meta_info(head, event.file_meta)
-        name = self._name_of(sop_uid)
-        # The same instance may arrive in two associations at once.
-        part = self._folder / f".{name}.{threading.get_ident()}.part"
-        try:
-            with part.open("wb") as stream:
-                stream.write(head.getvalue())
-                stream.write(data.getbuffer())
-            part.replace(self._folder / f"{name}.dcm")
-        finally:
-            part.unlink(missing_ok=True)
+    def answered(self, status: int) -> None:
+        """Count an instance by the status of its answer."""
+        with self._changed:
+            self.last_arrival = time.monotonic()
+            if status == SUCCESS:
+                self.acknowledged += 1
+            else:
+                self.refused += 1
+            self._changed.notify_all()

@@ -44,7 +44,7 @@ def move(peer: Peer, retrievals: Sequence[Retrieval], inbox: Inbox) -> Retrieval
         network_timeout=peer.network_timeout,
     )
     result = RetrievalResult(0)
-    with _our_turn(peer.move_port), server, associate(peer, [build_context(STUDY_ROOT_MOVE)]) as association:
+    with our_turn(peer.move_port), server, associate(peer, [build_context(STUDY_ROOT_MOVE)]) as association:
         # Intermediate answers are optional (PS3.4 section C.4.2.2.2): what arrives may be the only sign of life.
         association.dimse.msg_queue = AnswerQueue(lambda: inbox.last_arrival)
         for retrieval in retrievals:
@@ -74,7 +74,7 @@ def _check(peer: Peer, retrieval: Retrieval, result: RetrievalResult) -> None:
 
 
 @contextmanager
-def _our_turn(port: int) -> Iterator[None]:
+def our_turn(port: int) -> Iterator[None]:
     """Let the pulls of this user on this machine use the port one after the other."""
     path = Path(tempfile.gettempdir()) / f"airlock-{os.getuid()}-move-{port}.lock"
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600)

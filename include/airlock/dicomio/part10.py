@@ -1,4 +1,4 @@
-"""A DICOM file as a dataset that can be changed: read up to its pixel data, in bounded time and memory.
+"""A DICOM file as a dataset that can be changed: read around its pixel data, in bounded time and memory.
 
 This is for the steps that need every element (deid, verify); :mod:`airlock.dicomio.splice` writes the dataset again
 around the same pixels. To learn only where a file belongs, :mod:`airlock.dicomio.header` is stricter and far cheaper.
@@ -48,10 +48,10 @@ class Pixels:
 
 @dataclass
 class Instance:
-    """A DICOM file that was read up to its pixel data.
+    """A DICOM file that was read around its pixel data.
 
     :param stream: from which the pixel data is copied: the file, or the inflated dataset.
-    :param dataset: everything before the pixel data. What follows it (signatures, padding) is never passed on.
+    :param dataset: everything but the pixel data.
     :param guessed: whether there was no transfer syntax in the file.
     """
 
@@ -79,7 +79,7 @@ class _Clipped(io.BufferedIOBase):
 
 @contextmanager
 def open_instance(path: Path) -> Iterator[Instance]:
-    """Read a file up to its pixel data.
+    """Read a file around its pixel data.
 
     :raises InstanceNotUnderstood: when it is not DICOM, damaged, or in an encoding that is not known.
     :raises OSError: when the file cannot be read.
@@ -113,6 +113,8 @@ def _read(file: BinaryIO, size: int) -> Instance:
         stream = _Clipped(file, size)
     dataset = _parse(stream, implicit=syntax == IMPLICIT, little=syntax != BIG_ENDIAN)
     pixels = _find_pixels(stream, dataset, syntax)
+    if pixels is not None:
+        _read_tail(stream, dataset, pixels, syntax)
     if guessed and pixels is not None and pixels.length == UNDEFINED:
         raise InstanceNotUnderstood("Its pixel data is compressed and no transfer syntax says how.")
     return Instance(file, syntax, dataset, pixels, guessed)
@@ -150,9 +152,9 @@ def _inflate(stream: Any) -> tuple[BinaryIO, int]:
     return io.BytesIO(data), len(data)
 
 
-def _parse(stream: Any, *, implicit: bool, little: bool) -> Dataset:
+def _parse(stream: Any, *, implicit: bool, little: bool, until: int = PIXEL_TAGS[0]) -> Dataset:
     try:
-        return read_dataset(stream, implicit, little, stop_when=lambda tag, _vr, _length: tag >= PIXEL_TAGS[0])
+        return read_dataset(stream, implicit, little, stop_when=lambda tag, _vr, _length: tag >= until)
     except (RecursionError, MemoryError):
         raise
     except Exception:  # noqa: BLE001 - as above
@@ -184,6 +186,23 @@ def _find_pixels(stream: Any, dataset: Dataset, syntax: str) -> Pixels | None:
     if offset + value_size > size:
         raise InstanceNotUnderstood("Its pixel data is cut short.")
     return Pixels(tag, vr, length, offset, value_size)
+
+
+def _read_tail(stream: Any, dataset: Dataset, pixels: Pixels, syntax: str) -> None:
+    """Add the elements that follow the pixel data to the dataset."""
+    stream.seek(pixels.offset + pixels.size)
+    tail = stream.read()
+    # Zeros are how some media pad files to whole sectors.
+    if not tail.strip(b"\0"):
+        return
+    # An element that is in no dataset, to see whether the parser comes to the end and no further.
+    following_stream = io.BytesIO(tail + b"\xff\xff\xff\xffUI\0\0")
+    implicit = bool(dataset.original_encoding[0])
+    following = _parse(following_stream, implicit=implicit, little=syntax != BIG_ENDIAN, until=0xFFFFFFFF)
+    if following_stream.tell() != len(tail) or min(following.keys()) <= pixels.tag:
+        raise InstanceNotUnderstood("What follows its pixel data is damaged (PS3.5 section 7).")
+    for element in following.elements():
+        dataset[element.tag] = element
 
 
 def _fragments_size(stream: Any, offset: int, order: str) -> int:

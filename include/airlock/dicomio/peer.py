@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
-from urllib.parse import parse_qsl, unquote, urlsplit
 
 from airlock.errors import PolicyError
 
 ANY_AET = "ANY-SCP"
+ENGINES = ("wire", "pynetdicom")
+MOST_ASSOCIATIONS = 8
 # AE, PS3.5 section 6.2: 16 characters of the default repertoire, no backslash, no control characters, not only spaces.
 _AET = re.compile(r"(?=.*[!-~])[ -\[\]-~]{1,16}")
 
@@ -33,6 +33,12 @@ class Peer:
     :param acse_timeout: seconds to connect, and to wait for an answer to an association request.
     :param dimse_timeout: seconds to wait for an answer to a request, or for the next sign of life.
     :param network_timeout: seconds an association may be idle.
+    :param tls: whether associations are encrypted (PS3.15 annex B).
+    :param ca_file: PEM file of the authority that issues the peer's certificate; None: those this machine trusts.
+    :param cert_file: PEM file of our certificate, with the chain to its authority; None shows none.
+    :param key_file: PEM file of its key, without a password; None: it is in `cert_file`.
+    :param associations: how many send at a time.
+    :param engine: what sends: `wire`, the byte path, or `pynetdicom`.
     """
 
     host: str
@@ -46,6 +52,12 @@ class Peer:
     dimse_timeout: float = 60
     network_timeout: float = 60
     move_caller: str | None = None
+    tls: bool = False
+    ca_file: str | None = None
+    cert_file: str | None = None
+    key_file: str | None = None
+    associations: int = 1
+    engine: str = "wire"
 
     def __post_init__(self) -> None:
         if not self.host:
@@ -62,6 +74,10 @@ class Peer:
         for name in ("acse_timeout", "dimse_timeout", "network_timeout"):
             if not getattr(self, name) > 0:
                 raise PolicyError(f"{name} of a DICOM peer is a number of seconds above 0.")
+        if not 0 < self.associations <= MOST_ASSOCIATIONS:
+            raise PolicyError(f"associations of a DICOM peer is a number from 1 to {MOST_ASSOCIATIONS}.")
+        if self.engine not in ENGINES:
+            raise PolicyError(f"engine of a DICOM peer is one of {', '.join(ENGINES)}.")
 
     @property
     def name(self) -> str:
@@ -99,6 +115,8 @@ class Peer:
 
     @classmethod
     def _from_json(cls, text: str) -> Peer:
+        import json  # noqa: PLC0415 - only here, and below; a command that gets host and port does without
+
         document = json.loads(text)
         extra = document.get("extra") or {}
         extra = json.loads(extra) if isinstance(extra, str) else extra
@@ -106,6 +124,9 @@ class Peer:
 
     @classmethod
     def _from_uri(cls, text: str) -> Peer:
+        import json  # noqa: PLC0415 - as above
+        from urllib.parse import parse_qsl, unquote, urlsplit  # noqa: PLC0415 - as above
+
         parts = urlsplit(text)
         extra: dict[str, Any] = dict(parse_qsl(parts.query))
         extra.update(json.loads(extra.pop("__extra__", "{}")))
@@ -125,9 +146,20 @@ class Peer:
 
 
 def _convert(name: str, value: Any) -> Any:
+    if name == "tls":
+        return _yes(value)
     try:
-        if name.endswith("_port"):
+        if name.endswith("_port") or name == "associations":
             return int(value)
         return float(value) if name.endswith("_timeout") else str(value)
     except (TypeError, ValueError):
         raise PolicyError(f"{name} of a DICOM peer is a number.") from None
+
+
+def _yes(value: Any) -> bool:
+    # A word that is not understood must not switch encryption off.
+    words = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
+    answer = words.get(str(value).strip().lower())
+    if answer is None:
+        raise PolicyError("tls of a DICOM peer is true or false.")
+    return answer

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-
-import pydicom.config
-from pynetdicom import _config as network_config
+from importlib.machinery import ModuleSpec
+from importlib.util import find_spec
+from types import ModuleType
 
 from airlock.quiet import silence_loggers
 
@@ -15,15 +16,65 @@ from airlock.quiet import silence_loggers
 def silence() -> None:
     """Keep pydicom and pynetdicom from logging and from checking what they read, in this process, for good.
 
-    What a reader needs to know is in the errors that :mod:`airlock.dicomio` raises.
+    What a reader needs to know is in the errors that :mod:`airlock.dicomio` raises. A library that was not imported
+    yet is silenced when it is, by whomever: the import takes a second, and sending files does without.
     """
     silence_loggers()
-    # The handlers that describe every PDU would format datasets even if nobody listens.
-    network_config.LOG_HANDLER_LEVEL = "none"
-    network_config.LOG_REQUEST_IDENTIFIERS = False
-    network_config.LOG_RESPONSE_IDENTIFIERS = False
+    missing: dict[str, Callable[[ModuleType], None]] = {}
+    for name, quieten in _QUIETEN.items():
+        if name in sys.modules:
+            quieten(sys.modules[name])
+        else:
+            missing[name] = quieten
+    if missing and not any(isinstance(finder, _OnImport) for finder in sys.meta_path):
+        sys.meta_path.insert(0, _OnImport(missing))
+
+
+def _quieten_pydicom(config: ModuleType) -> None:
+    # Its import switches its logger on.
+    silence_loggers()
     # A warning about an invalid value quotes the value.
-    pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
+    config.settings.reading_validation_mode = config.IGNORE
+
+
+def _quieten_pynetdicom(config: ModuleType) -> None:
+    silence_loggers()
+    # The handlers that describe every PDU would format datasets even if nobody listens.
+    config.LOG_HANDLER_LEVEL = "none"  # type: ignore[attr-defined]
+    config.LOG_REQUEST_IDENTIFIERS = False  # type: ignore[attr-defined]
+    config.LOG_RESPONSE_IDENTIFIERS = False  # type: ignore[attr-defined]
+
+
+_QUIETEN = {"pydicom.config": _quieten_pydicom, "pynetdicom._config": _quieten_pynetdicom}
+
+
+class _OnImport:
+    """Calls a function with a module when it has been imported.
+
+    :param todo: the functions, by the names of the modules.
+    """
+
+    def __init__(self, todo: dict[str, Callable[[ModuleType], None]]) -> None:
+        self._todo = todo
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """Find a module as the other finders do, and add the call to what its loader does."""
+        todo = self._todo.pop(fullname, None)
+        if todo is None:
+            return None
+        spec = find_spec(fullname)
+        if spec is None or spec.loader is None:
+            return spec
+        execute = spec.loader.exec_module
+
+        def execute_and_call(module: ModuleType) -> None:
+            execute(module)
+            todo(module)
+
+        spec.loader.exec_module = execute_and_call  # type: ignore[method-assign]
+        return spec
 
 
 @contextmanager
@@ -32,6 +83,8 @@ def quiet() -> Iterator[None]:
 
     Not for good: in a test or a tool, checks of what is written and warnings have their use.
     """
+    import pydicom.config  # noqa: PLC0415 - this module is imported where nobody needs pydicom
+
     settings = pydicom.config.settings
     before = settings.reading_validation_mode, settings.writing_validation_mode
     settings.reading_validation_mode = settings.writing_validation_mode = pydicom.config.IGNORE

@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from pydicom import Dataset
 
 from airlock.dicomio.find import FoundInstance
 
 _INSTANCES_PER_REQUEST = 64
+MAX_SUBOPERATIONS = 65535
+"""Numbers of sub-operations are 16 bits wide (PS3.7 section 9.1.4.1)."""
+
+Level = Literal["study", "series", "image"]
 
 
 @dataclass(frozen=True, repr=False)
@@ -43,13 +48,21 @@ class RetrievalResult:
 
 
 def plan(
-    study_uid: str, expected: Mapping[str, FoundInstance], missing: Collection[str], *, singly: bool = False
+    study_uid: str,
+    expected: Mapping[str, FoundInstance],
+    missing: Collection[str],
+    *,
+    level: Level = "study",
+    singly: bool = False,
 ) -> Iterator[Retrieval]:
     """Yield the requests for what is missing: the study, whole series, or lists of instances.
 
+    A request never asks for more instances than the answer can count.
+
+    :param level: the highest level to ask at.
     :param singly: ask for one instance at a time, as some peers don't understand lists.
     """
-    if len(missing) == len(expected) and not singly:
+    if level == "study" and len(missing) == len(expected) <= MAX_SUBOPERATIONS and not singly:
         yield Retrieval(study_uid)
         return
     sizes: dict[str, int] = defaultdict(int)
@@ -59,7 +72,7 @@ def plan(
     for sop_uid in sorted(missing):
         wanted[expected[sop_uid].series_instance_uid].append(sop_uid)
     for series_uid, sop_uids in sorted(wanted.items()):
-        if len(sop_uids) == sizes[series_uid] and not singly:
+        if level != "image" and len(sop_uids) == sizes[series_uid] <= MAX_SUBOPERATIONS and not singly:
             yield Retrieval(study_uid, series_uid)
             continue
         step = 1 if singly else _INSTANCES_PER_REQUEST

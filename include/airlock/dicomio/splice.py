@@ -10,21 +10,21 @@ import os
 import struct
 import zlib
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
-from pydicom.dataset import FileMetaDataset
+from pydicom.dataelem import DataElement
+from pydicom.dataset import Dataset
 from pydicom.filebase import DicomBytesIO
-from pydicom.filewriter import write_dataset, write_file_meta_info
-from pydicom.uid import UID
+from pydicom.filewriter import write_dataset
 
 from airlock.dicomio.encodings import BIG_ENDIAN, DEFLATED, IMPLICIT
+from airlock.dicomio.implementation import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from airlock.dicomio.part10 import UNDEFINED, Instance
 from airlock.dicomio.quiet import quiet
+from airlock.errors import InstanceNotUnderstood
 
-# PS3.7 section D.3.3.2: names this implementation. UUID-derived, as PS3.5 section B.2 has it.
-IMPLEMENTATION_CLASS_UID = "2.25.271871813732067547640792491455639293423"
-IMPLEMENTATION_VERSION_NAME = "AIRLOCK_1"
 _COPY_BYTES = 1 << 20
+_DEEPEST = 100
 
 
 def write_instance(instance: Instance, target: Path) -> int:
@@ -39,7 +39,8 @@ def write_instance(instance: Instance, target: Path) -> int:
     descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     try:
         with os.fdopen(descriptor, "wb") as file:
-            file.write(b"\0" * 128 + b"DICM" + _meta(instance))
+            dataset = instance.dataset
+            file.write(meta_bytes(str(dataset.SOPClassUID), str(dataset.SOPInstanceUID), instance.syntax))
             _write_body(instance, file)
             file.flush()
             os.fsync(file.fileno())
@@ -50,39 +51,76 @@ def write_instance(instance: Instance, target: Path) -> int:
     return size
 
 
-def _meta(instance: Instance) -> bytes:
-    meta = FileMetaDataset()
-    meta.FileMetaInformationVersion = b"\0\1"
-    meta.MediaStorageSOPClassUID = instance.dataset.SOPClassUID
-    meta.MediaStorageSOPInstanceUID = instance.dataset.SOPInstanceUID
-    meta.TransferSyntaxUID = UID(instance.syntax)
-    meta.ImplementationClassUID = UID(IMPLEMENTATION_CLASS_UID)
-    meta.ImplementationVersionName = IMPLEMENTATION_VERSION_NAME
-    buffer = DicomBytesIO()
-    with quiet():
-        write_file_meta_info(buffer, meta)
-    return buffer.getvalue()
+def meta_bytes(sop_class_uid: str, sop_instance_uid: str, transfer_syntax_uid: str) -> bytes:
+    """Return preamble, prefix and file meta information (PS3.10 section 7.1)."""
+    elements = b"\2\0\1\0OB\0\0\2\0\0\0\0\1" + b"".join(
+        struct.pack("<HH2sH", 2, element, vr, len(value)) + value
+        for element, vr, value in (
+            (0x0002, b"UI", _padded(sop_class_uid)),
+            (0x0003, b"UI", _padded(sop_instance_uid)),
+            (0x0010, b"UI", _padded(transfer_syntax_uid)),
+            (0x0012, b"UI", _padded(IMPLEMENTATION_CLASS_UID)),
+            (0x0013, b"SH", IMPLEMENTATION_VERSION_NAME.encode().ljust(10)),
+        )
+    )
+    return bytes(128) + b"DICM" + struct.pack("<HH2sHI", 2, 0, b"UL", 4, len(elements)) + elements
 
 
-def encode(instance: Instance) -> bytes:
-    """Return the encoded dataset without its pixel data."""
+def _padded(uid: str) -> bytes:
+    value = uid.encode("ascii", "replace")
+    return value + b"\0" * (len(value) % 2)
+
+
+def encode(instance: Instance) -> tuple[bytes, bytes]:
+    """Return the encoded dataset before and after its pixel data.
+
+    :raises InstanceNotUnderstood: when its sequences are nested too deeply.
+    """
+    dataset, pixels = instance.dataset, instance.pixels
+    _check_depth(dataset)
+    if pixels is None or max(dataset.keys(), default=0) < pixels.tag:
+        return _encode(instance, dataset), b""
+    character_set = dataset.get("SpecificCharacterSet", None) or "iso8859"
+    following = dataset[pixels.tag :]
+    return _encode(instance, dataset[: pixels.tag]), _encode(instance, following, character_set)
+
+
+def _check_depth(dataset: Dataset) -> None:
+    """Find out what pydicom, which calls itself for each level, would fail at after a very long time."""
+    level: list[Any] = [dataset]
+    depth = 0
+    while level:
+        if depth > _DEEPEST:
+            raise InstanceNotUnderstood("Its sequences are nested too deeply to be processed.")
+        elements = [element for current in level for element in current.values()]
+        level = [item for element in elements if _is_sequence(element) for item in element.value or ()]
+        depth += 1
+
+
+def _is_sequence(element: object) -> bool:
+    return isinstance(element, DataElement) and element.VR == "SQ"
+
+
+def _encode(instance: Instance, dataset: Dataset, character_set: str | list[str] = "iso8859") -> bytes:
     buffer = DicomBytesIO()
     buffer.is_implicit_VR = instance.syntax == IMPLICIT
     buffer.is_little_endian = instance.syntax != BIG_ENDIAN
     with quiet():
-        write_dataset(buffer, instance.dataset)
+        write_dataset(buffer, dataset, character_set)
     return buffer.getvalue()
 
 
 def _write_body(instance: Instance, file: BinaryIO) -> None:
-    encoded = encode(instance)
+    before, after = encode(instance)
     if instance.syntax != DEFLATED:
-        file.write(encoded)
+        file.write(before)
         _copy_pixels(instance, file)
+        file.write(after)
         return
     body = io.BytesIO()
-    body.write(encoded)
+    body.write(before)
     _copy_pixels(instance, body)
+    body.write(after)
     deflater = zlib.compressobj(wbits=-zlib.MAX_WBITS)
     deflated = deflater.compress(body.getbuffer()) + deflater.flush()
     # PS3.5 section A.5: padded to even length.
@@ -114,14 +152,3 @@ def _copy(source: BinaryIO, target: BinaryIO, size: int) -> None:
         left -= len(block)
     if left:
         raise OSError("the source became shorter while it was copied")
-
-
-def same_content(one: Path, other: Path) -> bool:
-    """Whether two files hold the same bytes."""
-    if one.stat().st_size != other.stat().st_size:
-        return False
-    with one.open("rb") as a, other.open("rb") as b:
-        while block := a.read(_COPY_BYTES):
-            if block != b.read(_COPY_BYTES):
-                return False
-    return True

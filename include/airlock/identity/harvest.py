@@ -7,7 +7,6 @@ data: it stays in memory.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +17,13 @@ from pydicom.dataset import Dataset
 from pydicom.tag import BaseTag
 
 from airlock.dicomio.part10 import open_instance
+from airlock.dicomio.quiet import quiet
 from airlock.errors import InstanceNotUnderstood
 from airlock.identity.dates import parse_date
+from airlock.identity.evidence import Evidence
 from airlock.identity.uids import is_registered, is_structural
+
+__all__ = ["Evidence", "harvest", "harvest_file"]
 
 NUMBERS = frozenset(
     (
@@ -69,38 +72,8 @@ PHONES = frozenset(
         "ConsultingPhysicianTelephoneNumbers",
     )
 )
-_TEXT_VRS = frozenset(("LO", "SH", "ST", "LT", "UT", "UC", "PN", "CS", "UI", "DA", "DT"))
-
-
-@dataclass
-class Evidence:
-    """What was found, as it was spelled.
-
-    :param names: values of PN elements, one component group each (PS3.5 section 6.2.1).
-    :param patients: `(PatientID, IssuerOfPatientID)` of the patients that the inputs belong to.
-    :param studies: StudyInstanceUIDs of the inputs.
-    :param encoded: names as the files encode them, when that is not ASCII.
-    :param dates: `YYYYMMDD`, of any event; `birth_dates` are not among them.
-    """
-
-    names: set[str] = field(default_factory=set)
-    numbers: set[str] = field(default_factory=set)
-    phrases: set[str] = field(default_factory=set)
-    phones: set[str] = field(default_factory=set)
-    dates: set[str] = field(default_factory=set)
-    birth_dates: set[str] = field(default_factory=set)
-    uids: set[str] = field(default_factory=set)
-    patients: set[tuple[str, str]] = field(default_factory=set)
-    studies: set[str] = field(default_factory=set)
-    encoded: set[bytes] = field(default_factory=set)
-
-    def __repr__(self) -> str:
-        return "<Evidence>"
-
-    def update(self, other: Evidence) -> None:
-        """Add what another input says."""
-        for part in fields(self):
-            getattr(self, part.name).update(getattr(other, part.name))
+_ALWAYS_ASCII = frozenset(("UI", "DA", "DT", "CS", "TM", "AE", "AS", "DS", "IS"))
+TEXT_VRS = frozenset(("LO", "SH", "ST", "LT", "UT", "UC", "PN", "CS", "UI", "DA", "DT"))
 
 
 def harvest_file(path: Path) -> Evidence:
@@ -120,52 +93,61 @@ def harvest_file(path: Path) -> Evidence:
 def harvest(dataset: Dataset) -> Evidence:
     """Collect the evidence of a dataset, at every level."""
     evidence = Evidence()
-    patient_id = _first(dataset, 0x00100020)
-    if patient_id:
-        evidence.patients.add((patient_id, _first(dataset, 0x00100021)))
-    if study := _first(dataset, 0x0020000D):
-        evidence.studies.add(study)
+    evidence.patients, evidence.studies = source_of(dataset)
     for tag, vr, raw, values in walk_text(dataset):
-        _collect(evidence, tag, vr, raw, values)
+        collect(evidence, tag, vr, raw, values)
     return evidence
+
+
+def source_of(dataset: Dataset) -> tuple[set[tuple[str, str]], set[str]]:
+    """Return `(PatientID, IssuerOfPatientID)` and StudyInstanceUID, as sets of one or none."""
+    patient_id, study = _first(dataset, 0x00100020), _first(dataset, 0x0020000D)
+    patients = {(patient_id, _first(dataset, 0x00100021))} if patient_id else set()
+    return patients, {study} if study else set()
 
 
 def _first(dataset: Dataset, tag: int) -> str:
     if tag not in dataset:
         return ""
     element = dataset.get_item(tag)
-    encodings = _encodings(dataset)
+    encodings = encodings_of(dataset)
     return next(iter(texts(element, "LO", encodings)), "")
 
 
 def walk_text(dataset: Dataset) -> Iterator[tuple[BaseTag, str, bytes, list[str]]]:
     """Yield `(tag, VR, encoded value, values)` of every element with text, of every level, without recursion."""
-    stack = [(dataset, _encodings(dataset))]
+    stack = [(dataset, encodings_of(dataset))]
     while stack:
         current, inherited = stack.pop()
-        encodings = _encodings(current) if 0x00080005 in current else inherited
+        encodings = encodings_of(current) if 0x00080005 in current else inherited
         for tag in list(current.keys()):
             element = current.get_item(tag)
             vr = vr_of(element)
             if vr == "SQ":
                 items = current[tag].value
                 stack.extend((item, encodings) for item in (items if isinstance(items, Iterable) else ()))
-            elif vr in _TEXT_VRS:
+            elif vr in TEXT_VRS:
                 raw = element.value if isinstance(element, RawDataElement) and element.value else b""
                 yield tag, vr, raw, texts(element, vr, encodings)
 
 
 def vr_of(element: Any) -> str:
     """Return the VR of an element, from the dictionary where the file does not tell."""
-    if element.VR is None or element.VR == "UN":
+    return vr_named(element.tag, None if element.VR is None else str(element.VR))
+
+
+def vr_named(tag: int, encoded: str | None) -> str:
+    """Return the VR of an element with this tag and encoded VR."""
+    if encoded is None or encoded == "UN":
         try:
-            return str(dictionary_VR(element.tag))
+            return str(dictionary_VR(tag))
         except KeyError:
             return "UN"
-    return str(element.VR)
+    return encoded
 
 
-def _encodings(dataset: Dataset) -> list[str]:
+def encodings_of(dataset: Dataset) -> list[str]:
+    """Return Python's names of the character sets that a dataset declares; the default one where it declares none."""
     value = dataset.get("SpecificCharacterSet", None)
     try:
         return convert_encodings(value) if value else ["iso8859"]
@@ -179,11 +161,13 @@ def texts(element: Any, vr: str, encodings: list[str]) -> list[str]:
     if isinstance(value, bytes):
         if not value:
             return []
-        if vr in ("UI", "DA", "DT", "CS", "TM", "AE", "AS", "DS", "IS"):
+        # All of DICOM's character sets have ASCII in common, unless an escape leads to another part of them.
+        if vr in _ALWAYS_ASCII or (value.isascii() and b"\x1b" not in value):
             text = value.decode("latin-1")
         else:
             delimiters = {0x5C, 0x5E, 0x3D} if vr == "PN" else {0x5C, 0x0A, 0x0C, 0x0D}
-            text = decode_bytes(value, encodings, delimiters)
+            with quiet():
+                text = decode_bytes(value, encodings, delimiters)
     elif value is None:
         return []
     else:
@@ -193,7 +177,12 @@ def texts(element: Any, vr: str, encodings: list[str]) -> list[str]:
     return [part.strip(" \0") for part in ([text] if single else text.split("\\")) if part.strip(" \0")]
 
 
-def _collect(evidence: Evidence, tag: BaseTag, vr: str, raw: bytes, values: list[str]) -> None:
+def collect(evidence: Evidence, tag: BaseTag, vr: str, raw: bytes, values: list[str]) -> None:
+    """Add what one element says to the evidence.
+
+    :param raw: its value as encoded.
+    :param values: the same as text.
+    """
     if vr == "PN":
         evidence.names.update(group for value in values for group in value.split("=") if group.strip(" ^"))
         evidence.encoded.update(_not_ascii(raw))
@@ -204,7 +193,7 @@ def _collect(evidence: Evidence, tag: BaseTag, vr: str, raw: bytes, values: list
         dates = {f"{day:%Y%m%d}" for value in values if (day := parse_date(value[:10]) or parse_date(value[:8]))}
         (evidence.birth_dates if tag == 0x00100030 else evidence.dates).update(dates)
     elif not tag.is_private:
-        _collect_by_keyword(evidence, _keyword(tag), raw, values)
+        _collect_by_keyword(evidence, keyword_of(tag), raw, values)
 
 
 def _collect_by_keyword(evidence: Evidence, keyword: str, raw: bytes, values: list[str]) -> None:
@@ -214,7 +203,8 @@ def _collect_by_keyword(evidence: Evidence, keyword: str, raw: bytes, values: li
             evidence.encoded.update(_not_ascii(raw))
 
 
-def _keyword(tag: BaseTag) -> str:
+def keyword_of(tag: int) -> str:
+    """Return the keyword of an attribute; empty when PS3.6 has none."""
     try:
         return str(dictionary_keyword(tag))
     except KeyError:

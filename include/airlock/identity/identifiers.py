@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from functools import cached_property
 
 from airlock.identity.harvest import Evidence
@@ -20,7 +21,17 @@ from airlock.identity.vocabulary import fold, fold_character
 
 _UID_IN_TEXT = re.compile(r"\d+(?:\.\d+){3,}")
 _UID_IN_BYTES = re.compile(rb"\d+(?:\.\d+){3,}")
+# Above this, a few encoded characters in a row may be chance.
+_SMALL_BYTES = 4096
+# How names are encoded in private data, whatever the file declares: UTF-8, UTF-16, and what PS3.3 table C.12-2 lists.
+_ENCODINGS = (
+    "utf-8", "utf-16-le", "utf-16-be", "latin-1", "iso8859-2", "iso8859-3", "iso8859-4", "iso8859-5", "iso8859-6",
+    "iso8859-7", "iso8859-8", "iso8859-9", "iso8859-15", "cp1250", "cp1251", "cp1252", "koi8-r", "tis-620",
+    "shift_jis", "euc-jp", "iso2022_jp", "iso2022_jp_2", "euc-kr", "iso2022_kr", "gb18030", "big5",
+)  # fmt: skip
 Span = tuple[int, int]
+Match = tuple[str, bool]
+"""What was found: the kind of identifier, and whether it is a weak one, that a person should judge."""
 
 
 class Identifiers:
@@ -65,26 +76,64 @@ class Identifiers:
         return [(s, p) for s, p in pairs if not any(p.search(text) for text in self._public)]
 
     @staticmethod
-    def _binary(pairs: list[tuple[Spelling, re.Pattern[str]]]) -> list[tuple[bytes, re.Pattern[bytes]]]:
+    def _binary(pairs: list[tuple[Spelling, re.Pattern[str]]]) -> list[tuple[bytes, re.Pattern[bytes], Match]]:
         return [
-            (spelling.key.encode(), re.compile(spelling.pattern.encode()))
+            (spelling.key.encode(), re.compile(spelling.pattern.encode()), (spelling.kind, spelling.weak))
             for spelling, _ in pairs
             if spelling.strong and not spelling.free_only and spelling.pattern.isascii()
         ]
 
     @cached_property
-    def _binary_spellings(self) -> list[tuple[bytes, re.Pattern[bytes]]]:
+    def _binary_spellings(self) -> list[tuple[bytes, re.Pattern[bytes], Match]]:
         return self._binary(self._spellings)
 
     @cached_property
-    def _binary_dates(self) -> list[tuple[bytes, re.Pattern[bytes]]]:
+    def _binary_dates(self) -> list[tuple[bytes, re.Pattern[bytes], Match]]:
         return self._binary(self._dates)
+
+    @cached_property
+    def _binary_keys(self) -> re.Pattern[bytes] | None:
+        return _alternatives(sorted({key for key, _, _ in (*self._binary_spellings, *self._binary_dates)}))
 
     @cached_property
     def _mangled(self) -> list[str]:
         """Parts of names that were written in another character set than is declared: signs where letters should be."""
         parts = {part.strip() for name in self._evidence.names for part in name.split("^")}
         return [part for part in parts if len(part) >= 3 and any(_is_no_letter(c) for c in part)]
+
+    @cached_property
+    def _keys(self) -> re.Pattern[str] | None:
+        """One search for what any spelling needs; most texts hold none of it."""
+        keys = sorted({re.escape(spelling.key) for spelling, _ in (*self._spellings, *self._dates)})
+        return re.compile("|".join(keys)) if keys else None
+
+    def _candidates(self, folded: str) -> Iterator[tuple[Spelling, re.Pattern[str]]]:
+        if self._keys is not None and self._keys.search(folded):
+            yield from ((s, p) for s, p in (*self._spellings, *self._dates) if s.key in folded)
+
+    def matches(self, text: str, *, free: bool = True) -> frozenset[Match]:
+        """Return the kinds of identifiers that stand in a text; the arguments are those of :meth:`find`."""
+        folded = fold(text)
+        found = {
+            (spelling.kind, spelling.weak)
+            for spelling, pattern in self._candidates(folded)
+            if (free or not spelling.free_only) and pattern.search(folded)
+        }
+        if not text.isascii() and any(literal in text for literal in self._mangled):
+            found.add(("name", False))
+        if self.uids and text.count(".") >= 3 and any(m.group() in self.uids for m in _UID_IN_TEXT.finditer(text)):
+            found.add(("UID", False))
+        return frozenset(found)
+
+    @cached_property
+    def _literals(self) -> tuple[re.Pattern[bytes] | None, re.Pattern[bytes] | None]:
+        """Names that are not ASCII, in every encoding: those for small and those for large data."""
+        found = {token for token in self._evidence.encoded if not self._is_public(fold(token.decode("latin-1")))}
+        for value in (*self._evidence.names, *self._evidence.phrases):
+            if not value.isascii() and not self._is_public(fold(value)):
+                found.update(_encoded(value))
+        small, large = (sorted(t for t in found if len(t) >= least) for least in (4, 6))
+        return _alternatives(small), _alternatives(large)
 
     def find(self, text: str, *, free: bool = True) -> list[Span]:
         """Return where identifiers stand in a text, as spans that may overlap.
@@ -94,8 +143,8 @@ class Identifiers:
         folded, offsets = _fold_with_offsets(text)
         spans = [
             (offsets[match.start()], offsets[match.end() - 1] + 1)
-            for spelling, pattern in (*self._spellings, *self._dates)
-            if spelling.key in folded and (free or not spelling.free_only)
+            for spelling, pattern in self._candidates(folded)
+            if free or not spelling.free_only
             for match in pattern.finditer(folded)
         ]
         if not text.isascii():
@@ -117,17 +166,42 @@ class Identifiers:
         return text.strip(" \0") in self.numbers
 
     def in_bytes(self, data: bytes, *, dates: bool) -> bool:
-        """Whether encoded bytes hold an identifier. Only those count that chance does not make.
+        """Whether encoded bytes hold an identifier; as :meth:`matches_in_bytes`."""
+        return bool(self.matches_in_bytes(data, dates=dates))
+
+    def matches_in_bytes(self, data: bytes, *, dates: bool) -> frozenset[Match]:
+        """Return the kinds of identifiers that encoded bytes hold. Only those count that chance does not make.
 
         :param dates: whether dates count too; not where moved dates could be the same as other original ones.
         """
-        if any(token in data for token in self._evidence.encoded):
-            return True
+        found: set[Match] = set()
+        literals = self._literals[len(data) > _SMALL_BYTES]
+        if literals is not None and literals.search(data):
+            found.add(("name", False))
         lowered = data.lower()
         patterns = self._binary_spellings + (self._binary_dates if dates else [])
-        if any(key in lowered and pattern.search(lowered) for key, pattern in patterns):
-            return True
-        return bool(self.uids) and any(m.group().decode() in self.uids for m in _UID_IN_BYTES.finditer(data))
+        if self._binary_keys is not None and self._binary_keys.search(lowered):
+            found |= {match for key, pattern, match in patterns if key in lowered and pattern.search(lowered)}
+        if self.uids and data.count(b".") >= 3:
+            found |= {("UID", False) for m in _UID_IN_BYTES.finditer(data) if m.group().decode() in self.uids}
+        return frozenset(found)
+
+
+def _alternatives(literals: list[bytes]) -> re.Pattern[bytes] | None:
+    return re.compile(b"|".join(map(re.escape, literals))) if literals else None
+
+
+def _encoded(value: str) -> Iterator[bytes]:
+    """Yield the parts of a name, alone and together, as every encoding writes those that are not ASCII."""
+    parts = [part.strip() for part in re.split(r"[\^=,;\r\n]", value) if part.strip()]
+    joined = [sign.join(order) for order in (parts[:2], parts[1::-1]) for sign in ("", " ", "^", ", ", "\u3000")]
+    for text in {*parts, *joined}:
+        for written in {text, text.lower(), text.upper(), text.title()}:
+            if written.isascii() or len(written) < 2:
+                continue
+            for encoding in _ENCODINGS:
+                with suppress(UnicodeEncodeError):
+                    yield written.encode(encoding)
 
 
 def _is_no_letter(character: str) -> bool:

@@ -1,8 +1,9 @@
-"""The deployment key and what is derived from it.
+"""The deployment key, its generations, and what is derived from it.
 
 One secret of 32 random bytes per deployment, in a file of mode 0600 that is made on the first start. Every use has
 its own key, derived with HMAC-SHA-256 (the expand step of RFC 5869), so that no pseudonym of one project says
-anything about another project's.
+anything about another project's. Rotating the key adds a generation; the earlier ones stay, because what was derived
+with them must be derived again (docs/identity.md).
 """
 
 from __future__ import annotations
@@ -10,68 +11,101 @@ from __future__ import annotations
 import base64
 import hmac
 import os
-import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from airlock.errors import PolicyError
+from airlock.identity.key_file import make_key_file, parse_keys, read_key_file
 
 KEY_BYTES = 32
+KEY_VARIABLE = "AIRLOCK_KEY"
+_provided: list[str] = []
+
+
+def provide_keys(text: str) -> None:
+    """Use this key in this process instead of the file, as the environment variable would say it.
+
+    For whoever keeps the key elsewhere, such as in the password of an Airflow connection.
+
+    :param text: generations, oldest first, each 64 hexadecimal digits, separated by commas or blanks.
+    :raises PolicyError: when it is something else.
+    """
+    parse_keys(text, "The key that was given")
+    _provided[:] = [text]
+
+
+def given_keys() -> tuple[bytes, ...]:
+    """Return the generations that were provided or are in the environment; none when the file counts."""
+    if _provided:
+        return parse_keys(_provided[0], "The key that was given")
+    text = os.environ.get(KEY_VARIABLE, "")
+    return parse_keys(text, KEY_VARIABLE) if text.strip() else ()
+
+
+def load_keys(path: Path) -> tuple[bytes, ...]:
+    """Return every generation of the deployment key, oldest first, making the first one when there is none.
+
+    :param path: file with 64 hexadecimal digits per line, readable by its owner only.
+    :raises PolicyError: when the file is readable by others, holds something else, or another key than was given
+        otherwise: with two keys, patients would get two identities.
+    """
+    given = given_keys()
+    if not given:
+        return read_key_file(path) or make_key_file(path)
+    kept = read_key_file(path)
+    if kept and kept[: len(given)] != given[: len(kept)]:
+        raise PolicyError(
+            f"{KEY_VARIABLE} and the key file {path} hold different keys. Decide which made the identities in use, and "
+            "remove the other."
+        )
+    return given
 
 
 def load_master_key(path: Path) -> bytes:
-    """Return the deployment key, making it on first use.
-
-    :param path: file with 64 hexadecimal digits, readable by its owner only.
-    :raises PolicyError: when the file is readable by others or holds something else.
-    """
-    try:
-        mode = path.stat().st_mode & 0o077
-    except FileNotFoundError:
-        return _make_master_key(path)
-    if mode:
-        raise PolicyError(f"The key file {path} can be read by others. Run: chmod 600 {path}")
-    try:
-        key = bytes.fromhex(path.read_text("ascii").strip())
-    except ValueError:
-        key = b""
-    if len(key) != KEY_BYTES:
-        raise PolicyError(f"The key file {path} does not hold 64 hexadecimal digits. Restore it from your backup.")
-    return key
-
-
-def _make_master_key(path: Path) -> bytes:
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    # Not the process id: two containers that share the folder can have the same.
-    part = path.with_name(f".{path.name}.{secrets.token_hex(8)}.part")
-    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w") as stream:
-        stream.write(secrets.token_hex(KEY_BYTES) + "\n")
-        stream.flush()
-        os.fsync(stream.fileno())
-    try:
-        # A link fails when another process was first: then its key counts, not ours.
-        os.link(part, path)
-    except FileExistsError:
-        pass
-    finally:
-        part.unlink()
-    return load_master_key(path)
+    """Return the first generation of the deployment key, making it on first use. Raises as :func:`load_keys`."""
+    return load_keys(path)[0]
 
 
 @dataclass(frozen=True, repr=False)
 class KeyRing:
     """Derives the keys of one deployment. It never shows its key.
 
-    :param master: the deployment key, 32 bytes.
+    :param master: the first generation, 32 bytes. It names transfers and instances for good, so that equal requests
+        have equal ids whenever the key was rotated.
+    :param newer: later generations, oldest first.
     """
 
     master: bytes
+    newer: tuple[bytes, ...] = field(default=())
 
     @classmethod
     def load(cls, path: Path) -> KeyRing:
         """Read the deployment key from its file, making it on first use."""
-        return cls(load_master_key(path))
+        first, *newer = load_keys(path)
+        return cls(first, tuple(newer))
+
+    @property
+    def newest(self) -> int:
+        """Number of the newest generation; the first is 1."""
+        return 1 + len(self.newer)
+
+    def at(self, generation: int) -> KeyRing:
+        """Return the keys of one generation alone, to derive what belongs to a patient.
+
+        :raises PolicyError: when that generation is missing.
+        """
+        if not 1 <= generation <= self.newest:
+            raise PolicyError(
+                f"Generation {generation} of the deployment key is missing. Restore the whole key file from your "
+                "backup: identities that were made with it cannot be made again without it."
+            )
+        return KeyRing((self.master, *self.newer)[generation - 1])
+
+    @cached_property
+    def fingerprints(self) -> tuple[str, ...]:
+        """One per generation, by which a key can be recognised and not found."""
+        return tuple(self.at(n).derive("fingerprint").hex() for n in range(1, self.newest + 1))
 
     def derive(self, purpose: str, project: str = "") -> bytes:
         """Return the 32-byte key for one purpose of one project."""
@@ -80,5 +114,5 @@ class KeyRing:
 
     def token(self, purpose: str, value: str, length: int = 16) -> str:
         """Return an opaque, repeatable name for a value: lower-case base32, 5 bits per character."""
-        digest = hmac.digest(self.derive(purpose), value.encode(), "sha256")
+        digest = hmac.digest(self.derive(purpose), value.encode("utf-8", "surrogateescape"), "sha256")
         return base64.b32encode(digest).decode("ascii").lower()[:length]

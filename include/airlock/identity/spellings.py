@@ -7,8 +7,9 @@ literal that any match contains, so that a search can skip the expression when t
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import permutations
 
 from airlock.identity.vocabulary import fold, vocabulary
@@ -25,12 +26,20 @@ class Spelling:
 
     :param strong: long enough to be searched in binary data; the others only in text.
     :param free_only: so short that it counts in free text only, not in codes and numbers.
+    :param kind: what it is a spelling of: name, number, telephone number, address, date.
+    :param weak: so short, or so loose, that it may also stand for something else: where it is found, a person decides.
     """
 
     key: str
     pattern: str
     strong: bool
     free_only: bool = False
+    kind: str = ""
+    weak: bool = False
+
+
+_KANA = {code: code + 0x60 for code in range(0x3041, 0x3097)}
+_UMLAUTS = str.maketrans({letter: f"{plain}e" for letter, plain in zip("äöüø", "aouo", strict=True)} | {"å": "aa"})
 
 
 def _ideographic(text: str) -> bool:
@@ -61,13 +70,22 @@ def _significant(word: str) -> bool:
 
 def spell_name(group: str) -> Iterator[Spelling]:
     """Spell one component group of a PN value, `family^given^middle^prefix^suffix` or free text."""
+    lowered = unicodedata.normalize("NFC", group).lower()
+    variants = {group, lowered.translate(_UMLAUTS), lowered.translate(_KANA)}
+    variants |= {lowered.translate({kana: code for code, kana in _KANA.items()})}
+    for variant in variants:
+        for spelling in _spell_name(variant):
+            yield replace(spelling, kind="name")
+
+
+def _spell_name(group: str) -> Iterator[Spelling]:
     components = [_RUNS.findall(fold(part)) for part in group.split("^")[:3]]
     parts = [runs for runs in components if runs]
     if len(parts) == 1:
         parts = [[run] for run in parts[0][:3]]
     for word in {run for runs in components for run in runs}:
         if _significant(word):
-            yield _joined([word])
+            yield replace(_joined([word]), weak=len(word) < 4 and not _ideographic(word))
     # Of several given names, usually only the first is written.
     shortest = [part[:1] for part in parts[:2]]
     for order in (*permutations(parts, 2), *permutations(parts, 3), *permutations(shortest, 2)):
@@ -75,6 +93,25 @@ def spell_name(group: str) -> Iterator[Spelling]:
             runs = [run for part in order for run in part]
             if sum(map(len, runs)) >= (2 if _ideographic("".join(runs)) else 4) and not _common(runs):
                 yield _joined(runs)
+    yield from _with_initials(parts)
+
+
+def _with_initials(parts: list[list[str]]) -> Iterator[Spelling]:
+    """Spell a family name with initials: as one word, or with separators where the family name alone is too short."""
+    if len(parts) < 2 or _ideographic(parts[0][0]):
+        return
+    family = "".join(parts[0])
+    initials = [part[0][0] for part in parts[1:]]
+    if family in vocabulary() or family.isdigit() or len(family) < 2:
+        return
+    for letters in {initials[0], "".join(initials)}:
+        for word in (letters + family, family + letters):
+            if len(word) >= 5 and word not in vocabulary():
+                yield _joined([word])
+    if len(family) < 3:
+        first = rf"(?<![^\W\d_]){initials[0]}[\W_]+{family}(?![^\W\d_])"
+        last = rf"(?<![^\W\d_]){family}[\W_]+{initials[0]}(?![^\W\d_])"
+        yield from (Spelling(family, pattern, False, free_only=True, weak=True) for pattern in (first, last))
 
 
 def _common(runs: list[str]) -> bool:
@@ -82,26 +119,47 @@ def _common(runs: list[str]) -> bool:
 
 
 def spell_number(value: str) -> Iterator[Spelling]:
-    """Spell an identifying number, with or without its separators and leading zeros."""
+    """Spell an identifying number, with or without its separators, prefix and leading zeros."""
+    for spelling in _spell_number(value):
+        yield replace(spelling, kind="number", weak=spelling.weak or spelling.free_only)
+
+
+def _spell_number(value: str) -> Iterator[Spelling]:
     runs = re.findall(r"\d+|[^\W\d_]+", fold(value))
     text = "".join(runs)
     if text.isdigit():
         if len(text) >= 4:
             yield _joined(runs, free_only=len(text) < 6)
-        if len(bare := text.lstrip("0")) >= 6 and bare != text:
-            yield _joined([bare])
+        if len(bare := text.lstrip("0")) >= 6:
+            yield Spelling(bare, rf"(?<!\d)0*{bare}(?!\d)", True)
+        yield from _in_groups(bare)
     elif any(run.isdigit() for run in runs):
         if len(text) >= 4 and len(runs) <= 12:
             yield _joined(runs, free_only=len(text) < 6)
+        longest = max((run for run in runs if run.isdigit()), key=len)
+        if len(longest) >= 6:
+            yield replace(_joined([longest]), weak=True)
+            yield from _in_groups(longest)
     elif len(text) >= (2 if _ideographic(text) else 6) and not _common(runs):
         yield _joined(runs)
 
 
+def _in_groups(digits: str) -> Iterator[Spelling]:
+    """Spell a long number as people read it out: digits in groups."""
+    if len(digits) >= 7:
+        yield Spelling(digits[0], rf"(?<!\d){'[ ./_-]?'.join(digits)}(?!\d)", False, weak=True)
+
+
 def spell_phone(value: str) -> Iterator[Spelling]:
-    """Spell a telephone number by its digits."""
+    """Spell a telephone number by its digits, with and without its country code."""
     digits = re.sub(r"\D", "", value)
     if len(digits) >= 6:
-        yield Spelling(digits[0], r"(?<!\d)" + _SEPARATORS.join(digits) + r"(?!\d)", True)
+        yield Spelling(digits[0], r"(?<!\d)" + _SEPARATORS.join(digits) + r"(?!\d)", True, kind="telephone number")
+        if value.strip().startswith(("+", "00")):
+            national = [digits.lstrip("0")[length:] for length in (1, 2, 3)]
+            for number in (part for part in national if len(part) >= 7):
+                pattern = rf"(?<!\d)0?{_SEPARATORS.join(number)}(?!\d)"
+                yield Spelling(number[0], pattern, False, kind="telephone number")
     elif "@" in value:
         yield from spell_phrase(value)
 
@@ -113,18 +171,25 @@ def spell_phrase(value: str) -> Iterator[Spelling]:
         text = "".join(runs)
         telling = (len(runs) >= 2 and len(text) >= 6) or len(text) >= (4 if _ideographic(text) else 10)
         if runs and telling and not _common(runs):
-            yield _joined(runs[:24])
+            yield replace(_joined(runs[:24]), kind="address")
 
 
 def spell_date(value: str) -> Iterator[Spelling]:
     """Spell a date given as `YYYYMMDD`, in the formats that people and devices write."""
-    year, month, day = value[:4], value[4:6], value[6:8]
+    for key, pattern, strong in _spell_date(value[:4], value[4:6], value[6:8]):
+        yield Spelling(key, pattern, strong, kind="date")
+
+
+def _spell_date(year: str, month: str, day: str) -> Iterator[tuple[str, str, bool]]:
     m, d, s = f"0?{int(month)}", f"0?{int(day)}", r"[\W_]{1,3}"
     name = f"(?:{_MONTHS[int(month) - 1]})[^\\W\\d_]*"
     short = rf"(?:(?:19|20)?{year[2:]})"
-    yield Spelling(year, rf"(?<!\d){year}[\W_]?{month}[\W_]?{day}(?!\d)", True)
-    yield Spelling(year, rf"(?<!\d){year}{s}{m}{s}{d}(?!\d)", False)
-    yield Spelling(year, rf"(?<!\d)(?:{day}{month}|{month}{day}){year}(?!\d)", True)
-    yield Spelling(year[2:], rf"(?<!\d)(?:{d}{s}{m}|{m}{s}{d}){s}{short}(?!\d)", False)
-    yield Spelling(year, rf"(?<!\d){d}(?:st|nd|rd|th)?[\W_]*{name}[\W_]*{year}(?!\d)", False)
-    yield Spelling(year, rf"(?<![^\W\d_]){name}[\W_]*{d}(?:st|nd|rd|th)?[\W_]+{year}(?!\d)", False)
+    time = r"(?:(?:[01]\d|2[0-3])(?:[0-5]\d){1,2})?"
+    yield year, rf"(?<!\d){year}[\W_]?{month}[\W_]?{day}{time}(?!\d)", True
+    yield year, rf"(?<!\d){year}{s}{m}{s}{d}(?!\d)", False
+    yield year, rf"(?<!\d)(?:{day}{month}|{month}{day}){year}(?!\d)", True
+    yield year[2:], rf"(?<!\d)(?:{d}{s}{m}|{m}{s}{d}){s}{short}(?!\d)", False
+    yield year, rf"(?<!\d){d}(?:st|nd|rd|th)?[\W_]*{name}[\W_]*{year}(?!\d)", False
+    yield year[2:], rf"(?<!\d){d}(?:st|nd|rd|th)?[\W_]+{name}[\W_]+{short}(?!\d)", False
+    yield year, rf"(?<!\d){year}[\W_]*{name}[\W_]*{d}(?!\d)", False
+    yield year, rf"(?<![^\W\d_]){name}[\W_]*{d}(?:st|nd|rd|th)?[\W_]+{year}(?!\d)", False

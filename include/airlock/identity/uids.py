@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import hmac
+from collections.abc import Mapping
 from functools import lru_cache
+from typing import Any, Literal
 
 from pydicom._uid_dict import UID_dictionary
 from pydicom.datadict import dictionary_keyword
 
+from airlock.identity.fiona import fiona_uid, is_legal_uid
 from airlock.identity.keys import KeyRing
+
+Rule = Literal["keyed", "fiona", "fiona_hex"]
 
 
 def is_registered(uid: str) -> bool:
@@ -24,15 +29,45 @@ class UidMap:
 
     :param keys: keys of the deployment.
     :param project: name of the project; another project gives other UIDs.
+    :param known: new UIDs that were given already and count before the rule.
+    :param rule: `keyed`, or one of FIONA's for continuity (:mod:`airlock.identity.fiona`).
+    :param keep_illegal: keep FIONA's UIDs that PS3.5 section 9.1 forbids; else they are made as `keyed` makes them.
     """
 
-    def __init__(self, keys: KeyRing, project: str) -> None:
+    def __init__(
+        self,
+        keys: KeyRing,
+        project: str,
+        known: Mapping[str, str] | None = None,
+        rule: Rule = "keyed",
+        *,
+        keep_illegal: bool = False,
+    ) -> None:
         self._key = keys.derive("uid", project)
-        self._map = lru_cache(maxsize=65536)(self._derive)
+        self._project, self._rule, self._keep_illegal = project, rule, keep_illegal
+        self._known = known or {}
+        self._map = lru_cache(maxsize=65536)(self._make)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave what was looked up behind: workers get the map, not the memory of it."""
+        return {name: value for name, value in vars(self).items() if name != "_map"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Begin with an empty memory."""
+        vars(self).update(state, _map=lru_cache(maxsize=65536)(self._make))
 
     def __call__(self, original: str) -> str:
         """Return the new UID. Padding of the original does not count."""
         return self._map(original.strip(" \0"))
+
+    def _make(self, original: str) -> str:
+        if original in self._known:
+            return self._known[original]
+        if self._rule != "keyed":
+            made = fiona_uid(original, self._project, hexadecimal=self._rule == "fiona_hex")
+            if self._keep_illegal or is_legal_uid(made):
+                return made
+        return self._derive(original)
 
     def _derive(self, original: str) -> str:
         digest = hmac.digest(self._key, original.encode("utf-8", "surrogateescape"), "sha256")

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from airlock.database import connect
 from airlock.errors import DuplicateRequest, NotPossibleNow
 from airlock.ledger.chain import ChainReport, Event, check, link
+from airlock.ledger.decisions import Decisions
 from airlock.ledger.models import EventRow, InstanceRow, InstanceState, TransferRow, TransferState
 from airlock.ledger.statuses import Statuses
 
@@ -84,7 +85,7 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-class Ledger:
+class Ledger(Decisions):
     """The ledger database.
 
     :param url: SQLAlchemy URL; SQLite and PostgreSQL are tested. Tables are made or migrated by

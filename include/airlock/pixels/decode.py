@@ -8,23 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from copy import deepcopy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from pydicom import Dataset, dcmread
-from pydicom.encaps import generate_fragmented_frames
+from pydicom import Dataset
+from pydicom.encaps import encapsulate
 from pydicom.pixels.decoders.base import get_decoder
-from pydicom.pixels.processing import apply_color_lut, convert_color_space
 from pydicom.uid import HTJ2K, JPEG2000, UID, JPEGBaseline8Bit, JPEGExtended12Bit, JPEGLSNearLossless
 
 from airlock.errors import InstanceNotUnderstood
+from airlock.pixels.stored import Span, frame_spans, parse
 
 Array = npt.NDArray[Any]
 
-PIXEL_KEYWORDS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
 LOSSY_SYNTAXES = (JPEGBaseline8Bit, JPEGExtended12Bit, JPEGLSNearLossless, JPEG2000, HTJ2K)
 """Transfer syntaxes that lose, or may lose."""
 
@@ -57,8 +56,8 @@ class Frame:
 class StoredImage:
     """An image file, opened.
 
-    `dataset` is the whole file; `pixels` is a copy of its image pixel module that stays as it is when the header is
-    changed while frames are still read.
+    `dataset` is the file without its pixels; `pixels` is a copy of its image pixel module that stays as it is when the
+    header is changed while frames are still read.
 
     :param path: a DICOM file.
     :raises InstanceNotUnderstood: when it is not a DICOM file, or its image cannot be decoded for certain.
@@ -66,16 +65,20 @@ class StoredImage:
 
     def __init__(self, path: Path) -> None:
         try:
-            self.dataset: Dataset = dcmread(path)
+            self.stored = parse(Path(path))
+        except InstanceNotUnderstood:
+            raise
         except Exception as error:  # noqa: BLE001 - a hostile file makes the parser raise almost anything
             raise InstanceNotUnderstood(f"the file cannot be parsed ({type(error).__name__})") from None
-        self.keyword = next((k for k in PIXEL_KEYWORDS if k in self.dataset), None)
+        self.dataset: Dataset = self.stored.dataset
+        self.keyword = self.stored.element.keyword if self.stored.element else None
         self.frames = 0
         self.pixels = Dataset()
+        self._spans: list[list[Span]] = []
         if self.keyword is None:
             return
         try:
-            self.pixels = _pixel_module(self.dataset, self.keyword)
+            self.pixels = _pixel_module(self.dataset)
             self._check()
         except InstanceNotUnderstood:
             raise
@@ -111,16 +114,44 @@ class StoredImage:
 
     def _check_length(self, frame_bits: int) -> None:
         """Refuse hidden frames: an image that holds more than its header says would be examined in part only."""
-        assert self.keyword
-        stored = self.pixels[self.keyword].value or b""
+        assert self.stored.element
         if self.syntax.is_encapsulated:
-            found = sum(1 for _ in generate_fragmented_frames(stored, number_of_frames=self.frames))
-        else:
-            if str(self.pixels.PhotometricInterpretation) == "YBR_FULL_422":
-                frame_bits = frame_bits // 3 * 2
-            found = len(stored) * 8 // frame_bits if frame_bits * self.frames > 64 else self.frames
+            self._spans = frame_spans(self.stored, self.frames)
+            return
+        self._frame_bits = frame_bits
+        if str(self.pixels.PhotometricInterpretation) == "YBR_FULL_422":
+            self._frame_bits = frame_bits // 3 * 2
+        length = self.stored.element.value[1]
+        found = length * 8 // self._frame_bits if self._frame_bits * self.frames > 64 else self.frames
         if found != self.frames:
             raise InstanceNotUnderstood(f"it holds {found} frames where its header says {self.frames}")
+
+    @property
+    def compressed_bytes(self) -> int:
+        """Bytes of the encapsulated frames, or of the native pixels."""
+        assert self.stored.element
+        spans = [span for frame in self._spans for span in frame]
+        return sum(length for _, length in spans) or self.stored.element.value[1]
+
+    def encoded(self, numbers: Iterable[int] | None = None) -> Iterator[bytes]:
+        """Yield frames as they are stored, all or those with the given numbers: a compressed frame in one piece."""
+        with self.stored.open() as stream:
+            for number in range(self.frames) if numbers is None else numbers:
+                pieces = []
+                for offset, length in self._spans[number] if self._spans else [self._native_span(number)]:
+                    stream.seek(offset)
+                    pieces.append(stream.read(length))
+                yield b"".join(pieces)
+
+    def _native_span(self, number: int) -> Span:
+        assert self.stored.element
+        begin, end = number * self._frame_bits, (number + 1) * self._frame_bits
+        if not self.syntax.is_little_endian and self.stored.element.vr == "OW" and end % 16:
+            # Bytes are stored in words of two (PS3.5 section 8.1.1).
+            if self.frames > 1:
+                raise InstanceNotUnderstood("its frames of odd length are stored in big-endian words")
+            end += 8
+        return self.stored.element.value[0] + begin // 8, -(-end // 8) - begin // 8
 
     def read(self, numbers: Iterable[int] | None = None) -> Iterator[Frame]:
         """Decode frames, all or those with the given numbers (from 0), one at a time.
@@ -128,36 +159,49 @@ class StoredImage:
         :raises InstanceNotUnderstood: when one cannot be decoded.
         """
         wanted = list(range(self.frames) if numbers is None else numbers)
-        if not wanted:
-            return
         try:
-            if self.keyword == "PixelData" and self.pixels.BitsAllocated == 1 and not self.syntax.is_encapsulated:
-                yield from map(self._unpack, wanted)
-                return
-            decoded = self._decode(wanted)
-            for number, (pixels, found) in zip(wanted, decoded, strict=True):
-                yield Frame(number, pixels, self._layout(pixels, found))
+            for number, content in zip(wanted, self.encoded(wanted), strict=True):
+                if self._packed_bits:
+                    yield self._unpack(number, content)
+                else:
+                    yield Frame(number, *self.decode(content))
         except InstanceNotUnderstood:
             raise
         except Exception as error:  # noqa: BLE001 - codecs raise almost anything
             raise InstanceNotUnderstood(f"its pixels cannot be decoded ({type(error).__name__})") from None
 
-    def _decode(self, wanted: list[int]) -> Iterator[tuple[Array, dict[str, Any]]]:
-        # pydicom 3.0 takes the second frame of native YBR_FULL_422 for one that isn't subsampled: one call per frame.
-        packed = not self.syntax.is_encapsulated and self.pixels.PhotometricInterpretation == "YBR_FULL_422"
-        decoder = get_decoder(self.syntax)
-        for group in [[number] for number in wanted] if packed else [wanted]:
-            yield from decoder.iter_array(self.pixels, indices=group, raw=True, allow_excess_frames=False)
+    @property
+    def _packed_bits(self) -> bool:
+        return self.keyword == "PixelData" and self.pixels.BitsAllocated == 1 and not self.syntax.is_encapsulated
 
-    def _unpack(self, number: int) -> Frame:
+    def decode(self, content: bytes) -> tuple[Array, Layout]:
+        """Decode one frame of this image's kind.
+
+        :param content: of :meth:`encoded`.
+        :raises Exception: what the decoder raises.
+        """
+        assert self.stored.element
+        assert self.keyword
+        single = Dataset()
+        single.update(self.pixels)
+        single.file_meta = self.pixels.file_meta
+        single.NumberOfFrames = 1
+        compressed = self.syntax.is_encapsulated
+        value = encapsulate([content], has_bot=False) if compressed else content + b"\0" * (len(content) % 2)
+        single.add_new(self.keyword, "OB" if compressed else self.stored.element.vr, value)
+        single[self.keyword].is_undefined_length = compressed
+        single.set_original_encoding(*self.dataset.original_encoding)
+        [(pixels, found)] = get_decoder(self.syntax).iter_array(single, raw=True, allow_excess_frames=False)
+        return pixels, self._layout(pixels, found)
+
+    def _unpack(self, number: int, content: bytes) -> Frame:
         """Read a frame of one bit per pixel; pydicom 3.0 cannot when frames don't begin at a byte."""
         ds = self.pixels
         if not self.syntax.is_little_endian:
             raise InstanceNotUnderstood("it has one bit per pixel, in words of big-endian order")
-        size = ds.Rows * ds.Columns * int(ds.get("SamplesPerPixel") or 1)
-        begin, end = number * size, (number + 1) * size
-        stored = np.frombuffer(ds.PixelData, np.uint8)[begin // 8 : -(-end // 8)]
-        bits = np.unpackbits(stored, bitorder="little")[begin % 8 :][:size].reshape(ds.Rows, ds.Columns)
+        size = self._frame_bits
+        stored = np.frombuffer(content, np.uint8)
+        bits = np.unpackbits(stored, bitorder="little")[number * size % 8 :][:size].reshape(ds.Rows, ds.Columns)
         return Frame(number, bits, Layout(str(ds.PhotometricInterpretation), 1, 1, 1, False))
 
     def _layout(self, pixels: Array, found: dict[str, Any]) -> Layout:
@@ -177,61 +221,9 @@ class StoredImage:
         )
 
 
-def _pixel_module(dataset: Dataset, keyword: str) -> Dataset:
+def _pixel_module(dataset: Dataset) -> Dataset:
     result = Dataset()
     result.file_meta = deepcopy(dataset.file_meta)
     for element in dataset.group_dataset(0x0028):
         result.add(deepcopy(element))
-    for name in (keyword, "ExtendedOffsetTable", "ExtendedOffsetTableLengths"):
-        if name in dataset:
-            result.add(dataset[name])
     return result
-
-
-def as_rewritten(frame: Frame, image: StoredImage) -> Frame:
-    """Return a frame in the colour space in which a rewritten file stores it.
-
-    What was compressed with loss as YBR becomes RGB, once: uncompressed YBR is not valid in most IODs. Everything else
-    stays as it is stored, because the conversion rounds.
-
-    :raises InstanceNotUnderstood: when it cannot be converted.
-    """
-    if frame.layout.photometric != "YBR_FULL" or image.syntax not in LOSSY_SYNTAXES:
-        return frame
-    if frame.layout.bits_stored != 8:
-        raise InstanceNotUnderstood("it has YBR colours of more or less than 8 bits")
-    pixels = convert_color_space(frame.pixels, "YBR_FULL", "RGB")
-    return Frame(frame.number, pixels, replace(frame.layout, photometric="RGB"))
-
-
-def displayable(frame: Frame, dataset: Dataset) -> npt.NDArray[np.float32] | npt.NDArray[np.uint8]:
-    """Return a frame as a person would see it: grey as it is, `(rows, columns)`, or 8-bit RGB.
-
-    :raises InstanceNotUnderstood: when its photometric interpretation is not known.
-    """
-    photometric, pixels = frame.layout.photometric, frame.pixels
-    if photometric in ("MONOCHROME1", "MONOCHROME2") and pixels.ndim == 2:
-        return pixels.astype(np.float32)
-    try:
-        if photometric == "PALETTE COLOR" and pixels.ndim == 2:
-            pixels = apply_color_lut(pixels, dataset)[..., :3]
-        elif photometric == "YBR_FULL":
-            pixels = convert_color_space(pixels, "YBR_FULL", "RGB")
-        elif photometric != "RGB":
-            raise InstanceNotUnderstood("its photometric interpretation is not known")
-    except InstanceNotUnderstood:
-        raise
-    except Exception as error:  # noqa: BLE001 - a broken palette makes pydicom raise almost anything
-        raise InstanceNotUnderstood(f"its colours cannot be decoded ({type(error).__name__})") from None
-    if pixels.dtype.itemsize > 1:
-        bits = 16 if photometric == "PALETTE COLOR" else frame.layout.bits_stored
-        pixels = pixels >> max(bits - 8, 0)
-    return np.ascontiguousarray(pixels).astype(np.uint8)
-
-
-def palette_darkest(dataset: Dataset) -> int:
-    """Return the pixel value whose palette colour is the darkest (PS3.3 section C.7.6.3.1.5)."""
-    entries, first, _ = dataset.RedPaletteColorLookupTableDescriptor
-    values = np.arange(first, first + (entries or 65536))
-    colours = apply_color_lut(values[None, :], dataset)[0, :, :3].astype(np.int64)
-    return int(values[int(colours.sum(axis=1).argmin())])

@@ -3,101 +3,162 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-import cv2
 import numpy as np
+from pydicom import Dataset
 
-from airlock.findings import Box
-from airlock.pixels.decode import Frame, StoredImage, displayable
-from airlock.pixels.engine import TextEngine
-from airlock.pixels.judge import Judge, known_words, merge
-from airlock.pixels.views import Picture, is_flat, views
+from airlock.findings import Box, Found, Source
+from airlock.pixels.change import difference
+from airlock.pixels.colours import displayable
+from airlock.pixels.decode import Array, Frame, StoredImage
+from airlock.pixels.engine import Reading, TextEngine
+from airlock.pixels.grow import grown
+from airlock.pixels.judge import SAFE_WORDS, Judge, known_words, merge
+from airlock.pixels.patches import Details, Patch, whole
+from airlock.pixels.strokes import Mask, stroke_mask, text_like, texture
+from airlock.pixels.views import planes
 
-SMALL = 820
-"""Pixels of the longer side up to which letters of 7 pixels are only found when the picture is enlarged."""
+OCR: Source = "ocr"
 
-LARGE = 1600
-"""Pixels of the longer side from which a picture is examined reduced (large letters) and in tiles (small letters)."""
+REMEMBERED = 4096
+"""Readings that are kept for an image: the same letters in the same place are read once."""
 
-TILE, OVERLAP = 1024, 160
-REDUCED = 1280
+NEAR = 6
+"""Pixels around a box in which strokes still belong to it, at least."""
 
-
-@dataclass(frozen=True)
-class Patch:
-    """A part of a view, scaled for the network.
-
-    :param x: column of the view where it begins; `y` is its row.
-    :param scale: pixels of the patch per pixel of the view.
-    """
-
-    picture: Picture
-    x: int
-    y: int
-    scale: float
-
-    def place(self, box: Box, columns: int, rows: int) -> Box:
-        """Return a box of the patch in coordinates of the view, rounded outwards."""
-        x0, y0 = int(self.x + box[0] / self.scale), int(self.y + box[1] / self.scale)
-        x1 = int(np.ceil(self.x + box[2] / self.scale))
-        y1 = int(np.ceil(self.y + box[3] / self.scale))
-        return max(x0, 0), max(y0, 0), min(x1, columns), min(y1, rows)
+DENSE = 0.5
+"""Part of a box that must look like text for a line to stand there still."""
 
 
 def examine(
-    image: StoredImage, engine: TextEngine, confidence: float, numbers: Iterable[int] | None = None
-) -> Iterator[tuple[int, list[Box]]]:
-    """Yield frame number and boxes to mask, for every frame or those with the given numbers.
+    image: StoredImage,
+    engine: TextEngine,
+    confidence: float,
+    numbers: Iterable[int] | None = None,
+    known: frozenset[str] = frozenset(),
+    safe_words: frozenset[str] = SAFE_WORDS,
+) -> Iterator[tuple[int, list[Found]]]:
+    """Yield frame number and what to mask, for every frame or those with the given numbers.
 
-    Frames with the same pixels as one before are not examined again, they get its boxes.
+    Frames with the same pixels as one before are not examined again; of others, small text is looked for where they
+    differ from the frame before.
 
     :param confidence: percent; see :class:`airlock.pixels.judge.Judge`.
+    :param known: plain words to be masked at any confidence, besides those of the image's own header.
+    :param safe_words: see :class:`airlock.pixels.judge.Judge`.
     :raises InstanceNotUnderstood: when a frame cannot be decoded.
     :raises DetectorUnavailable: when the engine fails.
     """
-    judge = Judge(confidence, known_words(image.dataset))
-    seen: dict[bytes, list[Box]] = {}
+    examiner = Examiner(image.pixels, engine, Judge(confidence, known | known_words(image.dataset), safe_words))
     for frame in image.read(numbers):
+        yield frame.number, examiner.examine(frame)
+
+
+@dataclass
+class _Before:
+    """The frame before, and what was found in it."""
+
+    pixels: Array
+    found: list[Found]
+
+
+class Examiner:
+    """Examines the frames of one image in turn.
+
+    :param pixel_module: the image pixel module: palettes.
+    :param judge: decides which candidates are masked.
+    """
+
+    def __init__(self, pixel_module: Dataset, engine: TextEngine, judge: Judge) -> None:
+        self._module, self._engine, self._judge = pixel_module, engine, judge
+        self._seen: dict[bytes, list[Found]] = {}
+        self._readings: dict[bytes, Reading] = {}
+        self._before: _Before | None = None
+        self._kept: list[Found] = []
+
+    def examine(self, frame: Frame) -> list[Found]:
+        """Return what to mask in a frame."""
         digest = hashlib.blake2b(np.ascontiguousarray(frame.pixels).data, digest_size=16).digest()
-        if digest not in seen:
-            seen[digest] = examine_frame(frame, image, engine, judge)
-        yield frame.number, seen[digest]
+        if digest not in self._seen:
+            self._seen[digest] = self._look(frame)
+        self._before = _Before(frame.pixels, self._seen[digest])
+        return [replace(found, frame=frame.number) for found in self._seen[digest]]
+
+    def _look(self, frame: Frame) -> list[Found]:
+        values = planes(displayable(frame, self._module))
+        strokes = stroke_mask(values)
+        dense = text_like(strokes)
+        speckle = texture(dense)
+        strokes &= ~speckle
+        self._kept = []
+        first = self._before is None
+        if self._before is not None and (change := difference(self._before.pixels, frame.pixels)) is not None:
+            self._kept = [f for f in self._before.found if change.spares(f.box) or _still(f.box, dense)]
+            dense &= change.around
+        details = Details(values)
+        upright = self._found(itertools.chain(whole(values), details.patches(dense)), frame, strokes)
+        # Lines that run up or down are seen in a turned picture; where a line was found, there is none.
+        left = dense & ~_covered([*upright, *self._kept], dense)
+        # Of later frames, moving speckle is not searched for them again: what stood in it is kept.
+        left = left if first else left & ~speckle
+        turned = self._found(details.patches(left, turned=True), frame, strokes)
+        return merge([*upright, *turned, *self._kept])
+
+    def _found(self, looked_at: Iterable[Patch], frame: Frame, strokes: Mask) -> list[Found]:
+        return grown([found for patch in looked_at for found in self._judged(patch, frame)], strokes)
+
+    def _judged(self, patch: Patch, frame: Frame) -> list[Found]:
+        rows, columns = frame.pixels.shape[:2]
+        boxes = [candidate.box for candidate in self._engine.find(patch.picture)]
+        # What was read in the frame before needs not be read again.
+        boxes = [b for b in boxes if not any(_holds(f.box, patch.place(b, columns, rows)) for f in self._kept)]
+        if not boxes:
+            return []
+        verdicts = self._judge.judge(boxes, self._read(patch, boxes), min(patch.picture.shape[:2]))
+        return [
+            Found(frame.number, patch.place(v.box, columns, rows), OCR, v.confidence, v.matches_identifier)
+            for v in verdicts
+        ]
+
+    def _read(self, patch: Patch, boxes: list[Box]) -> list[Reading]:
+        keys = [_digest(patch, box) for box in boxes]
+        unread = {key: box for key, box in zip(keys, boxes, strict=True) if key not in self._readings}
+        if unread:
+            if len(self._readings) > REMEMBERED:
+                self._readings.clear()
+                unread = dict(zip(keys, boxes, strict=True))
+            self._readings.update(zip(unread, self._engine.read(patch.picture, list(unread.values())), strict=True))
+        return [self._readings[key] for key in keys]
 
 
-def examine_frame(frame: Frame, image: StoredImage, engine: TextEngine, judge: Judge) -> list[Box]:
-    """Return the boxes to mask in one frame: the union of what its views show."""
-    found: list[Box] = []
-    for view in views(displayable(frame, image.pixels), frame.layout.bits_stored):
-        rows, columns = view.shape[:2]
-        for patch in patches(view):
-            boxes = engine.find(patch.picture)
-            if boxes:
-                masked = judge.masked(boxes, engine.read(patch.picture, boxes), min(patch.picture.shape[:2]))
-                found += [patch.place(box, columns, rows) for box in masked]
-    return merge(found)
+def _still(box: Box, dense: Mask) -> bool:
+    """Whether an upright line, in a part that has changed, may stand there still."""
+    x0, y0, x1, y1 = box
+    return y1 - y0 > x1 - x0 and bool(dense[y0:y1, x0:x1].mean() > DENSE)
 
 
-def patches(view: Picture) -> Iterator[Patch]:
-    """Yield what the network looks at: the whole view at a fitting size, and tiles of a large one."""
-    rows, columns = view.shape[:2]
-    longest = max(rows, columns)
-    if longest <= LARGE:
-        yield _scaled(view, min(640 / longest, 4.0) if longest <= 512 else 1.25 if longest <= SMALL else 1.0)
-        return
-    yield _scaled(view, REDUCED / longest)
-    for y in range(0, max(rows - OVERLAP, 1), TILE - OVERLAP):
-        for x in range(0, max(columns - OVERLAP, 1), TILE - OVERLAP):
-            tile = np.ascontiguousarray(view[y : y + TILE, x : x + TILE])
-            if not is_flat(tile):
-                yield Patch(tile, x, y, 1.0)
+def _holds(outer: Box, inner: Box) -> bool:
+    return (
+        outer[0] - NEAR <= inner[0]
+        and outer[1] - NEAR <= inner[1]
+        and outer[2] + NEAR >= inner[2]
+        and outer[3] + NEAR >= inner[3]
+    )
 
 
-def _scaled(view: Picture, scale: float) -> Patch:
-    if scale == 1.0:
-        return Patch(view, 0, 0, 1.0)
-    how = cv2.INTER_CUBIC if scale > 1 else cv2.INTER_AREA
-    size = (max(round(view.shape[1] * scale), 1), max(round(view.shape[0] * scale), 1))
-    scaled = cv2.resize(view, size, interpolation=how).astype(np.uint8, copy=False)
-    return Patch(scaled, 0, 0, scale)
+def _covered(found: list[Found], like: Mask) -> Mask:
+    """Return a mask of the boxes and what is nearer to them than the next line."""
+    mask = np.zeros_like(like)
+    for x0, y0, x1, y1 in (f.box for f in found):
+        near = min(x1 - x0, y1 - y0) // 2 + NEAR
+        mask[max(y0 - near, 0) : y1 + near, max(x0 - near, 0) : x1 + near] = True
+    return mask
+
+
+def _digest(patch: Patch, box: Box) -> bytes:
+    x0, y0, x1, y1 = box
+    crop = np.ascontiguousarray(patch.picture[y0:y1, x0:x1])
+    return hashlib.blake2b(crop.data, digest_size=16, salt=f"{x1 - x0}x{y1 - y0}".encode()[:16]).digest()

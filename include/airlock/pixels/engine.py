@@ -17,15 +17,13 @@ import numpy as np
 
 from airlock.errors import DetectorUnavailable
 from airlock.findings import Box
+from airlock.pixels.network import Candidate, DetectionNetwork
 from airlock.pixels.views import Picture
 
 DETECTION_MODEL = "ch_PP-OCRv4_det_infer.onnx"
 RECOGNITION_MODEL = "ch_PP-OCRv4_rec_infer.onnx"
 READ = 60.0
 """Confidence below which a line is looked at upside down too, and from which it counts as read then."""
-
-SMALLEST_SIDE = 32
-"""The network takes any multiple of this; pictures come in the right scale already."""
 
 _REPAIR = "Install the pinned rapidocr-onnxruntime and onnxruntime again (`airlock doctor` shows what is missing)."
 
@@ -44,8 +42,8 @@ class Reading:
 class TextEngine(Protocol):
     """Finds text in a picture, and reads it."""
 
-    def find(self, picture: Picture) -> list[Box]:
-        """Return the boxes of the text in a picture."""
+    def find(self, picture: Picture) -> list[Candidate]:
+        """Return what looks like text in a picture."""
 
     def read(self, picture: Picture, boxes: list[Box]) -> list[Reading]:
         """Read the text in the boxes, one reading each."""
@@ -68,31 +66,24 @@ class RapidOcrEngine:
 
             onnxruntime.disable_telemetry_events()
             logging.getLogger("OrtInferSession").setLevel(logging.CRITICAL)
-            from rapidocr_onnxruntime.ch_ppocr_det import TextDetector  # noqa: PLC0415
             from rapidocr_onnxruntime.ch_ppocr_rec import TextRecognizer  # noqa: PLC0415
 
-            self._detector = TextDetector(_detection_config(models / DETECTION_MODEL))
+            self._detector = DetectionNetwork(models / DETECTION_MODEL)
             self._recognizer = TextRecognizer(_recognition_config(models / RECOGNITION_MODEL))
         except Exception as error:  # noqa: BLE001 - whatever it is, there is no detector
             raise DetectorUnavailable(
                 f"The text detector cannot be loaded ({type(error).__name__}). {_REPAIR}"
             ) from None
 
-    def find(self, picture: Picture) -> list[Box]:
-        """Return the boxes of the text in a picture, upright, the second corner outside.
+    def find(self, picture: Picture) -> list[Candidate]:
+        """Return what looks like text in a picture: upright rectangles, the second corner outside.
 
         :raises DetectorUnavailable: when the network fails.
         """
         try:
-            quads, _ = self._detector(picture)
+            return self._detector.candidates(picture)
         except Exception as error:  # noqa: BLE001 - whatever it is, the picture was not examined
             raise DetectorUnavailable(f"The text detector failed ({type(error).__name__}). {_REPAIR}") from None
-        rows, columns = picture.shape[:2]
-        boxes = []
-        for quad in quads if quads is not None else ():
-            (x0, y0), (x1, y1) = np.floor(quad.min(axis=0)), np.ceil(quad.max(axis=0)) + 1
-            boxes.append((max(int(x0), 0), max(int(y0), 0), min(int(x1), columns), min(int(y1), rows)))
-        return boxes
 
     def read(self, picture: Picture, boxes: list[Box]) -> list[Reading]:
         """Read the text in the boxes; upright boxes are read from both sides, others upside down if need be.
@@ -151,22 +142,6 @@ def _session_config(model: Path) -> dict[str, Any]:
         "inter_op_num_threads": 1,
         "use_cuda": False,
         "use_dml": False,
-    }
-
-
-def _detection_config(model: Path) -> dict[str, Any]:
-    return {
-        **_session_config(model),
-        "limit_side_len": SMALLEST_SIDE,
-        "limit_type": "min",
-        "mean": [0.5, 0.5, 0.5],
-        "std": [0.5, 0.5, 0.5],
-        "thresh": 0.3,
-        "box_thresh": 0.5,
-        "max_candidates": 1000,
-        "unclip_ratio": 1.6,
-        "use_dilation": True,
-        "score_mode": "fast",
     }
 
 

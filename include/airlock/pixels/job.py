@@ -12,8 +12,9 @@ from pathlib import Path
 from airlock.dicomio.header import read_header
 from airlock.errors import InstanceNotUnderstood, PixelsNotCleaned
 from airlock.findings import FILE_NAME, Findings, InstanceFindings
-from airlock.ledger import InstanceUpdate
+from airlock.ledger import InstanceState, InstanceUpdate
 from airlock.pixels.pool import WorkerPool, worker_environment
+from airlock.pixels.residue import RESIDUE_FILE, RESIDUE_REASON, find_residue
 from airlock.transfer import Transfer
 from airlock.workspace import link_or_copy
 
@@ -121,12 +122,18 @@ def finish_rewrite(transfer: Transfer, job: RewriteJob) -> int:
                 f"The pixels of {len(problems)} of {len(flagged)} instances are not shown to be clean. {listed}. "
                 "Nothing was passed on. Clear the rewrite task to try again, or look at these instances."
             )
+        residue = find_residue(transfer, outputs, flagged)
         with workspace.writing("rewritten") as folder:
             for instance_id, path in outputs.items():
                 link_or_copy(path, folder / f"{instance_id}.dcm")
+            if residue:
+                Findings(len(outputs), residue).write(folder / RESIDUE_FILE)
         boxes = {i: found.boxes for i, found in flagged.items()}
-        transfer.ledger.record(transfer.id, [InstanceUpdate(i, boxes=count) for i, count in boxes.items()])
-        transfer.ledger.event(transfer.id, "rewrite", "rewritten", instances=len(boxes), boxes=sum(boxes.values()))
+        updates = [InstanceUpdate(i, boxes=count) for i, count in boxes.items()]
+        updates += [InstanceUpdate(i, InstanceState.HELD, RESIDUE_REASON) for i in sorted(residue)]
+        transfer.ledger.record(transfer.id, updates)
+        counts = {"instances": len(boxes), "boxes": sum(boxes.values()), "residue": len(residue)}
+        transfer.ledger.event(transfer.id, "rewrite", "rewritten", **counts)
     shutil.rmtree(job.output, ignore_errors=True)
     return sum(found.boxes for found in flagged.values())
 
@@ -164,7 +171,8 @@ def _compare(
     with WorkerPool(min(workers, len(outputs))) as pool:
         for instance_id, after in outputs.items():
             task = {"do": "check", "name": instance_id, "before": str(flagged / f"{instance_id}.dcm")}
-            pool.submit({**task, "after": str(after), "boxes": findings[instance_id].frames})
+            found = findings[instance_id]
+            pool.submit({**task, "after": str(after), "boxes": found.frames, "overlays": found.overlays})
         for task, answer in pool.results():
             if "held" in answer:
                 problems[task["name"]] = answer["held"]

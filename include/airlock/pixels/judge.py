@@ -9,12 +9,12 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import SequenceMatcher
 
 from pydicom import Dataset
 
-from airlock.findings import Box
+from airlock.findings import Box, Found
 from airlock.pixels.engine import Reading
 
 SAFE_WORDS = frozenset({"A", "P", "I", "L", "R", "H", "F", "S", "PATIENT", "NAME", "STUDY", "PROTOCOL", "DATE"})
@@ -28,6 +28,15 @@ SINGLE = 60.0
 
 GLYPH = 1 / 8
 """Part of the picture's shorter side above which one single character is taken for anatomy: a cyst is read as O."""
+
+LARGE = 1 / 16
+"""Part of the picture's shorter side above which a line must be read as surely: large letters are read well."""
+
+GIANT = 1 / 5
+"""Part of the shorter side above which it must be read without doubt: no device writes so large."""
+
+MOSTLY = 0.7
+"""Part of the smaller of two boxes that lies inside the larger when both show the same line."""
 
 ALIKE = 0.75
 """Similarity from which a word counts as a known identifier (1 = equal)."""
@@ -74,37 +83,56 @@ def known_words(header: Dataset) -> frozenset[str]:
 
 
 @dataclass(frozen=True)
+class Verdict:
+    """A candidate that is masked.
+
+    :param confidence: 0 to 100, of its reading.
+    """
+
+    box: Box
+    confidence: float
+    matches_identifier: bool
+
+
+@dataclass(frozen=True)
 class Judge:
     """Decides over boxes.
 
     :param confidence: percent; text that was read with less is left, unless it is known.
     :param known: plain words of :func:`known_words`.
+    :param safe_words: in capitals; left when they stand alone and were read without doubt.
     """
 
     confidence: float = 20.0
     known: frozenset[str] = field(default=frozenset(), repr=False)
+    safe_words: frozenset[str] = SAFE_WORDS
 
-    def masked(self, boxes: list[Box], readings: list[Reading], side: int) -> list[Box]:
+    def judge(self, boxes: list[Box], readings: list[Reading], side: int) -> list[Verdict]:
         """Return the boxes to mask, in their order.
 
         :param side: shorter side of the picture that the boxes are in.
         """
-        safe = {b for b, r in zip(boxes, readings, strict=True) if self._is_safe(r)}
-        kept = [b for b, r in zip(boxes, readings, strict=True) if b not in safe and self._is_text(b, r, side)]
+        both = list(zip(boxes, readings, strict=True))
+        safe = {b for b, r in both if self._is_safe(r)}
+        kept = {b for b, r in both if b not in safe and self._is_text(b, r, side)}
         # A label beside something that is masked may be a part of it: an initial, a day of a date.
-        kept += [box for box in safe if any(_beside(box, other) for other in kept)]
-        return [box for box in boxes if box in set(kept)]
+        kept |= {box for box in safe if any(_beside(box, other) for other in kept)}
+        return [Verdict(b, round(r.confidence, 1), self._is_known(_plain(r.text))) for b, r in both if b in kept]
 
     def _is_safe(self, reading: Reading) -> bool:
         word = reading.text.strip().strip(":.").upper()
-        return reading.confidence >= SURE and word in SAFE_WORDS and _plain(word) not in self.known
+        return reading.confidence >= SURE and word in self.safe_words and _plain(word) not in self.known
 
     def _is_text(self, box: Box, reading: Reading, side: int) -> bool:
-        letters = [c for c in reading.text if c.isalnum()]
-        if len(letters) <= 1:
-            small = min(box[2] - box[0], box[3] - box[1]) <= GLYPH * side
-            return bool(letters) and small and reading.confidence >= max(SINGLE, self.confidence)
-        return reading.confidence >= self.confidence or self._is_known(_plain(reading.text))
+        if self._is_known(_plain(reading.text)):
+            return True
+        characters = len(reading.text.replace(" ", ""))
+        height = min(box[2] - box[0], box[3] - box[1])
+        if characters <= 1:
+            letter = reading.text.strip().isalnum()
+            return letter and height <= GLYPH * side and reading.confidence >= max(SINGLE, self.confidence)
+        least = SURE if height > GIANT * side else SINGLE if height > LARGE * side else 0.0
+        return reading.confidence >= max(least, self.confidence)
 
     def _is_known(self, text: str) -> bool:
         if len(text) < 3:
@@ -125,11 +153,35 @@ def _beside(box: Box, other: Box) -> bool:
     )
 
 
-def merge(boxes: Iterable[Box]) -> list[Box]:
-    """Return the boxes without those that lie inside another, in reading order."""
-    ordered = sorted(set(boxes), key=lambda b: (b[0] - b[2]) * (b[3] - b[1]))
-    kept: list[Box] = []
-    for box in ordered:
-        if not any(k[0] <= box[0] and k[1] <= box[1] and k[2] >= box[2] and k[3] >= box[3] for k in kept):
-            kept.append(box)
-    return sorted(kept, key=lambda b: (b[1], b[0]))
+def merge(found: Iterable[Found]) -> list[Found]:
+    """Return the boxes in reading order, those that show the same united; what one says, the other says too."""
+    ordered = sorted(found, key=lambda f: (-_area(f.box), f.box))
+    kept: list[Found] = []
+    for one in ordered:
+        place = next((n for n, other in enumerate(kept) if _same(other.box, one.box)), None)
+        if place is None:
+            kept.append(one)
+            continue
+        other = kept[place]
+        kept[place] = replace(
+            other,
+            box=_union(other.box, one.box),
+            confidence=max(other.confidence, one.confidence),
+            matches_identifier=other.matches_identifier or one.matches_identifier,
+        )
+    return sorted(kept, key=lambda f: (f.box[1], f.box[0]))
+
+
+def _area(box: Box) -> int:
+    return (box[2] - box[0]) * (box[3] - box[1])
+
+
+def _same(one: Box, other: Box) -> bool:
+    """Whether two boxes show the same: most of the smaller lies inside the larger."""
+    width = min(one[2], other[2]) - max(one[0], other[0])
+    height = min(one[3], other[3]) - max(one[1], other[1])
+    return width > 0 and height > 0 and width * height >= MOSTLY * min(_area(one), _area(other))
+
+
+def _union(one: Box, other: Box) -> Box:
+    return min(one[0], other[0]), min(one[1], other[1]), max(one[2], other[2]), max(one[3], other[3])

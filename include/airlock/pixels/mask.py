@@ -7,7 +7,8 @@ from pydicom import Dataset
 
 from airlock.errors import InstanceNotUnderstood
 from airlock.findings import Box
-from airlock.pixels.decode import Array, Frame, palette_darkest
+from airlock.pixels.colours import palette_darkest
+from airlock.pixels.decode import Array, Frame
 
 MARGIN = 2
 """Pixels that are masked around a box, as the detector's boxes may cut the outline of a letter."""

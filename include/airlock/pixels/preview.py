@@ -12,7 +12,8 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
 from airlock.errors import InstanceNotUnderstood
-from airlock.pixels.decode import StoredImage, displayable
+from airlock.pixels.colours import displayable
+from airlock.pixels.decode import StoredImage
 from airlock.pixels.views import stretch
 
 GAP, BAR = 12, 36

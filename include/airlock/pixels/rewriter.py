@@ -11,15 +11,15 @@ import errno
 import json
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from airlock.errors import AirlockError
-from airlock.findings import Box, Findings
+from airlock.findings import Findings, InstanceFindings
 from airlock.pixels.pool import WorkerPool
-from airlock.pixels.survey import survey
+from airlock.pixels.survey import Search, survey
 from airlock.workspace import write_atomically
 
 DONE, INCOMPLETE, UNUSABLE = 0, 1, 2
@@ -118,18 +118,18 @@ def run(options: argparse.Namespace, files: dict[str, Path]) -> dict[str, Outcom
     """Rewrite every file that can be, and say what became of each."""
     outcomes: dict[str, Outcome] = {}
     if options.findings:
-        wanted = {name: i.frames for name, i in Findings.read(options.findings).instances.items()}
+        wanted = Findings.read(options.findings).instances
         outcomes |= {
             name: Outcome("missing", "named by the findings, not in the input") for name in wanted.keys() - files
         }
         outcomes |= {name: Outcome("held", "not named by the findings") for name in files.keys() - wanted}
     else:
         wanted = dict(_detect(files, options, outcomes))
-    jobs = {name: boxes for name, boxes in wanted.items() if name not in outcomes}
+    jobs = {name: found for name, found in wanted.items() if name not in outcomes}
     with WorkerPool(min(options.numthreads, max(len(jobs), 1))) as pool:
-        for name, boxes in jobs.items():
+        for name, found in jobs.items():
             task = {"do": "rewrite", "name": name, "source": str(files[name]), "folder": str(options.output)}
-            pool.submit({**task, "boxes": boxes})
+            pool.submit({**task, "boxes": found.frames, "overlays": found.overlays})
         for task, answer in pool.results():
             outcomes[task["name"]] = _outcome(answer, options.output, wanted[task["name"]])
     if options.storemapping:
@@ -139,20 +139,20 @@ def run(options: argparse.Namespace, files: dict[str, Path]) -> dict[str, Outcom
 
 def _detect(
     files: dict[str, Path], options: argparse.Namespace, outcomes: dict[str, Outcome]
-) -> Iterator[tuple[str, dict[int, list[Box]]]]:
-    for name, found in survey(files, options.confidence, options.numthreads):
+) -> Iterator[tuple[str, InstanceFindings]]:
+    for name, found in survey(files, Search(options.confidence), options.numthreads):
         if found.problem:
             outcomes[name] = Outcome("held", found.problem)
         elif not found.total:
             outcomes[name] = Outcome("no pixels")
-        yield name, found.frames
+        yield name, InstanceFindings(found.frames, found.reasons, found.overlays, found.found)
 
 
-def _outcome(answer: dict[str, Any], folder: Path, boxes: dict[int, list[Box]]) -> Outcome:
+def _outcome(answer: dict[str, Any], folder: Path, found: InstanceFindings) -> Outcome:
     if "held" in answer:
         return Outcome("held", answer["held"])
     output = str(Path(answer["ok"]["path"]).relative_to(folder))
-    return Outcome("rewritten", "", output, answer["ok"]["frames"], sum(map(len, boxes.values())))
+    return Outcome("rewritten", "", output, answer["ok"]["frames"], found.boxes)
 
 
 def write_report(path: Path, outcomes: dict[str, Outcome]) -> None:
@@ -162,7 +162,7 @@ def write_report(path: Path, outcomes: dict[str, Outcome]) -> None:
 
 
 def write_mapping(
-    path: Path, folder: Path, outcomes: dict[str, Outcome], boxes: dict[str, dict[int, list[Box]]]
+    path: Path, folder: Path, outcomes: dict[str, Outcome], wanted: Mapping[str, InstanceFindings]
 ) -> None:
     """Write the masked boxes in FIONA's mapping format, keyed `<SOPInstanceUID>_<nnnn>`.
 
@@ -173,7 +173,7 @@ def write_mapping(
         if outcome.output is None:
             continue
         instance, series = Path(outcome.output).stem, Path(outcome.output).parent.name
-        every = [(frame, box) for frame, found in sorted(boxes[name].items()) for box in found]
+        every = [(frame, box) for frame, found in sorted(wanted[name].frames.items()) for box in found]
         for number, (frame, (x0, y0, x1, y1)) in enumerate(every):
             document[f"{instance}_{number:04d}"] = {
                 "word": "",

@@ -15,15 +15,20 @@ from pathlib import Path
 from airlock.dicomio.progress import Progress
 from airlock.findings import FILE_NAME, Findings, InstanceFindings
 from airlock.ledger import InstanceState, InstanceUpdate
+from airlock.pixels.harvest import header_words
 from airlock.pixels.job import RewriteJob, finish_rewrite, prepare_rewrite, run_locally
 from airlock.pixels.rules import DECLARED
-from airlock.pixels.survey import Examined, survey
+from airlock.pixels.survey import Examined, Search, examined_from_json, survey
+from airlock.screened import read_not_rewritten
 from airlock.transfer import Transfer
 from airlock.workspace import link_or_copy
 
 __all__ = ["RewriteJob", "detect_burned_in_text", "finish_rewrite", "prepare_rewrite", "run_locally"]
 
 PROGRESS_FILE = "examined.jsonl"
+
+HARVESTED = 32
+"""Headers, spread over the study, whose identifiers are looked for in every picture besides those of its own header."""
 
 
 def detect_burned_in_text(transfer: Transfer, progress: Progress | None = None) -> int:
@@ -53,20 +58,33 @@ def _examine_all(transfer: Transfer, folder: Path, progress: Progress | None) ->
     incoming = transfer.workspace.folder("incoming")
     ids = [i.id for i in transfer.ledger.instances(transfer.id, InstanceState.RECEIVED)]
     log = folder / PROGRESS_FILE
-    settings_line = json.dumps({"confidence": transfer.policy.pixels.confidence})
+    search = _search(transfer, incoming, ids)
+    settings_line = json.dumps({"version": 2, "confidence": search.confidence, "safe": sorted(search.safe_words)})
     known = _read_progress(log, settings_line)
     results = {i: known[i] for i in ids if i in known}
     files = {i: incoming / f"{i}.dcm" for i in ids if i not in results}
     if not known:
         log.write_text(settings_line + "\n")
     with log.open("a") as stream:
-        for instance_id, examined in survey(files, transfer.policy.pixels.confidence, transfer.settings.workers):
+        for instance_id, examined in survey(files, search, transfer.settings.workers):
             stream.write(json.dumps({"id": instance_id, **asdict(examined)}) + "\n")
             stream.flush()
             results[instance_id] = examined
             if progress:
                 progress(len(results), len(ids))
     return _conclude(transfer, results)
+
+
+def _search(transfer: Transfer, incoming: Path, ids: list[str]) -> Search:
+    """Return how to search; known places and what headers of the whole study know are part of it."""
+    locations = transfer.settings.pixel_locations
+    step = max(len(ids) // HARVESTED, 1)
+    known: set[str] = set()
+    for instance_id in ids[::step]:
+        known |= header_words(incoming / f"{instance_id}.dcm")
+    policy = transfer.policy.pixels
+    safe_words = frozenset(word.upper() for word in policy.safe_words)
+    return Search(policy.confidence, frozenset(known), locations, safe_words)
 
 
 def _read_progress(log: Path, settings_line: str) -> dict[str, Examined]:
@@ -82,23 +100,25 @@ def _parse_progress(lines: list[str]) -> Iterator[tuple[str, Examined]]:
     for line in lines:
         with suppress(json.JSONDecodeError):
             entry = json.loads(line)
-            frames = {int(n): [(b[0], b[1], b[2], b[3]) for b in boxes] for n, boxes in entry["frames"].items()}
-            yield entry["id"], Examined(entry["total"], frames, entry["reasons"], entry["problem"])
+            yield entry["id"], examined_from_json(entry)
 
 
 def _conclude(transfer: Transfer, results: dict[str, Examined]) -> Findings:
     """Decide what becomes of each examined instance, and tell the ledger."""
-    rewrite = transfer.policy.pixels.rewrite
+    excluded = read_not_rewritten(transfer.workspace)
     flagged: dict[str, InstanceFindings] = {}
     left, updates = [], []
     for instance_id, examined in sorted(results.items()):
+        rewrite = transfer.policy.pixels.rewrite and instance_id not in excluded
         reason = _hold_reason(examined, rewrite)
         if reason:
             updates.append(InstanceUpdate(instance_id, InstanceState.HELD, reason))
-        elif not rewrite and (examined.frames or DECLARED in examined.reasons):
+        elif not rewrite and (examined.flagged or DECLARED in examined.reasons):
             left.append(instance_id)
-        elif examined.frames:
-            flagged[instance_id] = InstanceFindings(examined.frames, [*examined.reasons, "ocr"])
+        elif examined.flagged:
+            sources = sorted({found.source for found in examined.found} | ({"overlay"} if examined.overlays else set()))
+            reasons = [*examined.reasons, *sources]
+            flagged[instance_id] = InstanceFindings(examined.frames, reasons, examined.overlays, examined.found)
             updates.append(InstanceUpdate(instance_id, boxes=flagged[instance_id].boxes))
     examined_count = sum(1 for e in results.values() if e.total and not e.problem)
     transfer.ledger.record(transfer.id, updates)
@@ -118,6 +138,6 @@ def _conclude(transfer: Transfer, results: dict[str, Examined]) -> Findings:
 def _hold_reason(examined: Examined, rewrite: bool) -> str | None:
     if examined.problem:
         return f"Its pixels could not be examined: {examined.problem}. Look at the original."
-    if rewrite and DECLARED in examined.reasons and not examined.frames:
+    if rewrite and DECLARED in examined.reasons and not examined.flagged:
         return "Its header says that text is burned in, and none was found. Look at the original."
     return None

@@ -1,23 +1,30 @@
 """Views: the 8-bit pictures of a frame in which text is looked for.
 
-Text can hide from any single window: a handful of very bright pixels flatten everything else, a white label lies on
-white bone. So a frame of more than 8 bits is shown with its full range, with the range of its middle 98 %, and as two
-masks, its darkest and its brightest 2 %. Views that show the same are examined once.
+Text can hide from any window over the whole picture: a handful of very bright pixels flatten everything else, a white
+label lies on white bone. So the network sees the picture evened out: every pixel against the mean and the spread of its
+neighbourhood, in which a letter that is 5 % brighter than its ground looks like one that is 100 % brighter. Large
+letters, which that view hollows out, are looked for in the plain range of values.
 """
 
 from __future__ import annotations
-
-from collections.abc import Iterator
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
+from airlock.pixels.strokes import Planes
+
 Picture = npt.NDArray[np.uint8]
 """`(rows, columns, 3)`."""
 
-SAME = 8
-"""Two views whose grey levels differ nowhere by more than this show the same text."""
+NEIGHBOURHOOD = 8.0
+"""Standard deviation, in pixels, of the neighbourhood's mean."""
+
+SPREADS = 2.5
+"""Standard deviations of the neighbourhood that are shown to either side."""
+
+QUIET = 0.004
+"""Part of the range of values that is not enhanced: the finest steps of a smooth ground."""
 
 FLAT = 6
 """Grey levels between neighbours below which nothing can be read."""
@@ -29,45 +36,50 @@ def stretch(grey: npt.NDArray[np.float32], low: float, high: float) -> npt.NDArr
     return scaled.astype(np.uint8)
 
 
-def views(shown: npt.NDArray[np.float32] | npt.NDArray[np.uint8], bits: int) -> Iterator[Picture]:
-    """Yield the views of a frame in which there is anything to see.
+def planes(shown: npt.NDArray[np.float32] | npt.NDArray[np.uint8]) -> Planes:
+    """Return a frame's channels: one where all are alike.
 
     :param shown: grey values `(rows, columns)`, or 8-bit RGB `(rows, columns, 3)`.
-    :param bits: bits stored per sample.
     """
-    candidates = _colour_views(shown.astype(np.uint8)) if shown.ndim == 3 else _grey_views(shown, bits)
-    seen: list[npt.NDArray[np.uint8]] = []
-    for view in candidates:
-        if is_flat(view) or any(_same(view, other) for other in seen):
-            continue
-        seen.append(view)
-        yield view if view.ndim == 3 else np.repeat(view[..., None], 3, axis=2)
+    values = shown.astype(np.float32)
+    if values.ndim == 2:
+        return np.nan_to_num(values, copy=False)[..., None]
+    tinted = int(np.abs(shown[..., 0].astype(np.int16) - shown[..., 1]).max(initial=0)) > FLAT
+    tinted = tinted or int(np.abs(shown[..., 2].astype(np.int16) - shown[..., 1]).max(initial=0)) > FLAT
+    return values if tinted else np.ascontiguousarray(values[..., 1:2])
 
 
-def _colour_views(rgb: npt.NDArray[np.uint8]) -> Iterator[npt.NDArray[np.uint8]]:
-    yield rgb
-    low, high = int(rgb.min()), int(rgb.max())
-    if high - low < 128:
-        yield stretch(rgb.astype(np.float32), low, high)
+def evened_view(values: Planes) -> Picture:
+    """Return a picture in which every pixel is shown against its neighbourhood."""
+    return _picture([_evened(np.ascontiguousarray(values[..., n])) for n in range(values.shape[2])])
 
 
-def _grey_views(grey: npt.NDArray[np.float32] | npt.NDArray[np.uint8], bits: int) -> Iterator[npt.NDArray[np.uint8]]:
-    values = np.nan_to_num(grey.astype(np.float32), copy=False)
-    lowest, p1, p2, p98, p99, highest = np.percentile(values, (0, 1, 2, 98, 99, 100))
-    yield stretch(values, lowest, highest)
-    yield stretch(values, p1, p99)
-    if bits > 8:
-        for mask in (values <= p2, values >= p98):
-            # A mask of most of the image is the range view's business.
-            if mask.mean() < 0.6:
-                yield mask.astype(np.uint8) * np.uint8(255)
+def _evened(plane: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
+    detail = plane - cv2.GaussianBlur(plane, (0, 0), NEIGHBOURHOOD)
+    size = np.abs(detail[::2, ::2])
+    typical = float(np.median(size[size > 0])) if size.any() else 1.0
+    low, high = np.percentile(plane[::2, ::2], (0.5, 99.5))
+    spread = cv2.sqrt(cv2.GaussianBlur(detail * detail, (0, 0), 1.5 * NEIGHBOURHOOD))
+    quiet = max(typical, QUIET * float(high - low), 1e-3)
+    shown = detail / (spread + np.float32(quiet)) * (127.5 / SPREADS) + 127.5
+    return np.clip(shown, 0, 255).astype(np.uint8)
+
+
+def range_view(values: Planes) -> Picture:
+    """Return a picture of the whole range; of grey ones, other colours are the middle 98 % and the evened view."""
+    low, high = float(values.min()), float(values.max())
+    if values.shape[2] == 3:
+        return stretch(values, low, high) if high - low < 128 else values.astype(np.uint8)
+    plane = np.ascontiguousarray(values[..., 0])
+    p1, p99 = np.percentile(plane, (1, 99))
+    return np.dstack([stretch(plane, low, high), _evened(plane), stretch(plane, float(p1), float(p99))])
+
+
+def _picture(channels: list[npt.NDArray[np.uint8]]) -> Picture:
+    return np.dstack(channels if len(channels) == 3 else channels * 3)
 
 
 def is_flat(view: npt.NDArray[np.uint8]) -> bool:
     """Whether no two neighbours differ enough for anything to be read: blank frames and smooth gradients."""
     kernel = np.ones((3, 3), np.uint8)
     return int(cv2.morphologyEx(view, cv2.MORPH_GRADIENT, kernel).max(initial=0)) < FLAT
-
-
-def _same(one: npt.NDArray[np.uint8], other: npt.NDArray[np.uint8]) -> bool:
-    return one.shape == other.shape and int(cv2.absdiff(one, other).max(initial=0)) <= SAME

@@ -14,13 +14,14 @@ import signal
 import sys
 import warnings
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TextIO
 
 from pydicom import config
 
 from airlock.errors import DetectorUnavailable, InstanceNotUnderstood
-from airlock.findings import Box, boxes_by_frame
+from airlock.findings import boxes_by_frame, overlays_from_json
 
 PR_SET_PDEATHSIG = 1
 
@@ -61,36 +62,55 @@ def _answer(task: dict[str, Any], alive: Callable[[], None]) -> dict[str, Any]:
 
 def _examine(task: dict[str, Any], alive: Callable[[], None]) -> dict[str, Any]:
     from airlock.pixels.decode import StoredImage  # noqa: PLC0415 - heavy; only some tasks need it
-    from airlock.pixels.detect import examine  # noqa: PLC0415
     from airlock.pixels.engine import load_engine  # noqa: PLC0415
-    from airlock.pixels.rules import suspicions  # noqa: PLC0415
+    from airlock.pixels.inspection import inspect  # noqa: PLC0415
 
     image = StoredImage(Path(task["path"]))
-    frames: dict[int, list[Box]] = {}
-    if image.has_pixels:
-        last = min(task["stop"], image.frames)
-        for number, boxes in examine(image, load_engine(), task["confidence"], range(task["first"], last)):
-            alive()
-            if boxes:
-                frames[number] = boxes
-    reasons = suspicions(image.dataset) if image.has_pixels else []
-    return {"total": image.frames, "pixels": image.has_pixels, "reasons": reasons, "frames": frames}
+    found = inspect(
+        image,
+        load_engine,
+        confidence=task["confidence"],
+        numbers=range(task["first"], min(task["stop"], image.frames)),
+        known=frozenset(task["known"]),
+        safe_words=frozenset(task["safe_words"]),
+        locations=Path(task["locations"]) if task["locations"] else None,
+        alive=alive,
+    )
+    return {"total": image.frames, **asdict(found)}
+
+
+def _residue(task: dict[str, Any], alive: Callable[[], None]) -> dict[str, Any]:
+    """Look again at the frames of a rewritten file that had text."""
+    from airlock.pixels.decode import StoredImage  # noqa: PLC0415
+    from airlock.pixels.detect import examine  # noqa: PLC0415
+    from airlock.pixels.engine import load_engine  # noqa: PLC0415
+
+    image = StoredImage(Path(task["path"]))
+    found: list[dict[str, Any]] = []
+    known, safe_words = frozenset(task["known"]), frozenset(task["safe_words"])
+    for _, boxes in examine(image, load_engine(), task["confidence"], task["frames"], known, safe_words):
+        alive()
+        found += [asdict(box) for box in boxes]
+    return {"found": found}
 
 
 def _rewrite(task: dict[str, Any], _alive: Callable[[], None]) -> dict[str, Any]:
     from airlock.pixels.rewrite import rewrite_file  # noqa: PLC0415
 
-    path, frames = rewrite_file(Path(task["source"]), Path(task["folder"]), boxes_by_frame(task["boxes"]))
+    source, folder = Path(task["source"]), Path(task["folder"])
+    overlays = overlays_from_json(task.get("overlays", {}))
+    path, frames = rewrite_file(source, folder, boxes_by_frame(task["boxes"]), overlays)
     return {"path": str(path), "frames": frames}
 
 
 def _check(task: dict[str, Any], _alive: Callable[[], None]) -> dict[str, Any]:
     from airlock.pixels.check import check_rewritten  # noqa: PLC0415
 
-    return {"frames": check_rewritten(Path(task["before"]), Path(task["after"]), boxes_by_frame(task["boxes"]))}
+    boxes, overlays = boxes_by_frame(task["boxes"]), overlays_from_json(task.get("overlays", {}))
+    return {"frames": check_rewritten(Path(task["before"]), Path(task["after"]), boxes, overlays)}
 
 
-TASKS = {"examine": _examine, "rewrite": _rewrite, "check": _check}
+TASKS = {"examine": _examine, "residue": _residue, "rewrite": _rewrite, "check": _check}
 
 if __name__ == "__main__":
     main()

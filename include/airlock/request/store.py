@@ -7,6 +7,7 @@ read from here. The files hold the original StudyInstanceUID, as request files d
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -55,6 +56,22 @@ class RequestStore:
         }
         write_atomically(self._path(transfer_id), json.dumps(document, indent=2))
         return True
+
+    def name_studies(self, transfer_id: str, studies: Sequence[str]) -> None:
+        """Note which studies a request means that was found by other keys. Its transfer keeps its id.
+
+        From then on the request means these, whatever its source holds later.
+        """
+        stored = self.get(transfer_id)
+        content = json.loads(stored.content)
+        content["study_instance_uid"] = studies[0]
+        content.setdefault("source", {})["studies"] = list(studies)
+        document = {
+            "file_name": stored.file_name,
+            "arrived_at": stored.arrived_at.isoformat(),
+            "content": json.dumps(content, indent=2),
+        }
+        write_atomically(self._path(transfer_id), json.dumps(document, indent=2))
 
     def get(self, transfer_id: str) -> StoredRequest:
         """Return the request of a transfer.

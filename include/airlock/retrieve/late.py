@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from airlock.errors import TransferIncomplete
 from airlock.ledger import TransferState
 from airlock.retrieve import raw
-from airlock.retrieve.step import method_of
+from airlock.retrieve.sources import method_of
 from airlock.transfer import Transfer
 
 SENT = (TransferState.SENT, TransferState.EMPTY)
@@ -27,13 +27,14 @@ def late_instances(transfer: Transfer) -> int:
     summary = transfer.ledger.find(transfer.id)
     if summary is None or summary.state not in SENT or method_of(transfer) != "raw":
         return 0
-    study = raw.RawStudy(transfer.settings.raw_folder, transfer.request.study_instance_uid)
-    looked_at = _looked_at(transfer)
-    if not raw.is_settled(study, transfer.settings.study_idle_seconds) or raw.changed_at(study) <= looked_at:
+    studies = [raw.RawStudy(transfer.settings.raw_folder, uid) for uid in transfer.request.studies]
+    idle, looked_at = transfer.settings.study_idle_seconds, _looked_at(transfer)
+    changed = any(raw.changed_at(study) > looked_at for study in studies)
+    if not changed or not all(raw.is_settled(study, idle) for study in studies):
         return 0
     begun = datetime.now(UTC)
     known = {instance.id for instance in transfer.ledger.instances(transfer.id)}
-    late = sum(_id(transfer, study, entry) not in known for entry in study.entries())
+    late = sum(_id(transfer, study, entry) not in known for study in studies for entry in study.entries())
     if not late:
         # Of the beginning, so that what came while it was read is found by the next look. Where something is late the
         # study is read again until the transfer has begun again, whatever becomes of the asking.

@@ -1,21 +1,17 @@
-"""Pulls a study from a PACS by C-MOVE or C-GET, until what arrived is what the PACS said it has."""
+"""Pulls a study from a PACS until what arrived is what the PACS said it has."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from airlock.dicomio.find import FoundInstance, find_instances
-from airlock.dicomio.get import CLASSES_PER_ASSOCIATION, get
-from airlock.dicomio.inbox import Inbox
-from airlock.dicomio.move import move
+from airlock.dicomio.find import Listing
 from airlock.dicomio.peer import Peer
 from airlock.dicomio.progress import Progress, no_progress
-from airlock.dicomio.retrieval import RetrievalResult, plan
-from airlock.dicomio.syntaxes import COMPRESSED_CLASSES
+from airlock.dicomio.retrieval import MAX_SUBOPERATIONS, Level, Retrieval, RetrievalResult
 from airlock.errors import StudyNotFound
+from airlock.retrieve.links import Landing, Link, Remote, Wanted, link_to
 
 _NAMED_IN_ERRORS = 10
 
@@ -24,28 +20,38 @@ _NAMED_IN_ERRORS = 10
 class Fetched:
     """What came of a study.
 
-    :param missing: names of the files of instances that the PACS has and that did not come.
+    :param expected: how many instances the PACS has.
+    :param missing: names of the files of instances that the PACS lists and that did not come.
     :param status: last status of the PACS.
+    :param unlisted: how many more did not come, of which the PACS told the number only.
     """
 
     expected: int
     missing: tuple[str, ...]
     status: int
+    unlisted: int = 0
 
-    def explain(self, peer: Peer) -> str:
+    @property
+    def lacking(self) -> int:
+        """How many instances did not come."""
+        return len(self.missing) + self.unlisted
+
+    def explain(self, peer: Remote) -> str:
         """Say what is missing, by name."""
         named = ", ".join(self.missing[:_NAMED_IN_ERRORS]) + (", ..." if len(self.missing) > _NAMED_IN_ERRORS else "")
+        if self.unlisted:
+            named += f"{' and ' if named else ''}{self.unlisted} that it counts but doesn't list"
         advice = "A retry asks for these only; when it does not help, check at the PACS whether they can be retrieved."
-        if len(self.missing) == self.expected:
+        if self.lacking == self.expected and isinstance(peer, Peer):
             advice = f"With C-MOVE, check that the PACS knows {peer.move_aet}, this machine and port {peer.move_port}."
         return (
-            f"{self.expected - len(self.missing)} of {self.expected} instances arrived from {peer.name} (last status "
+            f"{self.expected - self.lacking} of {self.expected} instances arrived from {peer.name} (last status "
             f"0x{self.status:04X}). Missing: {named}. {advice}"
         )
 
 
 def fetch_study(
-    peer: Peer,
+    peer: Remote,
     study_uid: str,
     folder: Path,
     *,
@@ -53,73 +59,79 @@ def fetch_study(
     name_of: Callable[[str], str] = str,
     on_expected: Callable[[int], None] = lambda _: None,
     progress: Progress = no_progress,
+    level: Level = "study",
 ) -> Fetched:
     """Bring the instances of a study into a folder as `<name>.dcm`; those that are there already are not asked for.
 
-    What is missing after the first round is asked for once more, one by one.
-
+    :param by_get: C-GET instead of C-MOVE; without meaning for DICOMweb.
     :param name_of: file name, without suffix, of a SOPInstanceUID.
     :param on_expected: told how many instances the PACS has.
+    :param level: the highest level to ask at.
     :raises StudyNotFound: the PACS has no instance of it.
     :raises PeerUnavailable: no answer, the PACS is busy, or our port is taken.
     :raises AssociationRejected: the PACS refuses us, or doesn't know our move destination.
     :raises AssociationAborted: an association ended in the middle.
+    :raises TransferIncomplete: what came cannot be written.
     """
-    expected = find_instances(peer, study_uid)
-    if not expected:
+    link = link_to(peer, by_get=by_get)
+    listing = link.list_study(study_uid)
+    if not listing.expected:
         raise StudyNotFound(f"{peer.name} has no instance of the study. Send it there again, or correct the request.")
-    on_expected(len(expected))
+    on_expected(listing.expected)
+    return fetch_listed(link, study_uid, listing, folder, name_of=name_of, progress=progress, level=level)
+
+
+def fetch_listed(
+    link: Link,
+    study_uid: str,
+    listing: Listing,
+    folder: Path,
+    *,
+    name_of: Callable[[str], str],
+    progress: Progress = no_progress,
+    level: Level = "study",
+) -> Fetched:
+    """Bring what a PACS told of a study into a folder. As :func:`fetch_study`.
+
+    What is missing after the first round is asked for once more by series, then one by one.
+    """
     for leftover in folder.glob(".*.part"):
         leftover.unlink()
-    known = [uid for uid in expected if (folder / f"{name_of(uid)}.dcm").exists()]
-    inbox = Inbox(folder, study_uid, name_of, known=known, total=len(expected), progress=progress)
+    received = {uid for uid in listing.instances if (folder / f"{name_of(uid)}.dcm").exists()}
+    landing = Landing(folder, study_uid, name_of, received, listing.expected, progress)
     result = RetrievalResult(0)
-    for singly in (False, True):
-        missing = expected.keys() - inbox.received
-        if not missing:
-            break
-        wanted = {uid: expected[uid] for uid in missing}
-        if by_get:
-            result = _get(peer, study_uid, expected, wanted, inbox, singly=singly)
-        else:
-            result = move(peer, list(plan(study_uid, expected, wanted, singly=singly)), inbox)
-    names = sorted(name_of(uid) for uid in expected.keys() - inbox.received)
-    return Fetched(len(expected), tuple(names), result.status)
+    for wanted in _rounds(study_uid, listing, landing, level):
+        result = link.fetch(wanted, landing)
+    names = sorted(name_of(uid) for uid in listing.instances.keys() - landing.received)
+    unlisted = max(0, listing.expected - len(landing.received) - len(names))
+    return Fetched(listing.expected, tuple(names), result.status, unlisted)
 
 
-def _get(
-    peer: Peer,
-    study_uid: str,
-    expected: Mapping[str, FoundInstance],
-    wanted: Mapping[str, FoundInstance],
-    inbox: Inbox,
-    *,
-    singly: bool,
-) -> RetrievalResult:
-    result = RetrievalResult(0)
-    for classes, sop_uids in _by_classes(wanted, common=singly):
-        missing = [uid for uid in sop_uids if uid not in inbox.received]
-        if missing:
-            result = get(peer, list(plan(study_uid, expected, missing, singly=singly)), inbox, classes)
-    return result
+def _rounds(study_uid: str, listing: Listing, landing: Landing, level: Level) -> Iterator[Wanted]:
+    """Yield what to ask for, as long as something is missing."""
+    for wanted in _blind(study_uid, listing, level):
+        if len(landing.received) < listing.expected:
+            yield wanted
+    listed = listing.instances
+    missing = listed.keys() - landing.received
+    if listing.whole and missing:
+        yield Wanted(study_uid, listed, missing, level)
+        lost = listed.keys() - landing.received
+        there = {listed[uid].series_instance_uid for uid in listed.keys() & landing.received}
+        whole_series = {uid for uid in lost if listed[uid].series_instance_uid not in there}
+        if whole_series and level == "study":
+            yield Wanted(study_uid, listed, whole_series, "series")
+    missing = listed.keys() - landing.received
+    if missing:
+        yield Wanted(study_uid, listed, missing, "image", singly=True)
 
 
-def _by_classes(wanted: Mapping[str, FoundInstance], *, common: bool) -> Iterator[tuple[Sequence[str], list[str]]]:
-    """Divide instances so that the SOP classes of each part fit into one association.
-
-    :param common: try the classes that are commonly compressed one after the other, when the PACS doesn't tell them.
-    """
-    by_class: dict[str, list[str]] = defaultdict(list)
-    for sop_uid, instance in wanted.items():
-        by_class[instance.sop_class_uid or ""].append(sop_uid)
-    unknown = by_class.pop("", [])
-    classes = sorted(by_class)
-    for part in _parts(classes):
-        yield part, [sop_uid for sop_class in part for sop_uid in by_class[sop_class]]
-    if unknown:
-        yield from ((part, unknown) for part in (_parts(COMPRESSED_CLASSES) if common else [[]]))
-
-
-def _parts(classes: Sequence[str]) -> Iterator[Sequence[str]]:
-    for start in range(0, len(classes), CLASSES_PER_ASSOCIATION):
-        yield classes[start : start + CLASSES_PER_ASSOCIATION]
+def _blind(study_uid: str, listing: Listing, level: Level) -> Iterator[Wanted]:
+    """Yield requests for what a PACS counts but doesn't list, because it limits its answers or has no IMAGE level."""
+    if listing.whole:
+        return
+    if (level == "study" or not listing.series) and listing.expected <= MAX_SUBOPERATIONS:
+        yield Wanted(study_uid, listing.instances, blind=(Retrieval(study_uid),))
+    if listing.series:
+        by_series = tuple(Retrieval(study_uid, series_uid) for series_uid in sorted(listing.series))
+        yield Wanted(study_uid, listing.instances, blind=by_series)

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from pydicom.dataset import Dataset
-from pydicom.filereader import read_file_meta_info
-from pydicom.tag import BaseTag
-
-from airlock.dicomio.part10 import Instance, open_instance
-from airlock.dicomio.quiet import quiet
-from airlock.errors import InstanceNotUnderstood
-from airlock.identity.harvest import Evidence, harvest_file, vr_of
+from airlock.identity.harvest import Evidence
 from airlock.identity.identifiers import Identifiers
-from airlock.verify.elements import Position, dates_by_position, find_identifiers, must_be_gone, name_of, walk
+from airlock.verify.compare import Comparison, Private
+from airlock.verify.duties import Marks, check_duties
+from airlock.verify.found import Found, Problem
+from airlock.verify.judge import Judge
+from airlock.verify.levels import Malformed
+from airlock.verify.pixels import check_pixels
+from airlock.verify.reader import File, read_output
+from airlock.verify.search import Search
+from airlock.verify.source import read_source
+from airlock.verify.table import Override, Table
+from airlock.verify.text import first_value, name_of
+from airlock.verify.uids import UID
 
-# PS3.15 table E.1-1: the file meta information says nothing of where an object came from.
-_FORBIDDEN_META = ("SourceApplicationEntityTitle", "SendingApplicationEntityTitle", "PrivateInformation")
-_BIRTH = ("PatientBirthDate", "PatientBirthTime", "PatientBirthDateInAlternativeCalendar")
+_STUDY, _SERIES, _INSTANCE, _CLASS = 0x0020000D, 0x0020000E, 0x00080018, 0x00080016
+Uids = tuple[str, str, str]
 
 
 @dataclass(frozen=True)
@@ -27,146 +31,138 @@ class Check:
     """One output to inspect.
 
     :param instance_id: pseudonymous id.
-    :param source: the input that it came from.
-    :param sop_instance_uid: the new UID that the ledger has.
+    :param name: path of the output below its folder.
+    :param source: the file that it was made from: rewritten, or as it came.
+    :param rewritten: whether burned-in text was removed from this instance.
+    :param sop_instance_uid: the new UID that the ledger has; None when there is no ledger.
     """
 
     instance_id: str
     output: Path
+    name: str
     source: Path
-    sop_instance_uid: str
+    rewritten: bool = False
+    sop_instance_uid: str | None = None
 
 
 @dataclass(frozen=True, repr=False)
 class Expectation:
-    """What all outputs of a transfer must be like. It holds patient data: never log it.
+    """What all outputs of a patient must be like. It holds patient data: never log it.
 
-    :param dates: what (0028,0303) must say: REMOVED, MODIFIED or UNMODIFIED.
-    :param public: texts that the output carries on purpose.
+    :param public: texts that the outputs carry on purpose.
+    :param override: the project's own rules, of which the table knows nothing.
+    :param private: which private elements the project keeps; None when none.
     """
 
     evidence: Evidence
-    subject: str
-    dates: str
+    marks: Marks
+    edition: str
     public: tuple[str, ...]
-    keep_uids: bool
+    override: Override | None = None
+    private: Private | None = None
 
 
-@dataclass(frozen=True)
-class Problem:
-    """Something wrong with an output.
+@dataclass(frozen=True, repr=False)
+class Inspected:
+    """What was found in one output; patient data but for the problems.
 
-    :param attribute: keyword.
-    :param identifier: whether an identifier was found; else something is missing or should not be there.
+    :param old: StudyInstanceUID, SeriesInstanceUID and SOPInstanceUID of the input; `new` those of the output.
+    :param patients: PatientID of the input, and of the output.
     """
 
-    attribute: str
-    identifier: bool = False
+    found: Found
+    old: Uids = ("", "", "")
+    new: Uids = ("", "", "")
+    patients: tuple[str, str] = ("", "")
 
 
-def make_harvester(_argument: None) -> Callable[[Path], Evidence | None]:
-    """Return the function that workers harvest inputs with; None for an input that cannot be read."""
+class Inspector:
+    """Inspects the outputs of one patient."""
 
-    def harvest(path: Path) -> Evidence | None:
+    def __init__(self, expectation: Expectation) -> None:
+        marks, evidence = expectation.marks, expectation.evidence
+        if "retain_uids" in marks.options:
+            evidence = replace(evidence, uids=set())
+        self._marks = marks
+        self._identifiers = Identifiers(evidence, expectation.public, keep_dates=marks.dates == "UNMODIFIED")
+        self._search = Search(self._identifiers, removed=marks.dates == "REMOVED")
+        table = Table(expectation.edition, marks.options, expectation.override)
+        judge = Judge(self._search, frozenset(evidence.uids))
+        self._comparison = Comparison(table, judge, expectation.private, marks.stamped)
+
+    def __call__(self, check: Check) -> Inspected:
+        """Inspect one output; never raises: what cannot be inspected doesn't leave."""
+        descriptors: list[int] = []
         try:
-            return harvest_file(path)
-        except (InstanceNotUnderstood, OSError, RecursionError, MemoryError):
-            return None
+            output, descriptor = read_output(check.output)
+            descriptors.append(descriptor)
+            source, descriptor = read_source(check.source)
+            descriptors.append(descriptor)
+            return self._inspect(check, output, source)
+        except Malformed as malformed:
+            return Inspected(Found((Problem("file", str(malformed)),)))
+        except OSError:
+            return Inspected(Found((Problem("file", "it or its source cannot be opened"),)))
+        except Exception as error:  # noqa: BLE001 - whatever a library says quotes values
+            return Inspected(Found((Problem("file", f"it cannot be inspected ({type(error).__name__})"),)))
+        finally:
+            for descriptor in descriptors:
+                os.close(descriptor)
 
-    return harvest
+    def _inspect(self, check: Check, output: File, source: File) -> Inspected:
+        old, new = _uids(source), _uids(output)
+        sop_class = _first(output, _CLASS)
+        found = self._comparison.dataset(output.dataset, source.dataset, sop_class)
+        problems = list(found.problems)
+        problems += check_duties(output, source, self._marks, rewritten=check.rewritten)
+        problems += self._around(output)
+        problems += check_pixels(output, source)
+        problems += self._place(check, new)
+        if not sop_class or sop_class != _first(source, _CLASS):
+            problems.append(Problem(name_of(_CLASS), "is not the input's"))
+        found = found._replace(problems=tuple(dict.fromkeys(problems)))
+        return Inspected(found, old, new, (_first(source, 0x00100020), _first(output, 0x00100020)))
+
+    def _around(self, output: File) -> Iterator[Problem]:
+        """Look at what is no part of the dataset: preamble, file meta information, what follows the pixel data."""
+        meta = output.meta
+        parts = [("preamble", output.preamble)] if any(output.preamble) else []
+        for tag, element in meta.elements.items():
+            raw = meta.data[element.start : element.end]
+            if element.vr != b"UI" or not UID.fullmatch(raw.decode("latin-1").rstrip("\0")):
+                parts.append((name_of(tag), raw))
+        if output.tail is not None:
+            for tag in output.tail.elements:
+                yield Problem(name_of(tag), "stands after the pixel data, and may not be there")
+                parts.append((name_of(tag), output.tail.value(tag) or b""))
+        for name, raw in parts:
+            for kind, weak in self._search.data(raw):
+                yield Problem(name, f"holds a {kind} of the input", identifier=True, weak=weak)
+
+    def _place(self, check: Check, new: Uids) -> Iterator[Problem]:
+        """Check that the output says what its name and the ledger say, and that its name holds no identifier."""
+        if not all(new):
+            yield Problem(name_of(_INSTANCE), "its UIDs are not complete")
+        if check.sop_instance_uid is not None and new[2] != check.sop_instance_uid:
+            yield Problem(name_of(_INSTANCE), "is not what the ledger says")
+        made = f"{new[0]}/{new[1]}/{new[2]}.dcm" if all(map(UID.fullmatch, new)) else ""
+        if check.name == made:
+            return
+        if check.sop_instance_uid is not None:
+            yield Problem("file name", "is not made of the new UIDs")
+        for kind, weak in self._identifiers.matches(check.name):
+            yield Problem("file name", f"holds a {kind} of the input", identifier=True, weak=weak)
 
 
-def make_inspector(expectation: Expectation) -> Callable[[Check], list[Problem]]:
+def _first(file: File, tag: int) -> str:
+    raw = file.dataset.value(tag)
+    return first_value(raw, b"LO", file.dataset.value(0x00080005) or b"") if raw else ""
+
+
+def _uids(file: File) -> Uids:
+    return _first(file, _STUDY), _first(file, _SERIES), _first(file, _INSTANCE)
+
+
+def make_inspector(expectation: Expectation) -> Callable[[Check], Inspected]:
     """Return the function that workers inspect outputs with."""
-    evidence = expectation.evidence
-    if expectation.keep_uids:
-        evidence = Evidence(**{**vars(evidence), "uids": set()})
-    identifiers = Identifiers(evidence, expectation.public, keep_dates=expectation.dates == "UNMODIFIED")
-
-    def inspect(check: Check) -> list[Problem]:
-        try:
-            with open_instance(check.output) as instance:
-                return list(dict.fromkeys(_problems(instance, check, expectation, identifiers)))
-        except Exception:  # noqa: BLE001 - whatever a library says quotes values; what cannot be read doesn't leave
-            return [Problem("unreadable")]
-
-    return inspect
-
-
-def _problems(
-    instance: Instance, check: Check, expectation: Expectation, identifiers: Identifiers
-) -> Iterator[Problem]:
-    yield from _meta_problems(instance.dataset, check)
-    yield from _mark_problems(instance.dataset, expectation)
-    for _position, _current, element in walk(instance.dataset):
-        if must_be_gone(element.tag):
-            yield Problem(name_of(element.tag))
-    removed = expectation.dates == "REMOVED"
-    for _position, keyword in find_identifiers(instance.dataset, identifiers, dates=removed):
-        yield Problem(keyword, identifier=True)
-    if expectation.dates == "MODIFIED":
-        yield from _date_problems(instance.dataset, check.source)
-    if identifiers.in_bytes(_bytes_around_pixels(instance), dates=removed):
-        yield Problem("bytes outside the pixel data", identifier=True)
-
-
-def _meta_problems(dataset: Dataset, check: Check) -> Iterator[Problem]:
-    with check.output.open("rb") as stream:
-        if stream.read(132) != bytes(128) + b"DICM":
-            yield Problem("preamble")
-    with quiet():
-        meta = read_file_meta_info(check.output)
-        uids = {str(meta.get("MediaStorageSOPInstanceUID", "")), str(dataset.get("SOPInstanceUID", ""))}
-        if uids != {check.sop_instance_uid}:
-            yield Problem("MediaStorageSOPInstanceUID")
-        for keyword in _FORBIDDEN_META:
-            if keyword in meta:
-                yield Problem(keyword)
-
-
-def _mark_problems(dataset: Dataset, expectation: Expectation) -> Iterator[Problem]:
-    expected = {
-        "PatientIdentityRemoved": "YES",
-        "LongitudinalTemporalInformationModified": expectation.dates,
-        "PatientID": expectation.subject,
-    }
-    for keyword, value in expected.items():
-        if str(dataset.get(keyword, "")) != value:
-            yield Problem(keyword)
-    methods = {str(item.get("CodeValue", "")) for item in dataset.get("DeidentificationMethodCodeSequence", None) or ()}
-    if "113100" not in methods:
-        yield Problem("DeidentificationMethodCodeSequence")
-    for _position, _current, element in walk(dataset):
-        if name_of(element.tag) in _BIRTH and element.value:
-            yield Problem(name_of(element.tag), identifier=True)
-
-
-def _date_problems(output: Dataset, source: Path) -> Iterator[Problem]:
-    """Compare dates where they stand: one that was moved may well equal another date of the study."""
-    with open_instance(source) as instance:
-        before = dates_by_position(instance.dataset)
-        sizes = _items_by_position(instance.dataset)
-    after = _items_by_position(output)
-    for position, values in dates_by_position(output).items():
-        # Items that were removed shift the numbers of those that follow.
-        if any(sizes.get(position[:end]) != after[position[:end]] for end in range(1, len(position), 2)):
-            continue
-        if set(values) & set(before.get(position, ())) - {"19700101", "19700101000000"}:
-            yield Problem(name_of(BaseTag(position[-1])), identifier=True)
-
-
-def _items_by_position(dataset: Dataset) -> dict[Position, int]:
-    return {
-        position: len(element.value or ()) for position, _current, element in walk(dataset) if vr_of(element) == "SQ"
-    }
-
-
-def _bytes_around_pixels(instance: Instance) -> bytes:
-    """Return everything but the pixel data's value, file meta information included."""
-    stream, pixels = instance.stream, instance.pixels
-    stream.seek(0)
-    if pixels is None:
-        return stream.read()
-    head = stream.read(pixels.offset)
-    stream.seek(pixels.size, 1)
-    return head + stream.read()
+    return Inspector(expectation)

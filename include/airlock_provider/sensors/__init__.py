@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
 
-from airlock.errors import StudyNotFound
+from airlock.errors import PeerUnavailable, StudyNotFound
 from airlock.quiet import guarded
 from airlock.request.drop import settled_files
 from airlock.settings import load_settings
@@ -60,10 +60,15 @@ class StudySensor(BaseOperator):
         if event is None:
             from airlock.retrieve.step import study_is_ready
 
-            with guarded():
-                ready = study_is_ready(transfer, peer)
+            try:
+                with guarded():
+                    ready = study_is_ready(transfer, peer)
+                    why = "The study is not there yet, or still arriving."
+            except PeerUnavailable as error:
+                # Down is no failure of this transfer: it waits, for as long as that takes.
+                ready, why = False, str(error)
             if not ready:
-                self.log.info("The study is not there yet, or still arriving; waiting.")
+                self.log.info("%s Waiting.", why)
                 from airlock_provider.triggers import StudyTrigger
 
                 wait = transfer.settings.study_wait_minutes * 60

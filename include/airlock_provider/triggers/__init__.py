@@ -11,6 +11,7 @@ from typing import Any
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airlock.dicomio.peer import Peer
+from airlock.dicomio.webpeer import WebPeer
 from airlock.errors import PeerUnavailable
 from airlock.quiet import guarded
 from airlock.request.drop import settled_files
@@ -54,9 +55,9 @@ class RequestTrigger(BaseTrigger):
 class StudyTrigger(BaseTrigger):
     """Fires when the study of a transfer is complete at its source, or the time is over.
 
-    :param peer: fields of the :class:`airlock.dicomio.peer.Peer` to ask, None for the raw folder.
+    :param peer: fields of the :class:`Peer` or :class:`WebPeer` to ask, None for the raw folder.
     :param poke_interval: seconds between two looks.
-    :param timeout_seconds: then it fires with `found` false.
+    :param timeout_seconds: then it fires with `found` false; time in which the PACS was down is added.
     """
 
     def __init__(
@@ -81,17 +82,28 @@ class StudyTrigger(BaseTrigger):
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Look until the study is there or the time is over."""
         end = monotonic() + self.timeout_seconds
-        await asyncio.sleep(self.poke_interval)
-        while not (found := await asyncio.to_thread(self._look)) and monotonic() < end:
+        found: bool | None = False
+        while not found and monotonic() < end:
+            since = monotonic()
             await asyncio.sleep(self.poke_interval)
-        yield TriggerEvent({"found": found})
+            found = await asyncio.to_thread(self._look)
+            if found is None:
+                # The study cannot come to a PACS that is down: that time doesn't count.
+                end += monotonic() - since
+        yield TriggerEvent({"found": bool(found)})
 
-    def _look(self) -> bool:
+    def _look(self) -> bool | None:
+        """Whether the study is there; None when the PACS doesn't answer."""
         with guarded():
             try:
-                return study_is_ready(Transfer.open(self.transfer_id), Peer(**self.peer) if self.peer else None)
+                return study_is_ready(Transfer.open(self.transfer_id), self._peer())
             except PeerUnavailable:
-                return False  # a PACS that is down is waited for like a study that has not come
+                return None
+
+    def _peer(self) -> Peer | WebPeer | None:
+        if not self.peer:
+            return None
+        return WebPeer(**self.peer) if "url" in self.peer else Peer(**self.peer)
 
 
 class StatusTrigger(BaseTrigger):

@@ -40,7 +40,7 @@ def make_transfer(tmp_path: Path) -> MakeTransfer:
     return make
 
 
-def fill(transfer: Transfer, datasets: list[Dataset], rewritten: tuple[int, ...]) -> None:
+def fill(transfer: Transfer, datasets: list[Dataset], rewritten: tuple[int, ...] = ()) -> None:
     """Write the incoming files, the rewritten ones, the findings and the ledger rows."""
     incoming, changed = transfer.workspace.folder("incoming"), transfer.workspace.folder("rewritten")
     incoming.mkdir(parents=True)

@@ -12,7 +12,7 @@ import pydicom
 import pytest
 from pydicom.filewriter import dcmwrite
 
-from airlock.deid import batch
+from airlock.deid import batch, work
 from airlock.deid.folder import files_of
 from airlock.errors import RefusedError
 from airlock.settings import load_settings
@@ -137,8 +137,8 @@ def test_an_input_that_may_not_be_read_is_held(tmp_path: Path, monkeypatch: pyte
     def denied(_path: Path) -> None:
         raise PermissionError(13, "Zebedee", "Quillfeather")
 
-    monkeypatch.setattr(batch, "harvest_file", denied)
-    result = batch.make_harvester(None)(batch.Task("x", tmp_path))
+    monkeypatch.setattr("airlock.identity.stream.open_head", denied)
+    result = work.make_harvester(None)(batch.Task("x", tmp_path))
     assert result == batch.Refused("It may not be read. Correct the permissions of its file.")
 
 
@@ -162,3 +162,18 @@ def test_file_names_that_are_no_text(folder: Path) -> None:
     assert (result.status, result.last_line) == (3, "in 7 / out 3 / skipped 0 / held 4")
     inputs = {json.loads(line)["input"] for line in report.read_text("utf-8").splitlines()}
     assert {"\udcff\udcfe.dcm", "new\nline.dcm", "[red]", "x" * 255} < inputs
+
+
+def test_dates_of_every_study_move_by_their_own_offset(folder: Path) -> None:
+    policy = "name: One\ndeidentify:\n  options: [retain_longitudinal_modified_dates]\n  shift_by: study\n"
+    (folder.parent / "projects" / "one.yaml").write_text(policy)
+    dcmwrite(folder / "later.dcm", ct(9, StudyInstanceUID="1.2.276.0.7230010.3.1.2.101"), enforce_file_format=True)
+    result = run(folder)
+    assert (result.status, result.last_line) == (0, "in 4 / out 4 / skipped 0 / held 0")
+    outputs = [pydicom.dcmread(path) for path in (folder.parent / "out").rglob("*.dcm")]
+    dates: dict[str, set[str]] = {}
+    for ds in outputs:
+        dates.setdefault(str(ds.StudyInstanceUID), set()).add(str(ds.StudyDate))
+    assert sorted(map(len, dates.values())) == [1, 1]
+    assert len(set.union(*dates.values())) == 2
+    assert len({str(ds.PatientID) for ds in outputs}) == 1

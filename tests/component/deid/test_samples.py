@@ -29,6 +29,9 @@ EVERYTHING = (
     "retain_device_identity",
     "retain_institution_identity",
     "retain_patient_characteristics",
+    "retain_safe_private",
+    "clean_structured_content",
+    "clean_graphics",
 )
 
 

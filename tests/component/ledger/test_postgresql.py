@@ -1,69 +1,13 @@
 """The ledger on a PostgreSQL server that is made for these tests."""
 
-import os
-import secrets
-import shutil
-import socket
-import subprocess
-import tempfile
-from pathlib import Path
-
 import pytest
-from sqlalchemy import create_engine, text
 
-from airlock.database import connect
-from tests import peers
 from tests.ledger_contract import LedgerContract
-
-DEBIAN = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
-
-
-def _run(*command):
-    """Run a program of the server's, as another user when this one is root, which PostgreSQL refuses."""
-    prefix = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
-    subprocess.run([*prefix, *command], check=True, cwd="/", stdout=subprocess.DEVNULL, timeout=60)
-
-
-@pytest.fixture(scope="module")
-def server(debian_path):
-    peers.require("initdb", "pg_ctl", *(["runuser"] if os.geteuid() == 0 else []))
-    # Not below pytest's folder, which only its owner may enter; and short, as a socket's path has 107 bytes at most.
-    root = Path(tempfile.mkdtemp(prefix="airlock-pg-"))
-    if os.geteuid() == 0:
-        shutil.chown(root, "postgres")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    data = root / "data"
-    options = f"-c listen_addresses=127.0.0.1 -p {port} -k {root} -c fsync=off"
-    try:
-        _run("initdb", "-D", data, "-A", "trust", "-U", "airlock", "-N")
-        _run("pg_ctl", "-D", data, "-w", "-l", root / "log", "-o", options, "start")
-        try:
-            yield f"postgresql+psycopg://airlock@127.0.0.1:{port}"
-        finally:
-            _run("pg_ctl", "-D", data, "-m", "immediate", "stop")
-    finally:
-        shutil.rmtree(root, ignore_errors=True)
-
-
-@pytest.fixture(scope="module")
-def debian_path():
-    """Debian keeps the server's programs out of the PATH."""
-    with pytest.MonkeyPatch.context() as patch:
-        if DEBIAN:
-            patch.setenv("PATH", str(DEBIAN[-1]), prepend=os.pathsep)
-        yield
+from tests.postgresql import database, debian_path, server  # noqa: F401 - fixtures
 
 
 class TestPostgresql(LedgerContract):
     @pytest.fixture
-    def url(self, server):
-        name = f"ledger_{secrets.token_hex(6)}"
-        admin = create_engine(f"{server}/postgres", isolation_level="AUTOCOMMIT")
-        with admin.connect() as connection:
-            connection.execute(text(f"CREATE DATABASE {name}"))
-        admin.dispose()
-        url = f"{server}/{name}"
-        yield url
-        connect(url).dispose()
+    def url(self, server):  # noqa: F811 - the fixture
+        with database(server, "ledger") as url:
+            yield url

@@ -34,7 +34,7 @@ def test_a_thread_that_wakes_up_late_takes_no_answer(tmp_path):
         before, association._reactor_checkpoint = association._reactor_checkpoint, late
         before.set()
         for _ in range(20):
-            query = find._query("IMAGE", study_uid, SOPInstanceUID="")
+            query = find._query("IMAGE", StudyInstanceUID=study_uid, SOPInstanceUID="")
             assert len(list(find._ask(peer, association, query))) == 3
 
 

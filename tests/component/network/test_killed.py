@@ -13,7 +13,7 @@ from airlock.retrieve.step import pull_study
 from tests.processes import start
 from tests.simulated_pacs import SimulatedPacs
 from tests.studies import make_study
-from tests.transfers import make_ready, make_transfer
+from tests.transfers import NO_GUARD, make_ready, make_transfer
 
 
 class Killer:
@@ -92,7 +92,9 @@ def test_a_later_attempt_trusts_no_earlier_copy(tmp_path):
 def test_a_pull_goes_on_where_it_was(tmp_path, method):
     study_uid = generate_uid()
     files = make_study(tmp_path / "made", study_uid, 2, 4)
-    transfer = make_transfer(tmp_path, study_uid=study_uid, source={"method": method, "connection": "staging"})
+    transfer = make_transfer(
+        tmp_path, study_uid=study_uid, source={"method": method, "connection": "staging"}, policy=NO_GUARD
+    )
     killer = Killer(5)
     pacs = SimulatedPacs()
     pacs.hold(files)

@@ -19,7 +19,7 @@ from airlock.retrieve.step import pull_study, study_is_ready
 from tests.pacs import PROGRAMS, START
 from tests.peers import require
 from tests.studies import make_study
-from tests.transfers import make_ready, make_transfer
+from tests.transfers import NO_GUARD, make_ready, make_transfer
 
 # dcmqrscp takes uncompressed syntaxes, or one compressed one that it is told on the command line.
 COMPRESSED = ("JPEG2000.dcm", "SC_rgb_rle_2frame.dcm", "SC_rgb_jpeg_gdcm.dcm")
@@ -45,6 +45,7 @@ def compressed_study(folder, study_uid):
         sop_uid = generate_uid()
         dataset.StudyInstanceUID, dataset.SOPInstanceUID = study_uid, sop_uid
         dataset.SeriesInstanceUID = generate_uid()
+        dataset.PatientID = "P-4711"
         dataset.file_meta.MediaStorageSOPInstanceUID = sop_uid
         folder.mkdir(exist_ok=True)
         files[sop_uid] = folder / sop_uid
@@ -114,7 +115,9 @@ def test_only_what_is_missing_is_pulled(pacs, tmp_path):
     study_uid = generate_uid()
     files = make_study(tmp_path / "made", study_uid, 2, 3)
     store(peer, files)
-    transfer = make_transfer(tmp_path, study_uid=study_uid, source={"method": "c-move", "connection": "staging"})
+    transfer = make_transfer(
+        tmp_path, study_uid=study_uid, source={"method": "c-move", "connection": "staging"}, policy=NO_GUARD
+    )
     partial = transfer.workspace.partial("incoming")
     partial.mkdir(parents=True)
     # One of each series: what is missing is asked for by lists of instances. qrscp doesn't understand these.
@@ -134,7 +137,9 @@ def test_an_unknown_move_destination_is_told(pacs, tmp_path):
     _, peer = pacs
     study_uid = generate_uid()
     store(peer, make_study(tmp_path / "made", study_uid, 1, 1))
-    transfer = make_transfer(tmp_path, study_uid=study_uid, source={"method": "c-move", "connection": "staging"})
+    transfer = make_transfer(
+        tmp_path, study_uid=study_uid, source={"method": "c-move", "connection": "staging"}, policy=NO_GUARD
+    )
     # Orthanc answers 0xC000 instead of 0xA801: then the advice is all there is.
     with pytest.raises((AssociationRejected, TransferIncomplete), match=r"knows? .*NOBODY"):
         pull_study(transfer, replace(peer, move_aet="NOBODY"))

@@ -35,7 +35,7 @@ def no_second_look(monkeypatch):
 
 @pytest.fixture
 def transfer(tmp_path):
-    return make_transfer(tmp_path)
+    return make_transfer(tmp_path, policy={"destination": {"busy_retries": 0}})
 
 
 @pytest.fixture
@@ -64,13 +64,15 @@ def test_a_refused_instance_keeps_no_other_back(transfer, files, status):
     with pacs.running() as peer:
         with pytest.raises(DeliveryRefused) as caught:
             send_to_research(transfer, peer)
-        (refused,) = in_state(transfer, InstanceState.READY)
+        (refused,) = in_state(transfer, InstanceState.HELD)
         assert refused in ids
         assert f"1 of 6 instances (refused with 0x{status:04X}: {refused})" in str(caught.value)
         assert not any(uid in str(caught.value) for uid in files)
-        (row,) = transfer.ledger.instances(transfer.id, InstanceState.READY)
+        (row,) = transfer.ledger.instances(transfer.id, InstanceState.HELD)
         assert row.status == status
-        assert len(in_state(transfer, InstanceState.ACKNOWLEDGED)) == 5
+        assert row.reason.startswith(f"refused by the destination: status 0x{status:04X}")
+        # the others are proven already
+        assert len(in_state(transfer, InstanceState.SENT)) == 5
         send_to_research(transfer, peer)
         assert len(pacs.stored) == 7
         assert confirm_receipt(transfer, peer).sent == 6
@@ -85,6 +87,7 @@ def test_out_of_resources_is_tried_again_for_these_only(transfer, files):
         with pytest.raises(PeerUnavailable, match="out of resources for 2 of 6"):
             send_to_research(transfer, peer)
         assert len(in_state(transfer, InstanceState.ACKNOWLEDGED)) == 4
+        assert len(in_state(transfer, InstanceState.READY)) == 2
         send_to_research(transfer, peer)
         assert len(pacs.stored) == 8
         assert confirm_receipt(transfer, peer).sent == 6
@@ -161,9 +164,9 @@ def test_a_kind_that_the_peer_does_not_accept(transfer, tmp_path):
     refused = pytest.raises(DeliveryRefused, match=f"no presentation context accepted: {ids[1]}")
     with SimulatedPacs(storage=only_ct).running() as peer, refused:
         send_to_research(transfer, peer)
-    assert in_state(transfer, InstanceState.READY) == {ids[1]}
+    assert in_state(transfer, InstanceState.HELD) == {ids[1]}
     nothing_of_it = [build_context("1.2.840.10008.5.1.4.1.1.20", [ExplicitVRLittleEndian])]
-    refused = pytest.raises(DeliveryRefused, match="1 of 1 instances")
+    refused = pytest.raises(DeliveryRefused, match="1 of 3 instances")
     with SimulatedPacs(storage=nothing_of_it).running() as peer, refused:
         send_to_research(transfer, peer)
 

@@ -13,7 +13,7 @@ from airlock.retrieve.step import pull_study
 from airlock.screen.step import screen_instances
 from tests.simulated_pacs import SimulatedPacs
 from tests.studies import make_study
-from tests.transfers import make_ready, make_transfer
+from tests.transfers import NO_GUARD, make_ready, make_transfer
 
 
 @pytest.mark.parametrize("method", ["c-move", "c-get"])
@@ -25,7 +25,9 @@ def test_no_log_no_warning_no_error_and_no_event_quotes_a_dataset(tmp_path, meth
         # Values that the DICOM libraries warn about, and quote.
         dataset.PatientBirthDate = "PLANTED-DATE"
         dataset.save_as(path)
-    transfer = make_transfer(tmp_path, study_uid=study_uid, source={"method": method, "connection": "staging"})
+    transfer = make_transfer(
+        tmp_path, study_uid=study_uid, source={"method": method, "connection": "staging"}, policy=NO_GUARD
+    )
     withheld = sorted(files)[0]
     pacs = SimulatedPacs(withhold={withheld}, store_statuses={1: 0xC000, 2: 0xA700}, abort_at=6)
     pacs.hold(files)

@@ -17,7 +17,7 @@ from airlock.retrieve.step import pull_study, study_is_ready
 from demo.services import free_port
 from tests.simulated_pacs import SimulatedPacs
 from tests.studies import CT, make_instance, make_study
-from tests.transfers import make_transfer
+from tests.transfers import NO_GUARD, make_transfer
 
 METHODS = ["c-move", "c-get"]
 
@@ -30,7 +30,7 @@ def impatient(monkeypatch):
 @pytest.fixture(params=METHODS)
 def transfer(request, tmp_path):
     source = {"method": request.param, "connection": "staging"}
-    return make_transfer(tmp_path, study_uid=generate_uid(), source=source)
+    return make_transfer(tmp_path, study_uid=generate_uid(), source=source, policy=NO_GUARD)
 
 
 def study_of(transfer):
@@ -115,13 +115,15 @@ def test_a_file_that_cannot_be_written_is_not_acknowledged(transfer, tmp_path, m
     def full(self, *_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Inbox, "_write", full)
+    monkeypatch.setattr(Inbox, "write", full)
     with pacs.running() as peer, pytest.raises(TransferIncomplete, match="0 of 2"):
         pull_study(transfer, peer)
 
 
 def c_move(tmp_path):
-    return make_transfer(tmp_path, study_uid=generate_uid(), source={"method": "c-move", "connection": "staging"})
+    return make_transfer(
+        tmp_path, study_uid=generate_uid(), source={"method": "c-move", "connection": "staging"}, policy=NO_GUARD
+    )
 
 
 def test_the_port_is_taken(tmp_path):

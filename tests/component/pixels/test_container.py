@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from airlock.findings import Findings
+from airlock.errors import PixelsNotCleaned
+from airlock.findings import FILE_NAME, Findings, InstanceFindings
 from airlock.pixels.step import detect_burned_in_text, finish_rewrite, prepare_rewrite
+from airlock.workspace import link_or_copy
 from demo.phantoms import Patient, ct_series, ultrasound_cine
 from tests.peers import require
 
@@ -77,3 +79,80 @@ def test_it_detects_by_itself_as_any_user(tmp_path):
 
 def test_a_second_build_does_nothing():
     assert "up to date" in subprocess.run([str(BUILD)], check=False, capture_output=True, text=True).stdout
+
+
+def running(name: str, *options: str, source: Path, output: Path, arguments: list[str], seconds: float = 300):
+    mounts = ["-v", f"{source}:/input:ro", "-v", f"{output}:/output", "--name", name]
+    command = ["docker", "run", *SEALED, *options, "--user", f"{os.getuid()}:{os.getgid()}", *mounts, IMAGE, *arguments]
+    return subprocess.run(command, check=False, capture_output=True, text=True, timeout=seconds)
+
+
+@pytest.fixture
+def flagged(transfer, tmp_path):
+    """A transfer with one flagged cine, whose findings are given."""
+    [cine] = ultrasound_cine(tmp_path / "us", Patient(), 2, **SMALL)
+    opened = transfer([cine])
+    [instance] = [row.id for row in opened.ledger.instances(opened.id)]
+    found = {instance: InstanceFindings({0: [(5, 5, 100, 30)]}, ["ocr"])}
+    for folder_name in ("findings", "flagged"):
+        with opened.workspace.writing(folder_name) as folder:
+            Findings(1, found).write(folder / FILE_NAME)
+            if folder_name == "flagged":
+                link_or_copy(opened.workspace.folder("incoming") / f"{instance}.dcm", folder / f"{instance}.dcm")
+    return opened, prepare_rewrite(opened, attempt=1), instance
+
+
+def test_killed_for_want_of_memory(flagged):
+    opened, job, instance = flagged
+    done = running(
+        "airlock-test-oom",
+        "--memory=16m",
+        "--memory-swap=16m",
+        source=job.input,
+        output=job.output,
+        arguments=job.arguments,
+    )
+    assert done.returncode != 0
+    with pytest.raises(PixelsNotCleaned, match=f"{instance}: it has no output"):
+        finish_rewrite(opened, job)
+
+
+def test_a_container_that_lies(flagged):
+    """It ends with 0: first without output, then with the file as it was."""
+    opened, job, instance = flagged
+    done = running(
+        "airlock-test-lie",
+        "--entrypoint=/bin/true",
+        source=job.input,
+        output=job.output,
+        arguments=[],
+    )
+    assert done.returncode == 0, done.stderr
+    with pytest.raises(PixelsNotCleaned, match="it has no output"):
+        finish_rewrite(opened, job)
+    copied = ["/input/" + f"{instance}.dcm", "/output/copy.dcm"]
+    done = running("airlock-test-copy", "--entrypoint=/bin/cp", source=job.input, output=job.output, arguments=copied)
+    assert done.returncode == 0, done.stderr
+    with pytest.raises(PixelsNotCleaned, match=instance):
+        finish_rewrite(opened, job)
+    assert not opened.workspace.complete("rewritten")
+
+
+def test_a_container_that_hangs_is_killed_and_leaves_nothing_behind(flagged):
+    _, job, _ = flagged
+    name = "airlock-test-hang"
+    try:
+        with pytest.raises(subprocess.TimeoutExpired):
+            running(
+                name,
+                "--entrypoint=/bin/sleep",
+                source=job.input,
+                output=job.output,
+                arguments=["600"],
+                seconds=4,
+            )
+        killed = subprocess.run(["docker", "kill", name], check=False, capture_output=True, text=True)
+        assert killed.returncode == 0, killed.stderr
+        assert list(job.output.iterdir()) == []
+    finally:
+        subprocess.run(["docker", "rm", "-f", name], check=False, capture_output=True)

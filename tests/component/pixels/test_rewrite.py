@@ -54,7 +54,7 @@ KINDS = [
 
 
 def boxes_of(path) -> dict:
-    return {n: boxes for n, boxes in examine(StoredImage(path), load_engine(), 20) if boxes}
+    return {n: [f.box for f in found] for n, found in examine(StoredImage(path), load_engine(), 20) if found}
 
 
 def rgb(path) -> np.ndarray:

@@ -43,7 +43,9 @@ def states(transfer) -> dict[str, InstanceUpdate]:
 def found(tmp_path_factory) -> InstanceFindings:
     """What the detector finds in the study's cine."""
     [cine] = ultrasound_cine(tmp_path_factory.mktemp("cine"), Patient.invent(3), 2, text_frames=[1], **SMALL)
-    return InstanceFindings({n: boxes for n, boxes in examine(StoredImage(cine), load_engine(), 20) if boxes}, ["ocr"])
+    return InstanceFindings(
+        {n: [f.box for f in b] for n, b in examine(StoredImage(cine), load_engine(), 20) if b}, ["ocr"]
+    )
 
 
 @pytest.fixture
@@ -172,8 +174,8 @@ def test_a_killed_try_is_continued(transfer, study, monkeypatch):
     opened = transfer(study)
     survey = step.survey
 
-    def interrupted(files, confidence, workers):
-        yield next(iter(survey(files, confidence, workers)))
+    def interrupted(files, search, workers):
+        yield next(iter(survey(files, search, workers)))
         raise KeyboardInterrupt
 
     monkeypatch.setattr(step, "survey", interrupted)
@@ -181,9 +183,9 @@ def test_a_killed_try_is_continued(transfer, study, monkeypatch):
         detect_burned_in_text(opened)
     asked = []
 
-    def counted(files, confidence, workers):
+    def counted(files, search, workers):
         asked.extend(files)
-        return survey(files, confidence, workers)
+        return survey(files, search, workers)
 
     monkeypatch.setattr(step, "survey", counted)
     assert detect_burned_in_text(opened) == 1

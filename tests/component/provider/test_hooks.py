@@ -7,6 +7,7 @@ from airflow.sdk import BaseHook
 
 from airlock.errors import PolicyError, StatusRefused
 from airlock.redcap.sandbox import RedcapSandbox
+from airlock_provider.hooks.dicomweb import DicomWebHook
 from airlock_provider.hooks.redcap import RedcapHook
 
 
@@ -99,3 +100,18 @@ def test_dicom(connect):
     works, said = DicomHook("pacs").test_connection()
     assert not works
     assert "port" in said
+
+
+def test_a_dicomweb_service(connect):
+    connect("web", conn_type="dicomweb", host="http://127.0.0.1:9/dicom-web/", login="me", password="hush", extra={})
+    hook = DicomWebHook("web")
+    assert (hook.peer.url, hook.peer.user, hook.peer.verify_tls) == ("http://127.0.0.1:9/dicom-web", "me", True)
+    works, said = hook.test_connection()
+    assert not works
+    assert "cannot be reached" in said
+    assert "hush" not in said + repr(hook.peer)
+    connect("unsafe", conn_type="dicomweb", host="https://pacs", extra={"verify_tls": "false", "timeout": "7"})
+    assert (DicomWebHook("unsafe").peer.verify_tls, DicomWebHook("unsafe").peer.timeout) == (False, 7)
+    connect("broken", conn_type="dicomweb", host="pacs")
+    with pytest.raises(PolicyError):
+        DicomWebHook("broken").get_conn()

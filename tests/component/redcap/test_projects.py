@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import astuple
 from datetime import date
 from pathlib import Path
@@ -130,9 +131,24 @@ def test_exclusions_are_found_by_the_label_of_their_choice(client):
         ]
     )
     found = read_projects(client)["A"]
-    excluded = found.fields.get("screen", {}).get("rewrite_exclusions")
-    # A policy that has no such field yet blocks the project instead: never is the row lost without a word.
-    assert excluded == [{"tag": "(0008,103e)", "pattern": "localizer"}] or "screen.rewrite_exclusions" in found.problems
+    assert found.fields["screen"]["rewrite_exclusions"] == [{"tag": "(0008,103e)", "pattern": "localizer"}]
+    assert found.problems == {}
+
+
+def test_an_import_rule_keeps_what_its_groups_match(client, folder):
+    client.import_records(
+        [
+            project(
+                "A",
+                project_import_rule_1_tag="0x0008:0x1030 Study Description",
+                project_import_rule_1_regexp="(Phase [0-9])",
+            )
+        ]
+    )
+    sync_projects(client, folder)
+    (rule,) = find_policy(folder, "A").deidentify.rules
+    assert (rule.tag, rule.action) == ("(0008,1030)", "keep-matching")
+    assert re.fullmatch(rule.pattern, "Doe Phase 2 Jane")[1] == "Phase 2"
 
 
 def test_a_project_that_is_gone_is_blocked_until_it_is_forgotten(client, folder, sandbox):

@@ -199,8 +199,18 @@ def test_meanings_of_a_sites_own_codes_are_cleaned(apply: Apply) -> None:
     assert [item.CodeMeaning for item in ds.ReasonForVisitCodeSequence] == ["lung of", "Lung structure"]
 
 
+@pytest.mark.parametrize("animal", [False, True])
+def test_who_is_responsible_is_asked_of_animals_only(apply: Apply, animal: bool) -> None:
+    ds = ct(ResponsiblePerson="Quillfeather^Olga", ResponsibleOrganization="Zoo of Zebedee")
+    if animal:
+        ds.PatientSpeciesDescription = "Panthera leo"
+    apply(ds)
+    assert ("ResponsiblePerson" in ds, "ResponsibleOrganization" in ds) == (animal, animal)
+    assert not ds.get("ResponsiblePerson")
+
+
 def test_options_that_contradict_each_other_are_refused() -> None:
     with pytest.raises(PolicyError, match="contradict"):
         Profile("2026d", ("retain_longitudinal_full_dates", "retain_longitudinal_modified_dates"))
     with pytest.raises(PolicyError, match="not supported"):
-        Profile("2026d", ("clean_graphics",))
+        Profile("2026d", ("clean_everything",))

@@ -9,6 +9,7 @@ import pytest
 
 from airlock.errors import DetectorUnavailable
 from airlock.pixels.engine import DETECTION_MODEL, RECOGNITION_MODEL, RapidOcrEngine
+from airlock.pixels.network import DetectionNetwork
 
 MODELS = Path(importlib.util.find_spec("rapidocr_onnxruntime").origin).parent / "models"
 
@@ -31,10 +32,10 @@ def test_a_broken_model_is_said(tmp_path):
 def test_a_failing_network_is_said(monkeypatch):
     engine = RapidOcrEngine()
 
-    def fail(_picture):
+    def fail(_self, _picture):
         raise RuntimeError("secret text")
 
-    monkeypatch.setattr(engine, "_detector", fail)
+    monkeypatch.setattr(DetectionNetwork, "candidates", fail)
     with pytest.raises(DetectorUnavailable) as raised:
         engine.find(np.zeros((64, 64, 3), np.uint8))
     assert "secret" not in str(raised.value)

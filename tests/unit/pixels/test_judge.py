@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 from pydicom import Dataset
 
+from airlock.findings import Found
 from airlock.pixels.engine import Reading
 from airlock.pixels.judge import Judge, known_words, merge
 
@@ -13,7 +14,7 @@ SIDE = 400
 
 def masked(judge: Judge, *given: tuple) -> list:
     boxes, readings = [box for box, _ in given], [reading for _, reading in given]
-    return judge.masked(boxes, readings, SIDE)
+    return [verdict.box for verdict in judge.judge(boxes, readings, SIDE)]
 
 
 def header() -> Dataset:
@@ -65,5 +66,32 @@ def test_readings_are_not_shown():
     assert "SORLIE" not in repr(Judge(known=known_words(header())))
 
 
-def test_merge_drops_what_lies_inside_another():
-    assert merge([(5, 5, 10, 10), (0, 0, 20, 20), (15, 15, 30, 30)]) == [(0, 0, 20, 20), (15, 15, 30, 30)]
+def found(box: tuple, confidence: float = 50, known: bool = False) -> Found:
+    return Found(0, box, "ocr", confidence, known)
+
+
+def test_merge_drops_what_lies_inside_another_and_keeps_what_it_says():
+    merged = merge([found((5, 5, 10, 10), 90, known=True), found((0, 0, 20, 20)), found((15, 15, 30, 30))])
+    assert merged == [found((0, 0, 20, 20), 90, known=True), found((15, 15, 30, 30))]
+
+
+def test_verdicts_say_what_matches_an_identifier():
+    judge = Judge(known=known_words(header()))
+    [name, gain] = judge.judge([LINE, FAR], [Reading("SORLIE", 40.0), Reading("Gain 6", 90.0)], SIDE)
+    assert (name.matches_identifier, gain.matches_identifier) == (True, False)
+
+
+def test_the_project_says_which_words_are_safe():
+    judge = Judge(safe_words=frozenset({"SUPINE"}))
+    assert masked(judge, (FAR, Reading("Supine", 99.0))) == []
+    assert masked(judge, (FAR, Reading("PATIENT", 99.0))) == [FAR]
+    assert masked(Judge(safe_words=frozenset({"SORLIE"}), known=frozenset({"SORLIE"})), (FAR, Reading("SORLIE", 99.0)))
+
+
+def test_large_letters_must_be_read_surely():
+    large = (50, 50, 300, 90)
+    assert masked(Judge(), (large, Reading("LLLI", 50.0))) == []
+    assert masked(Judge(), (large, Reading("HANSEN", 70.0))) == [large]
+    giant = (50, 50, 300, 150)
+    assert masked(Judge(), (giant, Reading("CO", 85.0))) == []
+    assert masked(Judge(), (giant, Reading("CO", 95.0))) == [giant]

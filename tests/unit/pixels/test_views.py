@@ -3,47 +3,87 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from airlock.pixels.detect import LARGE, patches
-from airlock.pixels.views import is_flat, views
+from airlock.pixels.patches import Details, Patch, whole
+from airlock.pixels.strokes import areas, stroke_mask, text_like, texture
+from airlock.pixels.views import evened_view, is_flat, planes, range_view
+from demo.phantoms import draw_text
 
 
-def test_blank_and_smooth_frames_have_no_views():
-    assert list(views(np.full((64, 64), 1000, np.float32), 16)) == []
-    ramp = np.tile(np.linspace(0, 1, 512, dtype=np.float32), (64, 1))
-    assert is_flat((ramp * 255).astype(np.uint8))
+def grey(rows: int = 128, columns: int = 128, noise: float = 4) -> np.ndarray:
+    return np.random.default_rng(3).normal(500, noise, (rows, columns)).astype(np.float32)
 
 
-def test_outliers_hide_text_in_one_view_only():
-    """A letter 30 above its ground, under a value of 60000: only the percentile window or a mask shows it."""
-    frame = np.random.default_rng(3).normal(500, 4, (128, 128)).astype(np.float32)
+def test_blank_and_smooth_frames_are_flat():
+    ramp = np.tile(np.linspace(0, 1000, 512, dtype=np.float32), (64, 1))
+    assert is_flat(range_view(planes(np.full((64, 64), 1000, np.float32))))
+    assert is_flat((ramp / 4).astype(np.uint8))
+    assert list(whole(planes(np.full((64, 64), 1000, np.float32)))) == []
+
+
+def test_outliers_hide_nothing_from_the_evened_view():
+    """A stroke 60 above its ground, under a value of 60000."""
+    frame = grey()
     frame[40:80, 60:63] += 60
     frame[0, :3] = 60000
-    contrast = [int(view[60, 61, 0]) - int(np.median(view)) for view in views(frame, 16)]
-    assert len(contrast) > 1
-    assert max(contrast) > 100
+    view = evened_view(planes(frame))
+    assert int(view[60, 61, 0]) - int(np.median(view)) > 100
 
 
-def test_same_views_are_given_once():
-    frame = np.zeros((64, 64), np.float32)
-    frame[::2] = 255
-    assert len(list(views(frame, 8))) == 1
+def test_colours_that_are_grey_are_one_plane():
+    rgb = np.random.default_rng(1).integers(0, 255, (32, 32, 1), dtype=np.uint8).repeat(3, axis=2)
+    assert planes(rgb).shape == (32, 32, 1)
+    rgb[0, 0] = (255, 0, 0)
+    assert planes(rgb).shape == (32, 32, 3)
 
 
-def test_dark_colours_are_stretched():
-    frame = np.zeros((64, 64, 3), np.uint8)
-    frame[20:30, 20:22] = 20
-    assert max(int(view.max()) for view in views(frame, 8)) == 255
+@pytest.mark.parametrize("value", [440, 560])
+def test_strokes_of_faint_text_are_found_and_noise_is_not(value):
+    frame = draw_text(grey(200, 300), ["HANSEN"], (100, 90), 14, value).astype(np.float32)
+    found = text_like(stroke_mask(planes(frame)))
+    assert found[92:104, 105:150].mean() > 0.5
+    assert not found[:60].any()
+    [(x0, y0, x1, y1)] = areas(found)
+    assert x0 < 100
+    assert x1 > 150
+    assert y0 < 90
+    assert y1 > 104
+
+
+def test_a_quiet_corner_is_searched_although_the_middle_is_loud():
+    frame = grey(400, 400, noise=1)
+    frame[100:300, 50:350] += np.random.default_rng(4).normal(0, 200, (200, 300))
+    frame = draw_text(frame, ["HANSEN"], (10, 10), 12, 530).astype(np.float32)
+    assert text_like(stroke_mask(planes(frame)))[12:22, 12:50].mean() > 0.5
 
 
 @pytest.mark.parametrize(("rows", "columns"), [(64, 64), (512, 512), (480, 640), (1024, 1280), (2500, 2048), (1, 3000)])
-def test_patches_cover_every_pixel_and_place_boxes_back(rows, columns):
-    view = np.random.default_rng(1).integers(0, 255, (rows, columns, 3), dtype=np.uint8)
+@pytest.mark.parametrize("turned", [False, True])
+def test_patches_cover_every_area_and_place_boxes_back(rows, columns, turned):
+    values = np.random.default_rng(1).integers(0, 255, (rows, columns, 1)).astype(np.float32)
     seen = np.zeros((rows, columns), bool)
-    for patch in patches(view):
+    for patch in Details(values).patches(np.ones((rows, columns), bool), turned=turned):
         height, width = patch.picture.shape[:2]
         x0, y0, x1, y1 = patch.place((0, 0, width, height), columns, rows)
         assert 0 <= x0 < x1 <= columns
         assert 0 <= y0 < y1 <= rows
-        if max(rows, columns) <= LARGE or patch.scale == 1.0:
+        if patch.scale == 2.0:
             seen[y0:y1, x0:x1] = True
     assert seen.all()
+
+
+def test_speckle_is_texture_and_a_line_is_not():
+    mask = np.zeros((300, 300), bool)
+    mask[:200] = True
+    mask[270:282, 20:200] = True
+    found = texture(mask)
+    assert found[:200].all()
+    assert not found[270:282].any()
+
+
+def test_a_turned_patch_places_boxes_where_they_are():
+    tile = np.zeros((30, 50, 3), np.uint8)
+    tile[5:8, 40:45] = 255
+    turned = np.rot90(tile)
+    ys, xs = np.nonzero(turned[..., 0])
+    box = int(xs.min()), int(ys.min()), int(xs.max()) + 1, int(ys.max()) + 1
+    assert Patch(turned, 100, 200, 1.0, turned=True).place(box, 1000, 1000) == (140, 205, 145, 208)

@@ -53,3 +53,8 @@ def test_the_delay_depends_on_the_class_and_doubles(kind, seconds):
 
 def test_the_delay_has_an_end():
     assert decide(errors.PeerUnavailable("down"), 20).retry_delay == LONGEST_DELAY
+
+
+def test_outside_the_hours_of_a_destination_it_is_tried_when_they_begin():
+    decision = decide(errors.OutsideHours("at night", 9 * 3600.0))
+    assert decision.retry_delay == timedelta(hours=9)

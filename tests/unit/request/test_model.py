@@ -66,7 +66,9 @@ def test_what_is_left_out():
     assert (request.redcap_repeat_instrument, request.redcap_repeat_instance) == ("transfers", 1)
     assert request.transfer_event_name == ""
     assert request.source is None
-    assert request.options.model_dump() == {"dry_run": False, "stop_before_send": False, "priority": "normal"}
+    options = request.options
+    assert (options.dry_run, options.stop_before_send, options.priority) == (False, False, "normal")
+    assert options.date_offset_days is None
 
 
 def test_the_id_is_the_same_for_the_same_transfer_only():

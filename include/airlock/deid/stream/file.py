@@ -1,0 +1,209 @@
+"""One file: walked, stamped, and written around its pixel data."""
+
+from __future__ import annotations
+
+import re
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+
+from pydicom.dataset import Dataset
+from pydicom.filereader import read_dataset
+
+from airlock.deid.engine import Engine
+from airlock.deid.stream.stamps import Stamps, touched_by
+from airlock.deid.stream.values import element_header
+from airlock.deid.stream.walk import Walk, Walked
+from airlock.dicomio.copying import NewFile, move_bytes, write_all
+from airlock.dicomio.head import Head, Irregular, More, open_head
+from airlock.dicomio.pixels import PixelData, find_pixels, read_tail
+from airlock.dicomio.quiet import quiet
+from airlock.dicomio.splice import meta_bytes
+
+_CHARACTER_SET, _CLASS = 0x00080005, 0x00080016
+_UIDS = (_CLASS, 0x00080018, 0x0020000D, 0x0020000E)
+_UID = re.compile(rb"[0-9]+(?:\.[0-9]+)*")
+_LONGEST_UID = 64
+_SOME_UID = "1.2"
+_MOST_WALKS = 32
+_PEEKED_BYTES = 256
+
+
+@dataclass(frozen=True)
+class Streamed:
+    """A file that was written.
+
+    :param uids: new UIDs of class, instance, study and series.
+    :param size: in bytes.
+    """
+
+    path: str
+    uids: tuple[str, str, str, str]
+    size: int
+    unreadable_dates: int
+
+
+class Streamer:
+    """De-identifies files without making datasets of them.
+
+    :param check: raises what holds an instance for what it says of itself.
+    :param stamp: writes what every object is to carry; told whether pixels were rewritten.
+    """
+
+    def __init__(self, engine: Engine, check: Callable[[Dataset], None], stamp: Callable[[Dataset, bool], None]):
+        self._engine, self._check = engine, check
+        self._stamp = {rewritten: _with(stamp, rewritten) for rewritten in (False, True)}
+        self._checked = touched_by(check)
+        self._stamped = touched_by(*self._stamp.values()) | {_CHARACTER_SET}
+        self._taken = tuple(sorted(self._checked | self._stamped | {*_UIDS}))
+        self._walks: dict[tuple[bool, bytes, bytes], tuple[Walk, Stamps]] = {}
+
+    def process(
+        self, source: Path, folder: Path, place: Callable[[tuple[str, str, str, str]], str], *, pixels_rewritten: bool
+    ) -> Streamed:
+        """De-identify one file.
+
+        :param place: path below `folder` for new UIDs.
+        :raises Irregular: when the file must be left to the plain engine.
+        :raises InstanceNotUnderstood: when it must be held.
+        :raises OSError: when a file cannot be read or written.
+        """
+        with open_head(source) as head:
+            walk, stamps, walked = self._walk(head)
+            pixels = find_pixels(head.descriptor, head.size, walked.position, implicit=head.implicit)
+            tail = self._tail(head, walk, pixels)
+            self._check_identity(walked, stamps)
+            uids = _new_uids(walked)
+            header = self._header(walked, stamps, pixels_rewritten, meta_bytes(uids[0], uids[1], head.syntax))
+            path = place(uids)
+            size = _write(f"{folder}/{path}", header, head, pixels, tail)
+        unreadable, walk.unreadable_dates = walk.unreadable_dates, 0
+        return Streamed(path, uids, size, unreadable)
+
+    def _walk(self, head: Head) -> tuple[Walk, Stamps, Walked]:
+        """Walk over the header, again when its class or its character set is not where they usually are."""
+        guess = _peek(head)
+        for _ in range(2):
+            walk, stamps = self._walker(head.implicit, *guess)
+            walk.unreadable_dates = 0
+            walked = _walk_whole(walk, head)
+            found = (walked.values.get(_CLASS, b""), walked.taken.get(_CHARACTER_SET, (b"", b""))[0])
+            if found == guess:
+                return walk, stamps, walked
+            guess = found
+        raise Irregular
+
+    def _walker(self, implicit: bool, sop_class: bytes, character_set: bytes) -> tuple[Walk, Stamps]:
+        key = implicit, sop_class, character_set
+        found = self._walks.get(key)
+        if found is None:
+            if len(self._walks) >= _MOST_WALKS:
+                self._walks.clear()
+            encodings = _encodings(character_set, implicit=implicit)
+            class_uid = sop_class.decode("latin-1").strip(" \0")
+            walk = Walk(self._engine, class_uid, encodings, self._taken, implicit=implicit)
+            found = self._walks[key] = walk, Stamps(encodings, implicit=implicit)
+        return found
+
+    def _check_identity(self, walked: Walked, stamps: Stamps) -> None:
+        for tag in _UIDS:
+            uid = walked.values.get(tag, b"").strip(b" \0")
+            if len(uid) > _LONGEST_UID or not _UID.fullmatch(uid):
+                raise Irregular
+        some = _SOME_UID.encode() + b"\0"
+        elements = {tag: walked.taken.get(tag, (b"", b""))[0] for tag in self._checked}
+        # Which instance it is doesn't count, and the outcome is then the same for all of a series.
+        for tag in _UIDS[1:]:
+            elements[tag] = element_header(tag, b"UI", len(some), implicit=stamps.implicit) + some
+        stamps.apply(elements, self._check, "check")
+
+    def _header(self, walked: Walked, stamps: Stamps, pixels_rewritten: bool, meta: bytes) -> bytes:
+        elements = {tag: walked.taken.get(tag, (b"", b""))[1] for tag in self._stamped}
+        stamped = stamps.apply(elements, self._stamp[pixels_rewritten], pixels_rewritten)
+        if elements[_CHARACTER_SET] != walked.taken.get(_CHARACTER_SET, (b"", b""))[0]:
+            raise Irregular
+        pieces = [meta]
+        for piece in walked.pieces:
+            if isinstance(piece, bytes):
+                pieces.append(piece)
+            elif piece in stamped:
+                pieces.append(stamped[piece])
+            elif piece in walked.taken:
+                pieces.append(walked.taken[piece][1])
+        return b"".join(pieces)
+
+    @staticmethod
+    def _tail(head: Head, walk: Walk, pixels: PixelData | None) -> bytes:
+        """De-identify what follows the pixel data."""
+        tail = read_tail(head.descriptor, head.size, pixels) if pixels is not None else b""
+        if not tail:
+            return b""
+        try:
+            walked = walk.top(tail, 0, 0x7FE00010)
+        except (More, struct.error):
+            raise Irregular from None
+        return b"".join(piece for piece in walked.pieces if isinstance(piece, bytes))
+
+
+def _peek(head: Head) -> tuple[bytes, bytes]:
+    """Return what are probably the value of SOPClassUID, and SpecificCharacterSet with its tag."""
+    data, sop_class, character_set = head.data, b"", b""
+    layout, length_at = (b"", 4) if head.implicit else (b"UI", 6)
+    start = data.find(b"\x08\0\x16\0" + layout, head.start, head.start + _PEEKED_BYTES)
+    if start >= 0:
+        sop_class = data[start + 8 : start + 8 + data[start + length_at]]
+    layout = b"" if head.implicit else b"CS"
+    start = data.find(b"\x08\0\x05\0" + layout, head.start, head.start + _PEEKED_BYTES)
+    if start >= 0:
+        character_set = data[start : start + 8 + data[start + length_at]]
+    return sop_class, character_set
+
+
+def _with(stamp: Callable[[Dataset, bool], None], rewritten: bool) -> Callable[[Dataset], None]:
+    return lambda dataset: stamp(dataset, rewritten)
+
+
+def _walk_whole(walk: Walk, head: Head) -> Walked:
+    while True:
+        try:
+            return walk.top(head.data, head.start)
+        except (More, struct.error):
+            head.grow()
+
+
+def _encodings(character_set: bytes, *, implicit: bool) -> list[str]:
+    if not character_set:
+        return ["iso8859"]
+    with quiet():
+        read = read_dataset(BytesIO(character_set), implicit, True)
+        found = read._character_set  # noqa: SLF001 - pydicom has no public name for what it decoded with
+    return found if isinstance(found, list) else [found]
+
+
+def _new_uids(walked: Walked) -> tuple[str, str, str, str]:
+    values = [walked.taken[tag][1][8:].rstrip(b" \0") for tag in _UIDS]
+    if not all(map(_UID.fullmatch, values)):
+        raise Irregular
+    one, two, three, four = (value.decode() for value in values)
+    return one, two, three, four
+
+
+def _write(target: str, header: bytes, head: Head, pixels: PixelData | None, tail: bytes) -> int:
+    size = 0
+    if pixels is not None:
+        header += pixels.header
+        end = pixels.offset + pixels.size
+        tail = b"\0" + tail if pixels.odd else tail
+        if end <= len(head.data):
+            header, tail = header + head.data[pixels.offset : end] + tail, b""
+        else:
+            size = pixels.size
+    with NewFile(target) as descriptor:
+        write_all(descriptor, header)
+        if pixels is not None and size:
+            move_bytes(head.descriptor, descriptor, pixels.offset, size)
+        if tail:
+            write_all(descriptor, tail)
+    return len(header) + size + len(tail)

@@ -1,0 +1,113 @@
+"""What the walk looks up for every element: where its value ends, and what to do with it."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from typing import Any, Final, NamedTuple
+
+from airlock.deid.decide import Context, Decider, Decision
+from airlock.dicomio.head import LONG_VRS, SHORT_VRS, Irregular
+
+_group_and_element = struct.Struct("<HH").unpack_from
+_short = struct.Struct("<H").unpack_from
+_long = struct.Struct("<I").unpack_from
+_MOST_KEPT_BYTES = 8 << 20
+PIXEL_TAGS = (0x7FE00008, 0x7FE00009, 0x7FE00010)
+_DIRECTORY = 0x00041220
+# PrivateDataElementCharacteristicsSequence must fit the private elements that stay.
+_DECLARATION = 0x00080300
+
+
+# What the walk does with an element. Plain numbers: members of an enumeration take three times as long to compare.
+LOOK: Final = 0
+"""Look up what becomes of it, by its bytes."""
+DROP: Final = 1
+TAKE: Final = 2
+"""Hand it to whoever asked for it, instead of writing it."""
+STOP: Final = 3
+"""Pixel data."""
+
+
+class Plan(NamedTuple):
+    """What to do with the elements that begin with the same tag and VR.
+
+    :param unpack: reads the length,
+    :param at: so many bytes from the element's start.
+    :param base: where its value starts.
+    """
+
+    tag: int
+    unpack: Callable[[bytes, int], tuple[int, ...]]
+    at: int
+    base: int
+    act: int
+    decision: Decision
+
+
+class Memo(dict[bytes, bytes | None]):
+    """What became of elements that were seen before, by all of their bytes; None where they stay as they are.
+
+    It forgets everything when it has grown too large: memory must not grow with the number of instances.
+    """
+
+    __slots__ = ("_size",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._size = 0
+
+    def note(self, element: bytes, new: bytes | None) -> None:
+        """Remember what became of an element."""
+        self._size += len(element) + len(new or b"") + 150
+        if self._size > _MOST_KEPT_BYTES:
+            self.clear()
+            self._size = len(element)
+        self[element] = new
+
+
+class Table:
+    """Plans and memo of the elements that stand at one place.
+
+    :param taken: tags that somebody asked for; only at the top level.
+    """
+
+    __slots__ = ("_decider", "_implicit", "_taken", "context", "items", "memo", "plans")
+
+    def __init__(self, decider: Decider, context: Context, taken: frozenset[int], *, implicit: bool) -> None:
+        self.context = context
+        self.plans: dict[bytes, Plan] = {}
+        self.memo = Memo()
+        self.items = Memo()
+        self._decider, self._taken, self._implicit = decider, taken, implicit
+
+    def plan(self, head: bytes) -> Plan:
+        """Make the plan for elements that begin with these bytes.
+
+        :raises Irregular: when they begin no element, or one that only the other engine understands.
+        """
+        if len(head) < (4 if self._implicit else 6):
+            raise Irregular
+        group, element = _group_and_element(head)
+        tag = group << 16 | element
+        layout: tuple[Any, int, int] = (_long, 4, 8)
+        vr = None
+        if not self._implicit:
+            if head[4:6] not in SHORT_VRS and head[4:6] not in LONG_VRS:
+                raise Irregular
+            layout = (_long, 8, 12) if head[4:6] in LONG_VRS else (_short, 6, 8)
+            vr = head[4:6].decode()
+        if group == 0xFFFE or tag == _DIRECTORY:
+            raise Irregular
+        decision = self._decider.decide(self.context, tag, vr)
+        if tag == _DECLARATION and decision.letter != "X":
+            raise Irregular
+        plan = self.plans[head] = Plan(tag, *layout, self._act(tag, decision), decision)
+        return plan
+
+    def _act(self, tag: int, decision: Decision) -> int:
+        if tag in PIXEL_TAGS and not self.context.parent:
+            return STOP
+        if tag in self._taken:
+            return TAKE
+        return DROP if decision.letter == "X" and not decision.needs_dataset else LOOK

@@ -1,0 +1,282 @@
+"""The walk over the elements of a dataset: kept ones are copied in runs, what changes is looked up or computed once."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass, field
+from io import BytesIO
+from typing import Final
+
+from pydicom.filebase import DicomBytesIO
+from pydicom.filereader import read_dataset
+from pydicom.filewriter import write_dataset
+
+from airlock.deid.decide import TOP, Context
+from airlock.deid.engine import Engine
+from airlock.deid.stream.table import DROP, STOP, TAKE, Plan, Table
+from airlock.deid.stream.values import element_header, encode_element
+from airlock.dicomio.head import UNDEFINED, Irregular, More, end_of_sequence
+from airlock.dicomio.quiet import quiet
+from airlock.errors import InstanceNotUnderstood
+
+_tag_and_length = struct.Struct("<II").unpack_from
+_item_header = struct.Struct("<II").pack
+_ITEM, _SEQUENCE_END = 0xE000FFFE, 0xE0DDFFFE
+_ITEM_DELIMITER = struct.pack("<II", 0xE00DFFFE, 0)
+_SEQUENCE_DELIMITER = struct.pack("<II", _SEQUENCE_END, 0)
+_FAR = 1 << 33
+_CHARACTER_SET = 0x00080005
+# Longer values are looked at again every time: few are the same, and memory is bounded.
+_LONGEST_REMEMBERED = 32 << 10
+_DEEPEST = 32
+_MISSING: Final = b"?"  # no element is that short
+
+
+class Siblings(Exception):
+    """What becomes of an element depends on the values beside it, or the item has a character set of its own."""
+
+
+@dataclass
+class Walked:
+    """What a walk over the top level came to.
+
+    :param pieces: bytes to write; a number stands for the place of the element with that tag.
+    :param taken: elements that were asked for: as they were, and what became of them.
+    :param values: where in the taken elements the value starts.
+    :param position: where the walk stopped: at the pixel data, or at the end.
+    """
+
+    pieces: list[bytes | int] = field(default_factory=list)
+    taken: dict[int, tuple[bytes, bytes]] = field(default_factory=dict)
+    values: dict[int, bytes] = field(default_factory=dict)
+    position: int = 0
+
+
+class Walk:
+    """Walks over the datasets of one SOP class in one character set and encoding.
+
+    :param encodings: Python's names of the character sets.
+    :param taken: tags at the top level that are to be taken out, ascending.
+    """
+
+    def __init__(
+        self, engine: Engine, sop_class_uid: str, encodings: list[str], taken: tuple[int, ...], *, implicit: bool
+    ) -> None:
+        self._engine, self._sop_class_uid, self._encodings = engine, sop_class_uid, encodings
+        self._decider = engine.decider(sop_class_uid)
+        self._implicit = implicit
+        self._width = 4 if implicit else 6
+        self._taken = taken
+        self._top = Table(self._decider, TOP, frozenset(taken), implicit=implicit)
+        self._tables: dict[Context, Table] = {TOP: self._top}
+        self._depth = 0
+        self.unreadable_dates = 0
+
+    def top(self, data: bytes, position: int, last: int = -1) -> Walked:  # noqa: C901, PLR0912 - calls cost too much
+        """Walk over the top level, up to the pixel data or to the end of the bytes.
+
+        :param last: tag before the first one.
+        :raises More: when an element does not end in these bytes.
+        :raises Irregular: when the file must be left to the plain engine.
+        :raises InstanceNotUnderstood: when it must be held.
+        """
+        walked = Walked()
+        table, end, width = self._top, len(data), self._width
+        plans, memo, add = table.plans.get, table.memo.get, walked.pieces.append
+        marks = iter([tag for tag in self._taken if tag > last] + [_FAR])
+        mark = next(marks)
+        run = position
+        while position < end:
+            plan = plans(data[position : position + width]) or table.plan(data[position : position + width])
+            tag, unpack, at, base, act, _ = plan
+            if tag <= last:
+                raise Irregular
+            last = tag
+            if tag >= mark:
+                if run < position:
+                    add(data[run:position])
+                    run = position
+                while tag >= mark:
+                    add(mark)
+                    mark = next(marks)
+            if act == STOP:
+                break
+            stop = position + base + unpack(data, position + at)[0]
+            if stop > end:
+                stop = self._end(plan, data, position, end)
+            if act == DROP:
+                new = b""
+            else:
+                known = memo(data[position:stop], _MISSING)
+                found = self._become(table, plan, data, position, stop) if known is _MISSING else known
+                if act == TAKE:
+                    element = data[position:stop]
+                    walked.taken[tag] = (element, element if found is None else found)
+                    walked.values[tag] = data[position + base : stop]
+                    found = b""
+                if found is None:
+                    position = stop
+                    continue
+                new = found
+            if run < position:
+                add(data[run:position])
+            if new:
+                add(new)
+            position = run = stop
+        if run < position:
+            add(data[run:position])
+        walked.pieces.extend(tag for tag in (mark, *marks) if tag != _FAR)
+        walked.position = position
+        return walked
+
+    def _dataset(self, data: bytes, table: Table) -> bytes | None:
+        """Walk over the elements of an item; return None when nothing changes."""
+        end, width = len(data), self._width
+        plans, memo = table.plans.get, table.memo.get
+        pieces = []
+        position = run = 0
+        last = -1
+        while position < end:
+            plan = plans(data[position : position + width]) or table.plan(data[position : position + width])
+            tag, unpack, at, base, act, _ = plan
+            if tag <= last:
+                raise Irregular
+            last = tag
+            stop = position + base + unpack(data, position + at)[0]
+            if stop > end:
+                stop = self._end(plan, data, position, end)
+            new = b"" if act == DROP else memo(data[position:stop], _MISSING)
+            if new is _MISSING:
+                new = self._become(table, plan, data, position, stop)
+            if new is None:
+                position = stop
+                continue
+            pieces.append(data[run:position])
+            pieces.append(new)
+            position = run = stop
+        if not pieces:
+            return None
+        pieces.append(data[run:])
+        return b"".join(pieces)
+
+    def _end(self, plan: Plan, data: bytes, position: int, end: int) -> int:
+        """Return the end of an element whose length is undefined."""
+        value = position + plan.base
+        if value > end:
+            raise More
+        if plan.unpack(data, position + plan.at)[0] != UNDEFINED:
+            raise More
+        if plan.base == 12 and data[position + 4 : position + 6] == b"UN":
+            return end_of_sequence(data, value, end, implicit=True)
+        if plan.base == 12 and data[position + 4 : position + 6] != b"SQ":
+            raise Irregular
+        if plan.base == 8 and plan.decision.vr != "SQ" and not plan.tag & 0x10000:
+            raise Irregular
+        return end_of_sequence(data, value, end, implicit=self._implicit)
+
+    def _become(self, table: Table, plan: Plan, data: bytes, position: int, stop: int) -> bytes | None:
+        """Compute what becomes of an element, and remember it."""
+        element = data[position:stop]
+        before = self.unreadable_dates
+        if plan.base == 12 and element[6:8] != b"\0\0":
+            raise Irregular
+        if plan.tag == _CHARACTER_SET and table is not self._top:
+            raise Siblings
+        if element[4:] == b"UN\0\0\0\0\0\0" and not self._implicit:
+            raise Siblings  # pydicom gives an empty one the VR of the dictionary
+        if plan.decision.vr == "SQ":
+            new = self._sequence(table, plan, element)
+        elif plan.decision.needs_dataset:
+            raise Siblings
+        else:
+            new = self._value(plan, element)
+        if new == element:
+            new = None
+        if len(element) <= _LONGEST_REMEMBERED and self.unreadable_dates == before:
+            table.memo.note(element, new)
+        return new
+
+    def _value(self, plan: Plan, element: bytes) -> bytes | None:
+        value, decision = element[plan.base :], plan.decision
+        if decision.hold and value:
+            raise InstanceNotUnderstood(decision.hold)
+        new = self._engine.rewriter.rewrite(decision, plan.tag, value, self._encodings)
+        self.unreadable_dates += new.unreadable_date
+        if new.removed:
+            return b""
+        if not new.changed:
+            return None
+        return encode_element(plan.tag, decision.vr, new.value, self._encodings, implicit=self._implicit)
+
+    def _sequence(self, table: Table, plan: Plan, element: bytes) -> bytes | None:
+        decision = plan.decision
+        if decision.needs_dataset or (not self._implicit and element[4:6] != b"SQ"):
+            if decision.keyword == "ContentSequence" and table is not self._top:
+                raise Irregular  # whether items are referred to by position is known from the top
+            return self._plainly(table, element)
+        if decision.letter == "X":
+            return b""
+        if decision.items is None:
+            return element_header(plan.tag, b"SQ", 0, implicit=self._implicit)
+        inner = self._tables.get(decision.items)
+        if inner is None:
+            inner = Table(self._decider, decision.items, frozenset(), implicit=self._implicit)
+            self._tables[decision.items] = inner
+        if self._depth >= _DEEPEST:
+            raise Irregular
+        self._depth += 1
+        undefined = plan.unpack(element, plan.at)[0] == UNDEFINED
+        unreadable = self.unreadable_dates
+        try:
+            body = self._items(element[plan.base : -8 if undefined else None], inner)
+        except Siblings:
+            self.unreadable_dates = unreadable
+            return self._plainly(table, element)
+        finally:
+            self._depth -= 1
+        if undefined:
+            return element[: plan.base] + body + _SEQUENCE_DELIMITER
+        return element_header(plan.tag, b"SQ", len(body), implicit=self._implicit) + body
+
+    def _items(self, data: bytes, table: Table) -> bytes:
+        pieces: list[bytes] = []
+        position, end = 0, len(data)
+        while position < end:
+            tag, length = _tag_and_length(data, position)
+            if tag != _ITEM:
+                raise Irregular
+            if length == UNDEFINED:
+                stop = end_of_sequence(data, position + 8, end, implicit=self._implicit, item=True)
+                new = self._item(data[position + 8 : stop - 8], table)
+                pieces += (_item_header(_ITEM, UNDEFINED), new, _ITEM_DELIMITER)
+            else:
+                stop = position + 8 + length
+                if stop > end:
+                    raise Irregular
+                new = self._item(data[position + 8 : stop], table)
+                pieces += (_item_header(_ITEM, len(new)), new)
+            position = stop
+        return b"".join(pieces)
+
+    def _item(self, data: bytes, table: Table) -> bytes:
+        new = table.items.get(data, _MISSING)
+        if new is _MISSING:
+            before = self.unreadable_dates
+            new = self._dataset(data, table)
+            if len(data) <= _LONGEST_REMEMBERED and self.unreadable_dates == before:
+                table.items.note(data, new)
+        return data if new is None else new
+
+    def _plainly(self, table: Table, element: bytes) -> bytes:
+        """Have the plain engine treat one sequence."""
+        top = table is self._top
+        with quiet():
+            dataset = read_dataset(
+                BytesIO(element), self._implicit, True, parent_encoding=self._encodings, at_top_level=top
+            )
+            outcome = self._engine.apply(dataset, table.context, self._sop_class_uid)
+            buffer = DicomBytesIO()
+            buffer.is_implicit_VR, buffer.is_little_endian = self._implicit, True
+            write_dataset(buffer, dataset, self._encodings)
+        self.unreadable_dates += outcome.unreadable_dates
+        return buffer.getvalue()

@@ -1,0 +1,55 @@
+"""What workers do with one file: harvest it, de-identify it. What cannot be done is told, not raised."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+from airlock.deid.batch import Refused, Task
+from airlock.deid.instance import Deidentifier
+from airlock.deid.recipe import Recipe, Written
+from airlock.errors import InstanceNotUnderstood
+from airlock.identity.evidence import Evidence
+from airlock.identity.stream import StreamHarvester
+
+S = TypeVar("S", Evidence, Written)
+
+
+def _guarded(work: Callable[[Task], S]) -> Callable[[Task], S | Refused]:
+    def guarded(task: Task) -> S | Refused:
+        try:
+            return work(task)
+        except InstanceNotUnderstood as error:
+            return Refused(str(error))
+        except FileNotFoundError:
+            return Refused("Its file is missing.")
+        except MemoryError:
+            return Refused("It needs more memory than one instance may take.")
+        except RecursionError:
+            return Refused("Its sequences are nested too deeply to be processed.")
+
+    return guarded
+
+
+def make_harvester(_argument: None) -> Callable[[Task], Evidence | Refused]:
+    """Return the function that workers harvest with."""
+    return _guarded(partial(_harvest, StreamHarvester()))
+
+
+def _harvest(harvester: StreamHarvester, task: Task) -> Evidence:
+    try:
+        return harvester.harvest_file(task.source)
+    except PermissionError:
+        raise InstanceNotUnderstood("It may not be read. Correct the permissions of its file.") from None
+
+
+def make_deidentifier(argument: tuple[Recipe, Path]) -> Callable[[Task], Written | Refused]:
+    """Return the function that workers de-identify with."""
+    recipe, folder = argument
+    return _guarded(partial(_deidentify, Deidentifier(recipe), folder))
+
+
+def _deidentify(deidentifier: Deidentifier, folder: Path, task: Task) -> Written:
+    return deidentifier.process(task.source, folder, pixels_rewritten=task.pixels_rewritten, name=task.name)

@@ -1,0 +1,103 @@
+"""Limits of a destination: how fast, how many at a time, and when. They are of this machine and its home."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from airlock.errors import OutsideHours
+
+_POLL_SECONDS = 0.5
+
+
+class Throttle:
+    """Lets bytes through at a rate, file by file: the next one waits until the ones before had their time.
+
+    :param bytes_per_second: 0 for no limit.
+    """
+
+    def __init__(self, bytes_per_second: float) -> None:
+        self._rate = bytes_per_second
+        self._free_at = 0.0
+        self._lock = threading.Lock()
+
+    def wait(self, size: int) -> None:
+        """Wait until a file of that many bytes may go."""
+        if self._rate <= 0:
+            return
+        with self._lock:
+            now = time.monotonic()
+            start = max(now, self._free_at)
+            self._free_at = start + size / self._rate
+        time.sleep(start - now)
+
+
+@contextmanager
+def slot(folder: Path, name: str, count: int) -> Iterator[None]:
+    """Wait until fewer than `count` processes of this machine are in the block.
+
+    A process that dies gives its slot back.
+
+    :param folder: for the lock files.
+    :param name: of the destination.
+    :param count: 0 for no limit.
+    """
+    if not count:
+        yield
+        return
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    safe = re.sub(r"[^A-Za-z0-9_.-]", "_", name)
+    descriptor = _take(folder, safe, count)
+    try:
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _take(folder: Path, name: str, count: int) -> int:
+    while True:
+        for number in range(count):
+            descriptor = os.open(folder / f"{name}.{number}.lock", os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                os.close(descriptor)
+            else:
+                return descriptor
+        time.sleep(_POLL_SECONDS)
+
+
+def check_hours(name: str, hours: Sequence[str], now: datetime) -> None:
+    """Return when something may be sent now.
+
+    :param name: of the destination, for the error.
+    :param hours: as `20:00-06:00`; one that ends before it begins goes past midnight. None: always.
+    :param now: local time.
+    :raises OutsideHours: when nothing may be sent before later; it knows how long that is.
+    """
+    if not hours:
+        return
+    starts = []
+    for window in hours:
+        begin, end = (_at(now, text) for text in window.split("-"))
+        if (begin <= now < end) if begin < end else (now >= begin or now < end):
+            return
+        starts.append(begin if begin > now else begin + timedelta(days=1))
+    opens = min(starts)
+    raise OutsideHours(
+        f"{name} takes studies at {', '.join(hours)} only (destination.hours of the project). This is tried again at "
+        f"{opens:%H:%M}.",
+        (opens - now).total_seconds(),
+    )
+
+
+def _at(day: datetime, text: str) -> datetime:
+    hour, minute = map(int, text.split(":"))
+    return day.replace(hour=hour, minute=minute, second=0, microsecond=0)

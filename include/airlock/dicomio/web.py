@@ -1,0 +1,218 @@
+"""DICOMweb (PS3.18): QIDO-RS, WADO-RS and STOW-RS over one session. Instances are streamed from and to disk."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any, Self
+
+import requests
+from urllib3.exceptions import HTTPError
+
+from airlock.dicomio.find import FoundInstance, FoundStudy, Listing, StudyKeys
+from airlock.dicomio.header import UnreadableInstance, read_header
+from airlock.dicomio.multipart import Malformed, boundary_of, read_parts
+from airlock.dicomio.retrieval import Retrieval
+from airlock.dicomio.webpeer import WebPeer
+from airlock.errors import AirlockError, AssociationAborted, AssociationRejected, PeerUnavailable
+
+JSON = "application/dicom+json"
+_ANY_INSTANCE = 'multipart/related; type="application/dicom"; transfer-syntax=*'
+_PAGE = 1000
+_CHUNK_BYTES = 1 << 18
+_STUDY, _SERIES, _SOP, _CLASS, _OF_STUDY = "0020000D", "0020000E", "00080018", "00080016", "00201208"
+
+
+class WebClient:
+    """A session with a DICOMweb service.
+
+    Every method raises :class:`PeerUnavailable` (no answer, busy), :class:`AssociationRejected` (it refuses us or the
+    request) or :class:`AssociationAborted` (the answer ended in the middle).
+    """
+
+    def __init__(self, peer: WebPeer) -> None:
+        self.peer = peer
+        self._session = requests.Session()
+        # A .netrc of the machine's user is none of this service's business.
+        self._session.trust_env = False
+        self._session.verify = (peer.ca_file or True) if peer.verify_tls else False
+        if peer.user:
+            self._session.auth = (peer.user, peer.password)
+        if peer.token:
+            self._session.headers["Authorization"] = f"Bearer {peer.token}"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._session.close()
+
+    # QIDO-RS (PS3.18 section 10.6)
+
+    def find_studies(self, keys: StudyKeys) -> list[FoundStudy]:
+        """Search studies; return those that match exactly, in order of UID."""
+        wanted = {name: value for name, value in keys.query().items() if value}
+        fields = [*wanted, "NumberOfStudyRelatedInstances"]
+        answers = self._search("/studies", {**wanted, "includefield": ",".join(fields)})
+        found = {_text(a, _STUDY): a for a in answers if _matches(keys, a)}
+        return [FoundStudy(_number(found[uid], _OF_STUDY), uid) for uid in sorted(found) if uid]
+
+    def list_study(self, study_uid: str) -> Listing:
+        """Return what the service tells of a study."""
+        studies = self.find_studies(StudyKeys(study_uid))
+        if not studies:
+            return Listing({}, {})
+        found: dict[str, FoundInstance] = {}
+        for answer in self._search(f"/studies/{study_uid}/instances", {"includefield": "SOPClassUID"}):
+            sop_uid, series_uid = _text(answer, _SOP), _text(answer, _SERIES)
+            if sop_uid and series_uid and _text(answer, _STUDY) in ("", study_uid):
+                found[sop_uid] = FoundInstance(series_uid, sop_uid, _text(answer, _CLASS) or None)
+        series = dict.fromkeys((i.series_instance_uid for i in found.values()), None)
+        return Listing(found, dict(series), studies[0].instances)
+
+    def _search(self, path: str, parameters: Mapping[str, str]) -> Iterator[dict[str, Any]]:
+        seen: set[str] = set()
+        offset = 0
+        while True:
+            page = {**parameters, "limit": str(_PAGE), "offset": str(offset)}
+            with self._answer("GET", path, params=page, headers={"Accept": JSON}) as response:
+                answers = self._json(response) if response.status_code == HTTPStatus.OK else []
+            # Services have limits of their own, and some know no paging: then they repeat themselves.
+            fresh = [a for a in answers if (uid := _text(a, _SOP) or _text(a, _STUDY)) and uid not in seen]
+            if not fresh:
+                return
+            seen.update(_text(a, _SOP) or _text(a, _STUDY) for a in fresh)
+            offset += len(answers)
+            yield from fresh
+
+    def _json(self, response: requests.Response) -> list[dict[str, Any]]:
+        try:
+            answers = response.json()
+            return [a for a in answers if isinstance(a, dict)] if isinstance(answers, list) else [answers]
+        except ValueError:
+            raise PeerUnavailable(f"{self.peer.name} answers with something that is not DICOM JSON.") from None
+
+    # WADO-RS (PS3.18 section 10.4)
+
+    def retrieve(self, retrieval: Retrieval, folder: Path, name_of: Callable[[str], str]) -> Iterator[str]:
+        """Bring what is asked for into a folder as `<name>.dcm`; yield the SOPInstanceUID of each file.
+
+        A name appears when its file is whole. Files of another study, and what is no DICOM file, are dropped.
+
+        :param name_of: file name, without suffix, of a SOPInstanceUID.
+        :raises OSError: when a file cannot be written.
+        """
+        for path in _paths(retrieval):
+            with self._answer("GET", path, headers={"Accept": _ANY_INSTANCE}, stream=True) as response:
+                if response.status_code != HTTPStatus.OK:
+                    continue
+                boundary = boundary_of(response.headers.get("Content-Type", ""))
+                for part in read_parts(response.iter_content(_CHUNK_BYTES), boundary):
+                    sop_uid = _land(part, folder, retrieval.study_uid, name_of)
+                    if sop_uid:
+                        yield sop_uid
+
+    # STOW-RS (PS3.18 section 10.5)
+
+    def store(self, body: Any, boundary: str) -> tuple[int, dict[str, Any]]:
+        """Send a multipart body; return the HTTP status and the answer's dataset (PS3.18 annex I.2).
+
+        :param body: an iterable of bytes with a length.
+        """
+        headers = {
+            "Content-Type": f'multipart/related; type="application/dicom"; boundary={boundary}',
+            "Accept": JSON,
+        }
+        with self._answer("POST", "/studies", data=body, headers=headers) as response:
+            answers = self._json(response) if response.content else []
+            return response.status_code, answers[0] if answers else {}
+
+    @contextmanager
+    def _answer(self, method: str, path: str, **arguments: Any) -> Iterator[requests.Response]:
+        """Yield the answer to a request: success, 404 or 409. Exceptions of the libraries quote URLs, and so UIDs."""
+        name, timeout = self.peer.name, self.peer.timeout
+        try:
+            # A redirect would take our credentials, and the study, to somebody who was not configured.
+            response = self._session.request(
+                method, self.peer.url + path, timeout=timeout, allow_redirects=False, **arguments
+            )
+        except requests.Timeout:
+            raise PeerUnavailable(f"{name} did not answer in {timeout:g} s.") from None
+        except (requests.RequestException, HTTPError):
+            raise PeerUnavailable(f"{name} cannot be reached. Check that it runs, its URL and certificate.") from None
+        with response:
+            problem = _problem(name, response.status_code)
+            if problem is not None:
+                raise problem
+            try:
+                yield response
+            except (requests.RequestException, HTTPError, Malformed):
+                raise AssociationAborted(f"{name}, or the network, ended an answer in the middle.") from None
+
+
+def _problem(name: str, status: int) -> AirlockError | None:
+    if status in (HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT) or 200 <= status < 300:
+        return None
+    if status in (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS) or status >= 500:
+        return PeerUnavailable(f"{name} cannot do it now (HTTP status {status}).")
+    return AssociationRejected(
+        f"{name} refuses us with HTTP status {status}. Check the URL, user, password or token of the connection, and "
+        "what the service lets us do."
+    )
+
+
+def _paths(retrieval: Retrieval) -> Iterator[str]:
+    path = f"/studies/{retrieval.study_uid}"
+    if retrieval.series_uid:
+        path += f"/series/{retrieval.series_uid}"
+    if not retrieval.sop_uids:
+        yield path
+    yield from (f"{path}/instances/{sop_uid}" for sop_uid in retrieval.sop_uids)
+
+
+def _land(part: Iterator[bytes], folder: Path, study_uid: str, name_of: Callable[[str], str]) -> str | None:
+    """Write a part into the folder under its name; return its SOPInstanceUID, None when it is not one of the study."""
+    landing = folder / f".{secrets.token_hex(8)}.part"
+    try:
+        with landing.open("wb") as stream:
+            for piece in part:
+                stream.write(piece)
+        header = read_header(landing)
+        sop_uid = header["sop_instance_uid"]
+        if not sop_uid or header["study_instance_uid"] != study_uid:
+            return None
+        target = folder / f"{name_of(sop_uid)}.dcm"
+        if not target.exists():
+            landing.replace(target)
+        return sop_uid
+    except UnreadableInstance:
+        return None
+    finally:
+        landing.unlink(missing_ok=True)
+
+
+def _matches(keys: StudyKeys, answer: dict[str, Any]) -> bool:
+    tags = {"StudyInstanceUID": _STUDY, "AccessionNumber": "00080050", "PatientID": "00100020"}
+    wanted = keys.query()
+    return all(not wanted[name] or _text(answer, tag) in ("", wanted[name]) for name, tag in tags.items())
+
+
+def _values(answer: dict[str, Any], tag: str) -> Sequence[Any]:
+    element = answer.get(tag)
+    values = element.get("Value") if isinstance(element, dict) else None
+    return values if isinstance(values, list) else []
+
+
+def _text(answer: dict[str, Any], tag: str) -> str:
+    values = _values(answer, tag)
+    return str(values[0]).strip(" \0") if values and values[0] is not None else ""
+
+
+def _number(answer: dict[str, Any], tag: str) -> int | None:
+    try:
+        return int(_text(answer, tag))
+    except ValueError:
+        return None

@@ -1,0 +1,36 @@
+"""Evidence: what the inputs of a study say about a person, as it was spelled. It stays in memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+
+
+@dataclass
+class Evidence:
+    """What was found, as it was spelled.
+
+    :param names: values of PN elements, one component group each (PS3.5 section 6.2.1).
+    :param patients: `(PatientID, IssuerOfPatientID)` of the patients that the inputs belong to.
+    :param studies: StudyInstanceUIDs of the inputs.
+    :param encoded: names as the files encode them, when that is not ASCII.
+    :param dates: `YYYYMMDD`, of any event; `birth_dates` are not among them.
+    """
+
+    names: set[str] = field(default_factory=set)
+    numbers: set[str] = field(default_factory=set)
+    phrases: set[str] = field(default_factory=set)
+    phones: set[str] = field(default_factory=set)
+    dates: set[str] = field(default_factory=set)
+    birth_dates: set[str] = field(default_factory=set)
+    uids: set[str] = field(default_factory=set)
+    patients: set[tuple[str, str]] = field(default_factory=set)
+    studies: set[str] = field(default_factory=set)
+    encoded: set[bytes] = field(default_factory=set)
+
+    def __repr__(self) -> str:
+        return "<Evidence>"
+
+    def update(self, other: Evidence) -> None:
+        """Add what another input says."""
+        for part in fields(self):
+            getattr(self, part.name).update(getattr(other, part.name))

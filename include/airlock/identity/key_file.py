@@ -1,0 +1,91 @@
+"""The file of the deployment key: one generation per line, oldest first, for its owner only."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import secrets
+from pathlib import Path
+
+from airlock.errors import PolicyError
+
+_BYTES = 32
+
+
+def parse_keys(text: str, where: str) -> tuple[bytes, ...]:
+    """Read generations of the key from text.
+
+    :param where: what holds the text, to be named in the error.
+    :raises PolicyError: when it is not one or more times 64 hexadecimal digits, all different.
+    """
+    keys = []
+    for part in re.split(r"[\s,]+", text.strip()):
+        # Python's fromhex() would let blanks pass, its isalnum() digits of other scripts.
+        if not re.fullmatch(r"[0-9A-Fa-f]{64}", part):
+            raise PolicyError(f"{where} does not hold 64 hexadecimal digits. Restore it from your backup.")
+        keys.append(bytes.fromhex(part))
+    if len(set(keys)) != len(keys):
+        raise PolicyError(f"{where} holds the same key twice. Restore it from your backup.")
+    return tuple(keys)
+
+
+def read_key_file(path: Path) -> tuple[bytes, ...]:
+    """Return the generations in the file; none when there is no file.
+
+    :raises PolicyError: when the file is readable by others or holds something else.
+    """
+    try:
+        mode = path.stat().st_mode & 0o077
+    except FileNotFoundError:
+        return ()
+    if mode:
+        raise PolicyError(f"The key file {path} can be read by others. Run: chmod 600 {path}")
+    try:
+        text = path.read_text("ascii")
+    except ValueError:
+        text = ""
+    return parse_keys(text, f"The key file {path}")
+
+
+def make_key_file(path: Path) -> tuple[bytes, ...]:
+    """Make the first generation, unless another process is first: then its key counts."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    part = _write_part(path, [secrets.token_bytes(_BYTES)])
+    try:
+        # A link fails when another process was first.
+        os.link(part, path)
+    except FileExistsError:
+        pass
+    finally:
+        part.unlink()
+    return read_key_file(path)
+
+
+def add_generation(path: Path) -> int:
+    """Add a new generation to an existing key file; return its number. Two that do so take turns.
+
+    :raises PolicyError: when there is no key file.
+    """
+    descriptor = os.open(path.parent, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        keys = [*read_key_file(path), secrets.token_bytes(_BYTES)]
+        if len(keys) == 1:
+            raise PolicyError(f"There is no key file {path} to rotate. Airlock makes it when it starts first.")
+        _write_part(path, keys).replace(path)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    return len(keys)
+
+
+def _write_part(path: Path, keys: list[bytes]) -> Path:
+    # Not the process id: two containers that share the folder can have the same.
+    part = path.with_name(f".{path.name}.{secrets.token_hex(8)}.part")
+    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as stream:
+        stream.write("".join(f"{key.hex()}\n" for key in keys))
+        stream.flush()
+        os.fsync(stream.fileno())
+    return part

@@ -1,0 +1,260 @@
+"""Harvesting on the bytes of files: the same evidence as :func:`airlock.identity.harvest.harvest_file`, far faster.
+
+The files of a study repeat themselves. What an element says is told once for all files of the same patient and study,
+and an element that was seen before is only compared.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from io import BytesIO
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from pydicom.filereader import read_dataset
+from pydicom.tag import BaseTag
+
+from airlock.dicomio.head import LONG_VRS, SHORT_VRS, UNDEFINED, Head, Irregular, More, end_of_sequence, open_head
+from airlock.dicomio.pixels import find_pixels, read_tail
+from airlock.dicomio.quiet import quiet
+from airlock.errors import InstanceNotUnderstood
+from airlock.identity import harvest as plain
+from airlock.identity.harvest import Evidence
+from airlock.identity.uids import is_structural
+
+_group_and_element = struct.Struct("<HH").unpack_from
+_tag_and_length = struct.Struct("<II").unpack_from
+_short = struct.Struct("<H").unpack_from
+_long = struct.Struct("<I").unpack_from
+_ITEM = 0xE000FFFE
+_PIXEL_TAGS = (0x7FE00008, 0x7FE00009, 0x7FE00010)
+_CHARACTER_SET = 0x00080005
+# What tells the patient and the study; evidence that was told of one counts for no other.
+_KEYS = (_CHARACTER_SET, 0x00100020, 0x00100021, 0x0020000D)
+_NAMED = plain.NUMBERS | plain.PHRASES | plain.PHONES
+_DEEPEST = 32
+_MOST_TOLD = 200_000
+_MOST_STUDIES = 64
+Key = tuple[bytes, ...]
+
+
+# What the harvest does with an element.
+_SKIP: Final = 0
+_READ: Final = 1
+_ENTER: Final = 2
+_STOP: Final = 3
+
+
+class Plan(NamedTuple):
+    """What to do with the elements that begin with the same tag and VR; as in the engine's walk."""
+
+    tag: int
+    unpack: Callable[[bytes, int], tuple[int, ...]]
+    at: int
+    base: int
+    act: int
+    vr: str
+
+
+class _Holder(NamedTuple):
+    value: bytes
+
+
+class Told:
+    """What was told of one patient's study: elements by all of their bytes."""
+
+    def __init__(self, key: Key, *, implicit: bool) -> None:
+        self.elements: set[bytes] = set()
+        with quiet():
+            dataset = read_dataset(BytesIO(b"".join(key)), implicit, True)
+            self.encodings = plain.encodings_of(dataset)
+            self.source = plain.source_of(dataset)
+
+
+class StreamHarvester:
+    """Harvests files one after the other; their evidence counts together.
+
+    What was told of a patient's study is not told again: each result alone may be less than its file says.
+    """
+
+    def __init__(self) -> None:
+        self._told: dict[tuple[bool, Key], Told] = {}
+        self._plans: dict[bool, dict[bytes, Plan]] = {False: {}, True: {}}
+        self._last: Key = (b"",) * len(_KEYS)
+
+    def harvest_file(self, path: Path) -> Evidence:
+        """Collect what one file adds to the evidence.
+
+        :raises InstanceNotUnderstood: when it cannot be read; it will be held, so that nothing of it goes on.
+        :raises OSError: when the file cannot be read.
+        """
+        try:
+            with open_head(path) as head:
+                return self._harvest(head)
+        except (InstanceNotUnderstood, OSError, MemoryError):
+            raise
+        except Exception:  # noqa: BLE001 - whatever it is, the plain harvest finds it too, or copes with it
+            return plain.harvest_file(path)
+
+    def _harvest(self, head: Head) -> Evidence:
+        for _ in range(2):
+            told = self._told_of(head.implicit, self._last)
+            walk = _Walk(self._plans[head.implicit], told, implicit=head.implicit)
+            position = walk.whole(head)
+            key = tuple(walk.keys.get(tag, b"") for tag in _KEYS)
+            if key == self._last:
+                break
+            self._last = key
+        else:
+            raise Irregular
+        pixels = find_pixels(head.descriptor, head.size, position, implicit=head.implicit)
+        if pixels is not None and (tail := read_tail(head.descriptor, head.size, pixels)):
+            walk.elements(tail, 0, 0x7FE00010)
+        told.elements |= walk.new
+        patients, studies = told.source
+        walk.evidence.patients |= patients
+        walk.evidence.studies |= studies
+        return walk.evidence
+
+    def _told_of(self, implicit: bool, key: Key) -> Told:
+        told = self._told.get((implicit, key))
+        if told is None:
+            if len(self._told) >= _MOST_STUDIES:
+                self._told.clear()
+            told = self._told[implicit, key] = Told(key, implicit=implicit)
+        if len(told.elements) > _MOST_TOLD:
+            told.elements.clear()
+        return told
+
+
+class _Walk:
+    """One walk over one file."""
+
+    def __init__(self, plans: dict[bytes, Plan], told: Told, *, implicit: bool) -> None:
+        self._plans, self._implicit = plans, implicit
+        self._known, self._encodings = told.elements, told.encodings
+        self.evidence = Evidence()
+        self.keys: dict[int, bytes] = {}
+        self.new: set[bytes] = set()
+        self._depth = 0
+
+    def whole(self, head: Head) -> int:
+        """Walk up to the pixel data; return where that is."""
+        while True:
+            try:
+                return self.elements(head.data, head.start)
+            except (More, struct.error):
+                head.grow()
+
+    def elements(self, data: bytes, position: int, last: int = -1) -> int:
+        """Walk over elements; return where the pixel data is, or the end.
+
+        :param last: tag before the first one.
+        :raises More: when an element does not end in these bytes.
+        :raises Irregular: when the file must be left to the plain harvest.
+        """
+        width, end = 4 if self._implicit else 6, len(data)
+        plans, known = self._plans.get, self._known
+        while position < end:
+            plan = plans(data[position : position + width]) or self._plan(data[position : position + width])
+            tag, unpack, at, base, act, _ = plan
+            if tag <= last:
+                raise Irregular
+            last = tag
+            if act == _STOP:
+                if not self._depth:
+                    return position
+                act = _SKIP
+            stop = position + base + unpack(data, position + at)[0]
+            if stop > end:
+                stop = self._end(plan, data, position, end)
+            if act and (element := data[position:stop]) not in known:
+                self._read(plan, element)
+            position = stop
+        return position
+
+    def _plan(self, head: bytes) -> Plan:
+        if len(head) < (4 if self._implicit else 6):
+            raise More
+        group, number = _group_and_element(head)
+        tag = group << 16 | number
+        layout: tuple[Any, int, int] = (_long, 4, 8)
+        encoded = None
+        if not self._implicit:
+            if head[4:6] not in SHORT_VRS and head[4:6] not in LONG_VRS:
+                raise Irregular
+            layout = (_long, 8, 12) if head[4:6] in LONG_VRS else (_short, 6, 8)
+            encoded = head[4:6].decode()
+        if group == 0xFFFE:
+            raise Irregular
+        vr = plain.vr_named(tag, encoded)
+        plan = self._plans[head] = Plan(tag, *layout, _act(tag, vr), vr)
+        return plan
+
+    def _end(self, plan: Plan, data: bytes, position: int, end: int) -> int:
+        if position + plan.base > end or plan.unpack(data, position + plan.at)[0] != UNDEFINED:
+            raise More
+        if plan.vr != "SQ" or (not self._implicit and data[position + 4 : position + 6] != b"SQ"):
+            raise Irregular
+        return end_of_sequence(data, position + plan.base, end, implicit=self._implicit)
+
+    def _read(self, plan: Plan, element: bytes) -> None:
+        if plan.act == _ENTER:
+            if not self._implicit and element[4:6] != b"SQ":
+                raise Irregular
+            undefined = plan.unpack(element, plan.at)[0] == UNDEFINED
+            self._items(element[plan.base : -8 if undefined else None])
+        else:
+            value = element[plan.base :]
+            if plan.tag in _KEYS:
+                if self._depth and plan.tag == _CHARACTER_SET:
+                    raise Irregular
+                if not self._depth:
+                    self.keys[plan.tag] = element
+            values = plain.texts(_Holder(value), plan.vr, self._encodings)
+            plain.collect(self.evidence, BaseTag(plan.tag), plan.vr, value, values)
+            if plan.tag in _KEYS:
+                return  # must be seen in every file
+        self.new.add(element)
+
+    def _items(self, data: bytes) -> None:
+        if self._depth >= _DEEPEST:
+            raise Irregular
+        self._depth += 1
+        position, end = 0, len(data)
+        while position < end:
+            tag, length = _tag_and_length(data, position)
+            if tag != _ITEM:
+                raise Irregular
+            if length == UNDEFINED:
+                stop = end_of_sequence(data, position + 8, end, implicit=self._implicit, item=True)
+                item = data[position + 8 : stop - 8]
+            else:
+                stop = position + 8 + length
+                item = data[position + 8 : stop]
+            if stop > end or self._item_end(item) != len(item):
+                raise Irregular
+            position = stop
+        self._depth -= 1
+
+    def _item_end(self, item: bytes) -> int:
+        try:
+            return self.elements(item, 0)
+        except (More, struct.error):
+            raise Irregular from None
+
+
+def _act(tag: int, vr: str) -> int:
+    if tag in _PIXEL_TAGS:
+        return _STOP
+    if vr == "SQ":
+        return _ENTER
+    if tag in _KEYS:
+        return _READ
+    if vr == "UI":
+        return _SKIP if is_structural(tag) else _READ
+    if vr in ("PN", "DA", "DT"):
+        return _READ
+    named = not tag & 0x10000 and plain.keyword_of(tag) in _NAMED
+    return _READ if named and vr in plain.TEXT_VRS else _SKIP

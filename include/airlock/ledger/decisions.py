@@ -1,0 +1,46 @@
+"""What people decide about instances that are held."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Collection
+from contextlib import AbstractContextManager
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from airlock.ledger.models import InstanceRow, InstanceState
+
+
+class Decisions(ABC):
+    """The part of the ledger that writes down decisions."""
+
+    @abstractmethod
+    def _begin(self) -> AbstractContextManager[Session]:
+        """Begin a transaction."""
+
+    def settle(
+        self,
+        transfer_id: str,
+        instance_ids: Collection[str],
+        state: InstanceState,
+        reason: str,
+        *,
+        before: InstanceState = InstanceState.HELD,
+    ) -> int:
+        """Put instances into a state for good, as far as they are in the state `before`; return how many were.
+
+        Those that :meth:`hold_open` held are not resumed any more.
+        """
+        ids, count = sorted(instance_ids), 0
+        with self._begin() as session:
+            for start in range(0, len(ids), 500):
+                query = select(InstanceRow).where(
+                    InstanceRow.transfer_id == transfer_id,
+                    InstanceRow.id.in_(ids[start : start + 500]),
+                    InstanceRow.state == before,
+                )
+                for row in session.scalars(query):
+                    row.state, row.reason, row.resume_state = state, reason, None
+                    count += 1
+        return count

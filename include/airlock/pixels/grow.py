@@ -1,0 +1,72 @@
+"""Grow boxes along their line: the network may find one half of a line whose other half has less contrast."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+
+from airlock.findings import Box, Found
+from airlock.pixels.strokes import Mask
+
+ALIKE = 0.35
+"""Part of the density of strokes inside a box that its neighbourhood must have to belong to the line."""
+
+SPARSE = 0.06
+"""Part of an area that strokes fill at least where there are letters."""
+
+TALLEST = 48
+"""Pixels; the strokes of larger letters are not among those that are looked for."""
+
+STEPS = 20
+"""Steps of one and a half heights to either side: words may be so far apart, lines so long."""
+
+
+def grown(found: list[Found], strokes: Mask) -> list[Found]:
+    """Return the boxes, each as long as strokes like its own go on to either side, along its longer side.
+
+    :param strokes: without those of texture, which go on without end.
+    """
+    return [replace(f, box=_grown(f.box, strokes)) if _height(f.box) <= TALLEST else f for f in found]
+
+
+def _height(box: Box) -> int:
+    return min(box[2] - box[0], box[3] - box[1])
+
+
+def _grown(box: Box, strokes: Mask) -> Box:
+    x0, y0, x1, y1 = box
+    if x1 - x0 >= y1 - y0:
+        first, last = _along(strokes, box)
+        return first, y0, last, y1
+    first, last = _along(strokes.T, (y0, x0, y1, x1))
+    return x0, first, x1, last
+
+
+def _along(strokes: Mask, box: Box) -> tuple[int, int]:
+    """Return where a line of text begins and ends."""
+    x0, y0, x1, y1 = box
+    needed = max(ALIKE * float(strokes[y0:y1, x0:x1].mean()), SPARSE)
+    step = max((y1 - y0) * 3 // 2, 4)
+    for _ in range(STEPS):
+        if x0 <= 0 or strokes[y0:y1, max(x0 - step, 0) : x0].mean() < needed:
+            break
+        x0 = max(x0 - step, 0)
+    for _ in range(STEPS):
+        if x1 >= strokes.shape[1] or strokes[y0:y1, x1 : x1 + step].mean() < needed:
+            break
+        x1 = min(x1 + step, strokes.shape[1])
+    filled = np.asarray(strokes[y0:y1].any(axis=0))
+    gap = max((y1 - y0) // 3, 2)
+    return x0 - _rest(filled[:x0][::-1], gap, step), x1 + _rest(filled[x1:], gap, step)
+
+
+def _rest(filled: npt.NDArray[np.bool_], gap: int, most: int) -> int:
+    """Return how many columns the rest of a letter reaches on, with gaps no wider than within letters."""
+    reached = 0
+    for column in np.flatnonzero(filled[:most]):
+        if column - reached > gap:
+            break
+        reached = int(column) + 1
+    return reached

@@ -1,0 +1,240 @@
+"""Compare the datasets of an output and its input, level by level, without recursion.
+
+The elements of a study's instances are mostly the same bytes: what was found in one pair of values is remembered for
+the next instance, whole sequences at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from airlock.verify.found import NOTHING, Collected, Found, Problem
+from airlock.verify.items import CONTENT, align, concept, value_tag
+from airlock.verify.judge import Judge
+from airlock.verify.levels import Element, Level
+from airlock.verify.table import DUMMY, EMPTY, MAP, SAME, Allowance, Table, types_of
+from airlock.verify.table import NOTHING as NOT_ALLOWED
+from airlock.verify.text import FREE, charset_of, entry, name_of, vr_of
+from airlock.verify.uids import is_registered, is_structural
+
+# What de-identification writes itself; :mod:`airlock.verify.duties` checks their values.
+STAMPED = frozenset(
+    (
+        0x00080080, 0x00100010, 0x00100020, 0x00120010, 0x00120020, 0x00120021, 0x00120040,
+        0x00120050, 0x00120051, 0x00120062, 0x00120063, 0x00120064, 0x00200010, 0x00280301, 0x00280303, 0x00080005,
+    )
+)  # fmt: skip
+METHOD_CODES = 0x00120064
+_KEPT: Allowance = frozenset(("keep",))
+_MOST_REMEMBERED = 20_000
+_LONGEST_REMEMBERED = 64 << 10
+Charsets = tuple[bytes, bytes]
+Private = Callable[[tuple[int, ...], int, str], bool]
+"""Whether a project keeps a private element: path of sequences, tag, creator."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """A level of the output, the level of the input that it came from if that is known, and where it stands."""
+
+    path: tuple[int, ...]
+    output: Level
+    source: Level | None
+    charsets: Charsets
+
+
+class Comparison:
+    """Compares datasets, remembering what was found.
+
+    :param private: which private elements may be there; None when none may.
+    :param stamped: attributes that de-identification writes besides :data:`STAMPED`.
+    """
+
+    def __init__(
+        self, table: Table, judge: Judge, private: Private | None = None, stamped: frozenset[int] = frozenset()
+    ) -> None:
+        self._stamped = STAMPED | stamped
+        self._table, self._judge, self._private = table, judge, private
+        self._remembered: dict[tuple[object, ...], dict[tuple[object, ...], Found]] = {}
+        self._types: dict[int, dict[int, str]] = {}
+
+    def dataset(self, output: Level, source: Level, sop_class_uid: str) -> Found:
+        """Compare two datasets."""
+        self._types = types_of(sop_class_uid)
+        charsets = charset_of(output, b""), charset_of(source, b"")
+        place = _Place((), output, source, charsets)
+        encodings = (output.order.implicit, output.order.little, source.order.implicit, source.order.little)
+        remembered = self._remembered.setdefault((sop_class_uid, *charsets, *encodings), {})
+        if len(remembered) > _MOST_REMEMBERED:
+            remembered.clear()
+        collected = Collected()
+        data, earlier, origin = output.data, source.elements, source.data
+        for tag, element in output.elements.items():
+            vr, start, end, _items = element
+            other = earlier.get(tag)
+            before = origin[other[1] : other[2]] if other is not None else b""
+            key = (tag, vr, data[start:end], before)
+            found = remembered.get(key)
+            if found is None:
+                found = self._top(place, tag, element)
+                if end - start <= _LONGEST_REMEMBERED and not tag >> 16 & 1:
+                    remembered[key] = found
+            if found is not NOTHING:
+                collected.add(found)
+        for tag in earlier.keys() - output.elements.keys():
+            if tag >> 16 & 1:
+                continue
+            gone = (tag, source.value(tag))
+            found = remembered.get(gone)
+            if found is None:
+                found = remembered[gone] = self._missing((), tag, source)
+            if found is not NOTHING:
+                collected.add(found)
+        self._valid(place, collected)
+        return collected.frozen()
+
+    def _top(self, place: _Place, tag: int, element: Element) -> Found:
+        collected = Collected()
+        stack: list[_Place] = []
+        self._element(place, tag, element, None, stack, collected)
+        while stack:
+            inner = stack.pop()
+            override = self._content(inner) if inner.path[-1] == CONTENT else None
+            for each, found in inner.output.elements.items():
+                self._element(inner, each, found, override, stack, collected)
+            if inner.source is not None:
+                for each in inner.source.elements.keys() - inner.output.elements.keys():
+                    collected.add(self._missing(inner.path, each, inner.source))
+            self._valid(inner, collected)
+        return collected.frozen()
+
+    def _element(
+        self,
+        place: _Place,
+        tag: int,
+        element: Element,
+        override: tuple[int, Allowance] | None,
+        stack: list[_Place],
+        collected: Collected,
+    ) -> None:
+        allowed = self._allowed(place, tag, element)
+        if override is not None and override[0] == tag:
+            allowed = override[1]
+        if element.start == element.end and allowed:
+            return
+        if element.items is not None:
+            self._sequence(place, tag, element, allowed, stack, collected)
+            return
+        before = None if place.source is None else place.source.value(tag) or b""
+        raw = place.output.data[element.start : element.end]
+        collected.add(self._judge.element(tag, vr_of(tag, element.vr), raw, before, place.charsets, allowed))
+
+    def _allowed(self, place: _Place, tag: int, element: Element) -> Allowance:
+        if tag >> 16 & 1:
+            return self._private_allowed(place, tag)
+        if tag & 0xFFFF == 0:
+            return NOT_ALLOWED
+        if not place.path and tag in self._stamped:
+            return _KEPT
+        allowed = self._table.allowed(place.path, tag)
+        if not allowed and entry(tag)[1] and self._kind(place, tag) in ("1", "1C"):
+            # Removing it would break the object: then a meaningless value stands in its place.
+            return frozenset((DUMMY,))
+        return allowed
+
+    def _private_allowed(self, place: _Place, tag: int) -> Allowance:
+        if self._private is None:
+            return NOT_ALLOWED
+        number = tag & 0xFFFF
+        raw = place.output.value((tag & 0xFFFF0000) | (number >> 8 if number >= 0x1000 else number))
+        creator = (raw or b"").decode("latin-1").strip(" \0")
+        if not creator or not self._private(place.path, tag, creator):
+            return NOT_ALLOWED
+        return self._table.by_vr(place.output.elements[tag].vr)
+
+    def _kind(self, place: _Place, tag: int) -> str:
+        return self._types.get(place.path[-1] if place.path else 0, {}).get(tag, "3")
+
+    def _sequence(
+        self, place: _Place, tag: int, element: Element, allowed: Allowance, stack: list[_Place], collected: Collected
+    ) -> None:
+        assert element.items is not None
+        if not allowed or (EMPTY in allowed and element.items):
+            collected.problem(name_of(tag), "is there, and may not be")
+        if not place.path and tag == METHOD_CODES:
+            return
+        other = None if place.source is None else place.source.elements.get(tag)
+        if allowed == {DUMMY} and other is not None and place.source is not None:
+            same = place.output.data[element.start : element.end] == place.source.data[other.start : other.end]
+            if same and _has_text(element.items):
+                collected.problem(name_of(tag), "was not replaced")
+        sources = other.items if other is not None and other.items is not None else []
+        if len(element.items) > len(sources) and other is not None and DUMMY not in allowed:
+            collected.problem(name_of(tag), "has more items than the input")
+        path = (*place.path, tag)
+        for item, source in align(element.items, sources):
+            inherited = charset_of(item, place.charsets[0])
+            earlier = charset_of(source, place.charsets[1]) if source is not None else place.charsets[1]
+            stack.append(_Place(path, item, source, (inherited, earlier)))
+
+    def _content(self, place: _Place) -> tuple[int, Allowance] | None:
+        """Return what table E.3.4-1 allows for the value of a content item, with the tag of the value."""
+        for scheme, code, kind in concept(place.output):
+            allowed = self._table.content(scheme, code, kind)
+            tag = value_tag(kind)
+            if allowed is not None and tag:
+                return tag, allowed
+        return None
+
+    def _missing(self, path: tuple[int, ...], tag: int, level: Level) -> Found:
+        """Return the UIDs that are lost with an attribute that must not be missing."""
+        lost: list[tuple[str, int]] = []
+        if not path and SAME in self._table.allowed(path, tag) and self._is_missed(tag, level):
+            return Found((Problem(name_of(tag), "is missing"),))
+        stack = [(path, tag, level)]
+        while stack:
+            path, tag, level = stack.pop()
+            if self._table.removable(path, tag):
+                continue
+            element = level.elements[tag]
+            for item in element.items or ():
+                stack += [((*path, tag), each, item) for each in item.elements]
+            is_uid = vr_of(tag, element.vr) == b"UI" and not is_structural(tag)
+            if is_uid and MAP in self._table.allowed(path, tag):
+                text = level.data[element.start : element.end].decode("latin-1")
+                uids = (value.strip(" \0") for value in text.split("\\"))
+                lost += [(uid, tag) for uid in uids if uid and not is_registered(uid)]
+        return Found(lost=tuple(lost)) if lost else NOTHING
+
+    def _is_missed(self, tag: int, level: Level) -> bool:
+        """Whether a value of the input that nothing allows to remove was left out although it holds no identifier."""
+        element = level.elements[tag]
+        if element.items is not None or not tag & 0xFFFF or element.vr not in (b"", entry(tag)[0]):
+            return False
+        raw = level.data[element.start : element.end]
+        return any(raw) and not self._judge.identifies(tag, raw, charset_of(level, b""))
+
+    def _valid(self, place: _Place, collected: Collected) -> None:
+        """Check what the object must have (PS3.5 section 7.4), where its input had it."""
+        if place.source is None:
+            return
+        after, before = place.output.elements, place.source.elements
+        for tag, kind in self._types.get(place.path[-1] if place.path else 0, {}).items():
+            source = before.get(tag)
+            if source is None:
+                continue
+            left = after.get(tag)
+            if left is None:
+                if kind == "2" or (kind == "1" and source.end > source.start):
+                    collected.problems.append(Problem(name_of(tag), f"is missing, and is of type {kind}"))
+            elif kind != "2" and left.end == left.start and source.end > source.start:
+                collected.problems.append(Problem(name_of(tag), f"is empty, and is of type {kind}"))
+
+
+def _has_text(items: Iterable[Level]) -> bool:
+    return any(
+        element.end > element.start and vr_of(tag, element.vr) in FREE
+        for item in items
+        for tag, element in item.elements.items()
+    )

@@ -1,0 +1,156 @@
+"""What de-identification owes beyond the table: preamble, file meta information, marks (PS3.15 section E.1.1, E.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from airlock.dicomio.implementation import IMPLEMENTATION_CLASS_UID
+from airlock.verify.found import Problem
+from airlock.verify.levels import Level
+from airlock.verify.reader import File
+from airlock.verify.text import charset_of, first_value, name_of
+
+# PS3.10 table 7.1-1, without what says where a file came from.
+_META = frozenset((0x00020000, 0x00020001, 0x00020002, 0x00020003, 0x00020010, 0x00020012, 0x00020013))
+_CODES = {
+    "retain_safe_private": "113111",
+    "retain_uids": "113110",
+    "retain_device_identity": "113109",
+    "retain_institution_identity": "113112",
+    "retain_patient_characteristics": "113108",
+    "retain_longitudinal_full_dates": "113106",
+    "retain_longitudinal_modified_dates": "113107",
+    "clean_descriptors": "113105",
+    "clean_structured_content": "113104",
+    "clean_graphics": "113103",
+}
+_BASIC, _PIXELS, _FACES = "113100", "113101", "113102"
+_ACCESSION, _REFERRING = 0x00080050, 0x00080090
+# Where FIONA writes the name of the event.
+_OF_EVENT = frozenset((_REFERRING, 0x00401002, 0x00402001))
+_ITEM_TAGS = frozenset((0x00080100, 0x00080102, 0x00080104))
+
+
+@dataclass(frozen=True)
+class Marks:
+    """What an output must say of itself.
+
+    :param subject: research subject id; None when it isn't known.
+    :param project: name of the project.
+    :param event: name of the event, or empty.
+    :param accessions: whether new accession numbers are given.
+    """
+
+    subject: str | None
+    project: str
+    options: frozenset[str]
+    event: str = ""
+    accessions: bool = False
+
+    @property
+    def stamped(self) -> frozenset[int]:
+        """Attributes that de-identification writes besides those that it always does."""
+        return (_OF_EVENT if self.event else frozenset()) | ({_ACCESSION} if self.accessions else frozenset())
+
+    @property
+    def dates(self) -> str:
+        """Value of LongitudinalTemporalInformationModified (PS3.15 section E.3.6)."""
+        if "retain_longitudinal_full_dates" in self.options:
+            return "UNMODIFIED"
+        return "MODIFIED" if "retain_longitudinal_modified_dates" in self.options else "REMOVED"
+
+
+def check_duties(output: File, source: File, marks: Marks, *, rewritten: bool) -> Iterator[Problem]:
+    """Yield what an output owes.
+
+    :param rewritten: whether burned-in text was removed from this instance.
+    """
+    if output.preamble != bytes(128):
+        yield Problem("preamble", "is not empty")
+    yield from _meta(output)
+    yield from _marks(output.dataset, marks)
+    for tag in (0x00200010, _ACCESSION):
+        before = _first(source.dataset, tag)
+        if before and before == _first(output.dataset, tag):
+            yield Problem(name_of(tag), "is the input's", identifier=True)
+    yield from _codes(output.dataset, marks, rewritten=rewritten)
+    yield from _pixels(output.dataset, source.dataset, rewritten=rewritten)
+
+
+def _first(level: Level, tag: int, vr: bytes = b"LO") -> str:
+    raw = level.value(tag)
+    return first_value(raw, vr, charset_of(level, b"")) if raw else ""
+
+
+def _meta(output: File) -> Iterator[Problem]:
+    meta, dataset = output.meta, output.dataset
+    for tag in meta.elements.keys() - _META:
+        yield Problem(name_of(tag), "is not this program's file meta information")
+    for tag, same in ((0x00020002, 0x00080016), (0x00020003, 0x00080018)):
+        if not _first(meta, tag, b"UI") or _first(meta, tag, b"UI") != _first(dataset, same, b"UI"):
+            yield Problem(name_of(tag), "is not what the dataset says")
+    if _first(meta, 0x00020012, b"UI") != IMPLEMENTATION_CLASS_UID:
+        yield Problem(name_of(0x00020012), "is not this program's")
+    if not _first(meta, 0x00020013, b"SH").startswith("AIRLOCK"):
+        yield Problem(name_of(0x00020013), "is not this program's")
+    if meta.value(0x00020001) != b"\0\1":
+        yield Problem(name_of(0x00020001), "is not that of the standard")
+    last = max((element.end for element in meta.elements.values()), default=0)
+    length, first = meta.value(0x00020000), meta.elements.get(0x00020000)
+    if length is None or first is None or int.from_bytes(length, "little") != last - first.end:
+        yield Problem(name_of(0x00020000), "is not the length of its group")
+
+
+def _marks(dataset: Level, marks: Marks) -> Iterator[Problem]:
+    expected = {0x00120062: "YES", 0x00280303: marks.dates, 0x00120020: marks.project}
+    if marks.subject is not None:
+        expected[0x00100020] = expected[0x00120040] = marks.subject
+    for tag, value in expected.items():
+        if _first(dataset, tag) != value:
+            yield Problem(name_of(tag), "does not say what it must")
+    if not _first(dataset, 0x00100020) or _first(dataset, 0x00100020) != _first(dataset, 0x00120040):
+        yield Problem(name_of(0x00100020), "is not the research subject's")
+    yield from _stamps(dataset, marks)
+    for tag in (0x00100030, 0x00100032, 0x00100033, 0x00100034):
+        if dataset.value(tag):
+            yield Problem(name_of(tag), "is left", identifier=True)
+
+
+def _stamps(dataset: Level, marks: Marks) -> Iterator[Problem]:
+    """Check that what the project's own names were written into holds nothing else."""
+    subject = _first(dataset, 0x00100020)
+    allowed = {0x00100010: subject.replace("=", "-").replace("^", " ")}
+    allowed |= dict.fromkeys((0x00120010, 0x00120021), marks.project)
+    allowed |= dict.fromkeys((0x00120050, 0x00120051), marks.event)
+    if "retain_institution_identity" not in marks.options:
+        allowed[0x00080080] = marks.project
+    text = f"EventName:{marks.event}"[:64].rstrip()
+    for tag in marks.stamped & _OF_EVENT:
+        allowed[tag] = text.replace("=", "-").replace("^", " ") if tag == _REFERRING else text
+    for tag, value in allowed.items():
+        if _first(dataset, tag, b"PN" if tag in (0x00100010, _REFERRING) else b"LO") not in ("", value):
+            yield Problem(name_of(tag), "holds something else than the project's own name for it")
+
+
+def _codes(dataset: Level, marks: Marks, *, rewritten: bool) -> Iterator[Problem]:
+    expected = {_BASIC, *(_CODES[option] for option in marks.options)} | ({_PIXELS} if rewritten else set())
+    sequence = dataset.elements.get(0x00120064)
+    found: list[str] = []
+    for item in sequence.items if sequence is not None and sequence.items else ():
+        if _first(item, 0x00080102) != "DCM" or not item.elements.keys() <= _ITEM_TAGS or not item.value(0x00080104):
+            yield Problem(name_of(0x00120064), "holds an item that is no method code")
+        found.append(_first(item, 0x00080100))
+    if sorted(found) != sorted(expected):
+        yield Problem(name_of(0x00120064), "does not name the methods that were used")
+
+
+def _pixels(dataset: Level, source: Level, *, rewritten: bool) -> Iterator[Problem]:
+    burned, before = _first(dataset, 0x00280301), _first(source, 0x00280301)
+    if rewritten and burned != "NO":
+        yield Problem(name_of(0x00280301), "does not say that burned-in text was removed")
+    if not rewritten and burned and burned != before:
+        yield Problem(name_of(0x00280301), "says what nobody found out")
+    faces = _first(dataset, 0x00280302)
+    if faces and faces != _first(source, 0x00280302):
+        yield Problem(name_of(0x00280302), "says what nobody found out")

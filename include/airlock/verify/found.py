@@ -1,0 +1,84 @@
+"""What verification finds: problems, named by attribute and reason, and what is judged over a whole study."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+
+@dataclass(frozen=True, order=True)
+class Problem:
+    """Something wrong with an output. It holds no value.
+
+    :param attribute: keyword or tag, or what else of the file it is about.
+    :param reason: from a fixed set of phrases.
+    :param identifier: whether an identifier was found.
+    :param weak: a possible false alarm: a person should look.
+    """
+
+    attribute: str
+    reason: str
+    identifier: bool = False
+    weak: bool = False
+
+
+class Pair(NamedTuple):
+    """A UID of the input, and what stands in its place."""
+
+    old: str
+    new: str
+    tag: int
+
+
+class Found(NamedTuple):
+    """What was found in one element. All but the problems are patient data: never log them.
+
+    :param offsets: days by which dates were moved, with their tags.
+    :param lost: UIDs of the input whose attribute is missing.
+    """
+
+    problems: tuple[Problem, ...] = ()
+    pairs: tuple[Pair, ...] = ()
+    offsets: tuple[tuple[int, int], ...] = ()
+    lost: tuple[tuple[str, int], ...] = ()
+
+
+NOTHING = Found()
+
+
+@dataclass
+class Collected:
+    """What was found in many elements."""
+
+    problems: list[Problem] = field(default_factory=list)
+    pairs: list[Pair] = field(default_factory=list)
+    offsets: list[tuple[int, int]] = field(default_factory=list)
+    lost: list[tuple[str, int]] = field(default_factory=list)
+
+    def __repr__(self) -> str:
+        return "<Collected>"
+
+    def add(self, found: Found) -> None:
+        """Add what was found in one element."""
+        self.problems += found.problems
+        self.pairs += found.pairs
+        self.offsets += found.offsets
+        self.lost += found.lost
+
+    def problem(self, attribute: str, reason: str) -> None:
+        """Add a problem that is not about an identifier."""
+        self.problems.append(Problem(attribute, reason))
+
+    def frozen(self) -> Found:
+        """Return everything without repetitions."""
+        if not (self.problems or self.pairs or self.offsets or self.lost):
+            return NOTHING
+        parts = (self.problems, self.pairs, self.offsets, self.lost)
+        return Found(*(tuple(dict.fromkeys(part)) for part in parts))  # type: ignore[arg-type]
+
+
+def verdict(problems: Iterable[Problem]) -> str:
+    """Return `pass`, `review` when all that was found may be a false alarm, else `fail`."""
+    weak = [problem.weak for problem in problems]
+    return "pass" if not weak else "review" if all(weak) else "fail"

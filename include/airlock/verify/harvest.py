@@ -1,0 +1,168 @@
+"""Harvest the inputs a second time, with other code than de-identification: what must be found in no output.
+
+Attributes are told by tag and VR. Names are every PN, at any level, also in private elements that declare it; numbers,
+addresses and telephone numbers come from the attributes that PS3.3 has for them.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from airlock.identity.harvest import Evidence
+from airlock.verify.levels import Element, Level, Malformed
+from airlock.verify.source import read_source
+from airlock.verify.text import DATES, charset_of, decode, values, vr_of
+from airlock.verify.uids import is_registered, is_structural
+
+_NUMBERS = frozenset(
+    (
+        0x00080050, 0x00100020, 0x00101000, 0x00101090, 0x00120040, 0x00120042, 0x00200010, 0x00380010, 0x00380060,
+        0x00400009, 0x00400253, 0x00400512, 0x00400551, 0x00401001, 0x00401006, 0x00401007, 0x00402016, 0x00402017,
+    )
+)  # fmt: skip
+_INSTITUTIONS = frozenset((0x00080080, 0x00080081, 0x00102299, 0x00321033, 0x0040A027))
+_PHRASES = _INSTITUTIONS | {0x00080092, 0x00101040, 0x00401102}
+_PHONES = frozenset((0x00080094, 0x00102154, 0x00102155, 0x00401103, 0x00401104, 0x00402010, 0x00402011))
+# Of these VRs, nothing that identifies is harvested, whatever the attribute.
+_SILENT = frozenset(b"AE AS AT CS DS FD FL IS OB OD OF OL OV OW SL SS SV TM UL US UV".split())
+_BIRTH_DATE = 0x00100030
+_DAY = re.compile(r"(\d{4})\.?(0[1-9]|1[0-2])\.?(0[1-9]|[12]\d|3[01])")
+_PARTS = re.compile(rb"[\\^=]")
+_MOST_REMEMBERED = 20_000
+_LONGEST_REMEMBERED = 4096
+Fact = tuple[str, str | bytes]
+"""Kind of evidence (a field of :class:`Evidence`), and value."""
+
+
+@dataclass(frozen=True, repr=False)
+class Harvested:
+    """What one input says. It holds patient data: never log it.
+
+    :param patient: its PatientID and issuer.
+    :param uids: its own StudyInstanceUID, SeriesInstanceUID and SOPInstanceUID.
+    """
+
+    evidence: Evidence
+    patient: tuple[str, str]
+    uids: tuple[str, str, str]
+
+
+class Harvester:
+    """Harvests inputs of one study, remembering what equal elements said.
+
+    :param institutions: whether institutions are identifiers: not when the project retains them.
+    """
+
+    def __init__(self, *, institutions: bool) -> None:
+        self._phrases = _PHRASES if institutions else _PHRASES - _INSTITUTIONS
+        self._remembered: dict[tuple[int, bytes, bytes, bytes], tuple[Fact, ...]] = {}
+        self._told: set[Fact] = set()
+
+    def __call__(self, path: Path) -> Harvested | None:
+        """Harvest a file; None when it cannot be read. What an earlier call told is not told again."""
+        try:
+            file, descriptor = read_source(path)
+        except (Malformed, OSError, RecursionError, MemoryError):
+            return None
+        os.close(descriptor)
+        facts = self._dataset(file.dataset)
+        if file.tail is not None:
+            facts |= self._dataset(file.tail)
+        new = facts - self._told
+        self._told |= new
+        return Harvested(_evidence(new), *identity(file.dataset))
+
+    def _dataset(self, top: Level) -> set[Fact]:
+        facts: set[Fact] = set()
+        charset, data, remembered = charset_of(top, b""), top.data, self._remembered
+        if len(remembered) > _MOST_REMEMBERED:
+            remembered.clear()
+        for tag, element in top.elements.items():
+            vr, start, end, _items = element
+            if vr in _SILENT:
+                continue
+            if end == start or end - start > _LONGEST_REMEMBERED:
+                facts.update(self._element(top, tag, element, charset))
+                continue
+            key = (tag, vr, data[start:end], charset)
+            said = remembered.get(key)
+            if said is None:
+                said = remembered[key] = tuple(self._element(top, tag, element, charset))
+            if said:
+                facts.update(said)
+        return facts
+
+    def _element(self, level: Level, tag: int, element: Element, charset: bytes) -> Iterator[Fact]:
+        stack = [(level, tag, element, charset)]
+        while stack:
+            level, tag, element, charset = stack.pop()
+            if element.items is None:
+                yield from self._facts(tag, element.vr, level.data[element.start : element.end], charset)
+                continue
+            for item in element.items:
+                inner = charset_of(item, charset)
+                stack.extend((item, each, found, inner) for each, found in item.elements.items())
+
+    def _facts(self, tag: int, encoded_vr: bytes, raw: bytes, charset: bytes) -> Iterator[Fact]:
+        vr = vr_of(tag, encoded_vr)
+        if vr == b"PN":
+            groups = {group for value in values(raw, vr, charset) for group in value.split("=")}
+            yield from (("names", group) for group in groups if group.strip(" ^"))
+            yield from _encoded(raw)
+        elif vr == b"UI":
+            found = [] if is_structural(tag) else decode(raw, vr, charset).split("\\")
+            yield from (("uids", uid) for value in found if (uid := value.strip(" \0")) and not is_registered(uid))
+        elif vr in DATES:
+            kind = "birth_dates" if tag == _BIRTH_DATE else "dates"
+            for value in values(raw, vr, charset):
+                if day := _DAY.match(value):
+                    yield kind, "".join(day.groups())
+        else:
+            yield from self._by_tag(tag, vr, raw, charset)
+
+    def _by_tag(self, tag: int, vr: bytes, raw: bytes, charset: bytes) -> Iterator[Fact]:
+        for tags, kind in ((_NUMBERS, "numbers"), (self._phrases, "phrases"), (_PHONES, "phones")):
+            if tag in tags:
+                yield from ((kind, value) for value in values(raw, vr, charset))
+                yield from _encoded(raw)
+
+
+def _encoded(raw: bytes) -> Iterator[Fact]:
+    """Yield the parts of a value that are not ASCII, and long enough to be told from chance, as they are encoded."""
+    for part in _PARTS.split(raw):
+        trimmed = part.strip(b" \0")
+        if len(trimmed) >= 6 and (not trimmed.isascii() or b"\x1b" in trimmed):
+            yield "encoded", trimmed
+
+
+def _evidence(facts: set[Fact]) -> Evidence:
+    evidence = Evidence()
+    known = {part.name: getattr(evidence, part.name) for part in fields(evidence)}
+    for kind, value in facts:
+        known[kind].add(value)
+    return evidence
+
+
+def identity(top: Level) -> tuple[tuple[str, str], tuple[str, str, str]]:
+    """Return PatientID and issuer, and StudyInstanceUID, SeriesInstanceUID and SOPInstanceUID of a dataset."""
+    charset = charset_of(top, b"")
+
+    def first(tag: int, vr: bytes) -> str:
+        raw = top.value(tag)
+        return next(iter(values(raw, vr, charset)), "") if raw else ""
+
+    uids = first(0x0020000D, b"UI"), first(0x0020000E, b"UI"), first(0x00080018, b"UI")
+    return (first(0x00100020, b"LO"), first(0x00100021, b"LO")), uids
+
+
+def make_harvester(argument: tuple[bool, str]) -> Callable[[Path], Harvested | None]:
+    """Return the function that workers harvest inputs with.
+
+    :param argument: whether institutions are identifiers, and whose inputs they are: another patient's are harvested
+        by another harvester, which tells everything again.
+    """
+    return Harvester(institutions=argument[0])

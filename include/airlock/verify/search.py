@@ -1,0 +1,110 @@
+"""Search the value of one element for identifiers: as text in every reading, and as bytes."""
+
+from __future__ import annotations
+
+import re
+
+from airlock.identity.identifiers import Identifiers, Match
+from airlock.verify.text import CODED, DATES, FREE, NUMERIC, readings, values, wide_text
+from airlock.verify.uids import UID, is_registered
+
+DUMMIES = frozenset(
+    (
+        "ANONYMIZED", "ANONYMISED", "Anonymized", "ANONYMIZED^ANONYMIZED", "REMOVED", "NONE", "UNKNOWN", "COERCE", "0",
+        "19700101", "000000", "19700101000000", "000D", "000Y", "+0000", "http://anonymized.invalid/", "99AIRLOCK",
+    )
+)  # fmt: skip
+"""Values that say nothing of anybody, wherever they stand."""
+
+_NONE: frozenset[Match] = frozenset()
+_NUMBER = re.compile(r"[0-9+.eE-]+")
+_CLOCK = re.compile(r"[0-9.:+-]*")
+_PRINTABLE = re.compile(rb"[\x09\x0a\x0d\x20-\x7e]{5,}")
+_SHORTEST = 4
+_REMEMBERED_BYTES, _MOST_REMEMBERED = 64, 4096
+_FORMATTED = DATES | {b"TM"}
+
+
+class Search:
+    """Searches values for the identifiers of a study.
+
+    :param removed: whether the project removes dates, so that one of the inputs is an identifier wherever it stands.
+    """
+
+    def __init__(self, identifiers: Identifiers, *, removed: bool) -> None:
+        self._identifiers, self._removed = identifiers, removed
+        self._remembered: dict[bytes, frozenset[Match]] = {}
+
+    def element(self, raw: bytes, vr: bytes, charset: bytes, *, kept: bool) -> frozenset[Match]:
+        """Return the kinds of identifiers in the value of an element.
+
+        :param kept: whether the project keeps this attribute's date or UID.
+        """
+        if vr in FREE or vr in CODED:
+            return self._text(raw, vr, charset)
+        if vr == b"UI":
+            return self._uid(raw, charset, kept=kept)
+        if vr in NUMERIC:
+            return self._number(raw, charset)
+        if vr in _FORMATTED:
+            return self._date(raw, vr, charset, kept=kept)
+        return self.data(raw) if len(raw) >= _SHORTEST else _NONE
+
+    def _text(self, raw: bytes, vr: bytes, charset: bytes) -> frozenset[Match]:
+        free = vr in FREE
+        found = _NONE
+        for text in readings(raw, vr, charset):
+            if text.strip(" \0") not in DUMMIES:
+                found |= self._identifiers.matches(text, free=free)
+        if not raw.isascii() or b"\x1b" in raw:
+            found |= self._identifiers.matches_in_bytes(raw, dates=False)
+        return found | self.data(raw) if b"\0" in raw.rstrip(b"\0") else found
+
+    def _uid(self, raw: bytes, charset: bytes, *, kept: bool) -> frozenset[Match]:
+        found = _NONE
+        for value in raw.decode("latin-1").split("\\"):
+            uid = value.strip(" \0")
+            if not uid or is_registered(uid):
+                continue
+            if not UID.fullmatch(uid):
+                found |= self._text(uid.encode("latin-1"), b"LO", charset)
+            elif not kept and uid in self._identifiers.uids:
+                found |= {("UID", False)}
+        return found
+
+    def _number(self, raw: bytes, charset: bytes) -> frozenset[Match]:
+        found = _NONE
+        for value in values(raw, b"DS", charset):
+            if not _NUMBER.fullmatch(value):
+                found |= self._text(value.encode("latin-1"), b"LO", charset)
+            elif self._identifiers.is_number(value):
+                found |= {("number", False)}
+        return found
+
+    def _date(self, raw: bytes, vr: bytes, charset: bytes, *, kept: bool) -> frozenset[Match]:
+        found = _NONE
+        for value in values(raw, vr, charset):
+            if not _CLOCK.fullmatch(value):
+                found |= self._text(value.encode("latin-1"), b"LO", charset)
+            elif vr in DATES and not kept and self._removed and value not in DUMMIES:
+                day = value.replace(".", "")[:8] if vr == b"DA" else value[:8]
+                found |= {("date", False)} if day in self._identifiers.dates else _NONE
+        return found
+
+    def data(self, raw: bytes) -> frozenset[Match]:
+        """Return the kinds of identifiers in bytes that are no text, or in text whose encoding is not known."""
+        found = self._remembered.get(raw) if len(raw) <= _REMEMBERED_BYTES else None
+        if found is None:
+            found = self._data(raw)
+            if len(raw) <= _REMEMBERED_BYTES and len(self._remembered) < _MOST_REMEMBERED:
+                self._remembered[raw] = found
+        return found
+
+    def _data(self, raw: bytes) -> frozenset[Match]:
+        found = self._identifiers.matches_in_bytes(raw, dates=self._removed)
+        if b"\0" in raw and (wide := wide_text(raw)):
+            found |= self._identifiers.matches(wide.decode("ascii"), free=False)
+        for stretch in _PRINTABLE.findall(raw):
+            if len(stretch) * 2 > len(raw):
+                found |= self._identifiers.matches(stretch.decode("ascii"), free=False)
+        return found

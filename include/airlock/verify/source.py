@@ -1,0 +1,54 @@
+"""Read the input that an output came from, whatever state it is in."""
+
+from __future__ import annotations
+
+import io
+import os
+from pathlib import Path
+
+from airlock.dicomio.part10 import PIXEL_TAGS, UNDEFINED, open_instance
+from airlock.dicomio.splice import encode
+from airlock.errors import InstanceNotUnderstood
+from airlock.verify.levels import Level, Malformed, Order
+from airlock.verify.parser import parse_level
+from airlock.verify.reader import BIG_ENDIAN, IMPLICIT, File, PixelPlace, Source, read_input
+
+
+def read_source(path: Path) -> tuple[File, int]:
+    """Read an input; return it with the open descriptor, which the caller closes.
+
+    What the strict reader refuses is read by pydicom and encoded again.
+
+    :raises Malformed: when neither can read it.
+    :raises OSError: when the file cannot be opened.
+    """
+    try:
+        return read_input(path)
+    except Malformed:
+        pass
+    try:
+        return _by_library(path)
+    except (InstanceNotUnderstood, RecursionError):
+        raise Malformed("no reader can read its source") from None
+    except (OSError, MemoryError):
+        raise
+    except Exception:  # noqa: BLE001 - a library's errors on hostile bytes are of any kind, and quote them
+        raise Malformed("no reader can read its source") from None
+
+
+def _by_library(path: Path) -> tuple[File, int]:
+    with open_instance(path) as instance:
+        order = Order(implicit=instance.syntax == IMPLICIT, little=instance.syntax != BIG_ENDIAN)
+        data, after = encode(instance)
+        found = instance.pixels
+        inflated = instance.stream.getvalue() if isinstance(instance.stream, io.BytesIO) else None
+    dataset, _end = parse_level(data, 0, len(data), order, strict=False, below=PIXEL_TAGS[0])
+    pixels = None
+    if found is not None:
+        pixels = PixelPlace(found.tag, found.vr, found.offset, found.size, found.length == UNDEFINED)
+    tail = parse_level(after, 0, len(after), order, strict=False)[0] if after else None
+    descriptor = os.open(path, os.O_RDONLY)
+    size = len(inflated) if inflated is not None else os.fstat(descriptor).st_size
+    source = Source(descriptor, size, inflated)
+    meta = Level(b"", Order(implicit=False, little=True))
+    return File(b"", meta, instance.syntax, order, dataset, pixels, tail, source), descriptor

@@ -1,0 +1,187 @@
+"""What table E.1-1 of PS3.15 lets stand in an output, with the options in force, derived from the shipped profile.
+
+De-identification decides one action per attribute; this says which outcomes are allowed, and is written apart from it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from importlib.resources import files
+from typing import Any
+
+from pydicom.datadict import tag_for_keyword
+
+from airlock.verify.text import entry
+from airlock.verify.uids import is_structural
+
+KEEP, SAME, CLEAN, SHIFT, MAP, DUMMY, EMPTY = "keep", "same", "clean", "shift", "map", "dummy", "empty"
+"""What a value that is left may be: the input's, its allowed words, its date moved, its UID mapped, a dummy, none.
+
+`SAME` is with `KEEP` where nothing but an identifier may be missing from the value.
+"""
+
+_FULL, _MODIFIED = "retain_longitudinal_full_dates", "retain_longitudinal_modified_dates"
+_TIMES = frozenset((b"DA", b"DT", b"TM"))
+_TIMEZONE = 0x00080201
+_TEXT_VALUE = 0x0040A160
+NOTHING: frozenset[str] = frozenset()
+Allowance = frozenset[str]
+_SAME: Allowance = frozenset((KEEP, SAME))
+Override = Callable[[tuple[int, ...], int, Callable[[], Allowance]], Allowance]
+"""A project's own rules: what they allow for an attribute at a path of sequences, given what the table does."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One attribute of the table.
+
+    :param basic: action of the Basic Profile, such as `X/Z/D`.
+    :param options: action by option, `K` or `C`.
+    """
+
+    basic: str
+    vr: bytes
+    options: Mapping[str, str]
+
+
+@lru_cache(maxsize=4)
+def _document(name: str) -> dict[str, Any]:
+    text = (files("airlock.deid") / "profiles" / f"{name}.json").read_text("utf-8")
+    content: dict[str, Any] = json.loads(text)
+    return content
+
+
+class Table:
+    """The table with options in force.
+
+    :param edition: of PS3.15.
+    :param override: the project's own rules.
+    """
+
+    def __init__(self, edition: str, options: Iterable[str], override: Override | None = None) -> None:
+        document = _document(f"ps315_{edition}")
+        self.options = frozenset(options)
+        self._override = override
+        self._rows: dict[int, Row] = {}
+        for tag, _keyword, _name, vr, basic, by_option in document["attributes"]:
+            if len(tag) == 8 and "x" not in tag:
+                number = int(tag, 16)
+                self._rows[number] = Row(basic, vr.encode() or entry(number)[0], by_option)
+        self._content = {tuple(row[:3]): (row[4], row[5]) for row in document["content"]}
+        self._known: dict[tuple[tuple[int, ...], int], Allowance] = {}
+
+    @property
+    def full_dates(self) -> bool:
+        """Whether dates stay."""
+        return _FULL in self.options
+
+    @property
+    def modified_dates(self) -> bool:
+        """Whether dates are moved."""
+        return _MODIFIED in self.options
+
+    def allowed(self, path: tuple[int, ...], tag: int) -> Allowance:
+        """Return what may be left of a public attribute; empty when nothing may.
+
+        :param path: tags of the enclosing sequences.
+        """
+        key = path, tag
+        found = self._known.get(key)
+        if found is None:
+            by_table = partial(self._by_table, tag)
+            found = by_table() if self._override is None else self._override(path, tag, by_table)
+            self._known[key] = found
+        return found
+
+    def _by_table(self, tag: int) -> Allowance:
+        row = self._rows.get(tag)
+        return self._unlisted(tag) if row is None else self._listed(row, tag)
+
+    def removable(self, path: tuple[int, ...], tag: int) -> bool:
+        """Whether an attribute may be missing from an output."""
+        if tag >> 16 & 1 or not self.allowed(path, tag) & {KEEP, CLEAN, SHIFT, MAP}:
+            return True
+        row = self._rows.get(tag)
+        return row is not None and ("X" in row.basic or "Z" in row.basic)
+
+    def _listed(self, row: Row, tag: int) -> Allowance:
+        basic = _basic(row.basic)
+        chosen = {option: action for option, action in row.options.items() if option in self.options}
+        if not chosen:
+            return basic
+        if "K" in chosen.values():
+            return basic | {KEEP}
+        if _MODIFIED in chosen:
+            if row.vr in _TIMES:
+                return basic | {SHIFT}
+            if tag == _TIMEZONE or row.vr == b"SQ":
+                return basic | {KEEP}
+            return basic if len(chosen) == 1 else basic | {CLEAN}
+        return basic | {CLEAN}
+
+    def _unlisted(self, tag: int) -> Allowance:
+        vr, keyword = entry(tag)
+        group = tag >> 16
+        if not keyword or group <= 0x0007 or group >> 8 in (0x50, 0x60) or group >= 0xFFFA:
+            return NOTHING
+        if vr == b"UI" and is_structural(tag):
+            return _SAME
+        return frozenset((DUMMY,)) if tag == _TEXT_VALUE else self.by_vr(vr)
+
+    def by_vr(self, vr: bytes) -> Allowance:
+        """Return what is allowed for an attribute of which nothing but its VR says anything."""
+        if vr == b"PN":
+            return frozenset((DUMMY,))
+        if vr in _TIMES:
+            return frozenset((KEEP, SAME) if self.full_dates else (SHIFT, DUMMY) if self.modified_dates else (DUMMY,))
+        if vr == b"UI":
+            return frozenset((KEEP,) if "retain_uids" in self.options else (MAP,))
+        return _SAME
+
+    def content(self, scheme: str, code: str, value_type: str) -> Allowance | None:
+        """Return what table E.3.4-1 lets stand as the value of a content item; None when it does not list it."""
+        row = self._content.get((scheme, code, value_type))
+        if row is None:
+            return None
+        basic, by_option = row
+        chosen = {action for option, action in by_option.items() if option in self.options}
+        if "K" in chosen or basic == "K":
+            return frozenset((KEEP, DUMMY))
+        return frozenset((CLEAN, DUMMY)) if "C" in chosen or basic == "C" else frozenset((DUMMY,))
+
+
+def _basic(action: str) -> Allowance:
+    """Return what a basic action leaves: `X` nothing; `Z` and `D` a meaningless value; `U` a mapped UID."""
+    letters = set(action.replace("*", "").split("/"))
+    allowed = {DUMMY} if letters & {"Z", "D"} else set()
+    return frozenset(allowed | ({MAP} if "U" in letters else set()) | ({KEEP} if "K" in letters else set()))
+
+
+@lru_cache(maxsize=128)
+def types_of(sop_class_uid: str) -> dict[int, dict[int, str]]:
+    """Return types 1, 1C and 2 of a SOP class: by innermost enclosing sequence (0: top level), then by tag.
+
+    Of a class that the table does not know, no type is known. Where modules differ the strictest counts.
+    """
+    document = _document("iod_types")
+    found: dict[int, dict[int, str]] = {}
+    for module in document["iods"].get(document["sop_classes"].get(sop_class_uid), _COMMON):
+        for parent, by_type in document["modules"].get(module, {}).items():
+            level = found.setdefault(_tag(parent), {})
+            for kind in ("2", "1C", "1"):
+                for keyword in by_type.get(kind, "").split():
+                    tag = _tag(keyword)
+                    level[tag] = min(level.get(tag, kind), kind)
+    return found
+
+
+# The modules that every image has (PS3.3 annex A), for classes that the table does not know.
+_COMMON = ("patient", "general-study", "general-series", "sop-common")
+
+
+@lru_cache(maxsize=4096)
+def _tag(keyword: str) -> int:
+    return int(tag_for_keyword(keyword) or 0) if keyword else 0
