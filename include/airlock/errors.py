@@ -57,6 +57,10 @@ class DuplicateRequest(RefusedError):
     """The same transfer already belongs to another run."""
 
 
+class Cancelled(RefusedError):
+    """A person stopped the transfer."""
+
+
 class NotPossibleNow(RefusedError):
     """The state of a transfer does not allow what was asked for."""
 

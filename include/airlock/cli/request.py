@@ -10,6 +10,7 @@ import click
 
 from airlock.cli import REFUSED
 from airlock.cli.request_again import again
+from airlock.cli.request_cancel import cancel
 from airlock.cli.request_import import import_
 from airlock.errors import RefusedError
 from airlock.identity.keys import KeyRing
@@ -25,7 +26,7 @@ def command() -> None:
     """Write and check transfer requests."""
 
 
-for _command in (import_, again):
+for _command in (import_, again, cancel):
     command.add_command(_command)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import asdict, is_dataclass
 from datetime import UTC, datetime
 from importlib import import_module
@@ -12,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowSkipException
 
-from airlock.errors import AirlockError
+from airlock.errors import AirlockError, NotPossibleNow
+from airlock.ledger import TransferState
 from airlock.quiet import guarded
 from airlock.transfer import Transfer
 from airlock_provider.context import Role, open_transfer, peer_of
@@ -62,16 +64,22 @@ def run_step(
 
     :param work: does it, and returns counts: a dataclass, a mapping, or one number.
     :raises AirflowSkipException: when the request's options leave this step out.
+    :raises Cancelled: when a person stopped the transfer, before the work or between two batches of it.
     """
     chosen = [name for name in getattr(operator, "not_when", ()) if getattr(transfer.request.options, name)]
     if chosen:
         raise AirflowSkipException(f"The request says {chosen[0]}: this step is left out.")
     ledger, step = transfer.ledger, operator.task_id
+    summary = ledger.find(transfer.id)
+    if summary is not None and summary.state is TransferState.CANCELLED:
+        raise NotPossibleNow("This transfer was cancelled and its files are gone. Clear its whole run to begin again.")
     ledger.resume(transfer.id)
     ledger.event(transfer.id, step, "started", attempt=context["ti"].try_number, **detail)
     begun = monotonic()
     try:
-        with guarded():
+        # What is at its destination already is told and archived, whoever asks to stop.
+        stopping = ledger.stopping(transfer.id) if getattr(operator, "stoppable", True) else nullcontext()
+        with guarded(), stopping:
             counts = as_counts(work())
     except AirlockError as error:
         ledger.event(transfer.id, step, "failed", error=type(error).__name__, message=str(error))

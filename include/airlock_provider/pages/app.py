@@ -22,6 +22,7 @@ from airlock.project import load_policies
 from airlock.report.audit import as_html, audit
 from airlock.report.ending import outcome_line
 from airlock.report.listing import listing
+from airlock.report.withdrawal import take_back
 from airlock.request.drop import drop
 from airlock.settings import load_settings
 from airlock.transfer import open_ledger
@@ -118,6 +119,23 @@ def new_request(fields: dict[str, Any]) -> dict[str, str]:
         raise HTTPException(400, "There is no policy for this project. Choose one of the list.")
     drop(request, settings)
     return {"transfer": request.transfer_id(KeyRing.load(settings.key_path))}
+
+
+@app.post("/api/transfers/{transfer_id}/cancel", dependencies=[may_start])
+def cancel(transfer_id: str, user: GetUserDep) -> dict[str, str]:
+    """Stop a transfer that waits or runs; the ledger keeps who asked."""
+    open_ledger(load_settings()).ask_cancel(transfer_id, user.get_name())
+    return {"transfer": transfer_id}
+
+
+@app.post("/api/transfers/{transfer_id}/withdraw", dependencies=[may_start])
+def withdraw(transfer_id: str, user: GetUserDep) -> dict[str, Any]:
+    """Take back a transfer that has ended; return how many instances the research PACS must delete."""
+    settings = load_settings()
+    ledger = open_ledger(settings)
+    count, target = take_back(ledger, settings, transfer_id)
+    ledger.event(transfer_id, "request", "withdraw", by=user.get_name())
+    return {"transfer": transfer_id, "to_delete": count, "list": target.name}
 
 
 def _audit(transfer_id: str) -> dict[str, Any]:

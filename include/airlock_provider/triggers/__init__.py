@@ -96,7 +96,9 @@ class StudyTrigger(BaseTrigger):
         """Whether the study is there; None when the PACS doesn't answer."""
         with guarded():
             try:
-                return study_is_ready(Transfer.open(self.transfer_id), self._peer())
+                transfer = Transfer.open(self.transfer_id)
+                # The task that is resumed stops a transfer that is to stop.
+                return transfer.ledger.cancel_asked(self.transfer_id) or study_is_ready(transfer, self._peer())
             except PeerUnavailable:
                 return None
 
