@@ -58,7 +58,11 @@ with DAG(
     accept_request = AcceptRequestOperator(task_id="accept_request")
     wait_for_study = StudySensor(task_id="wait_for_study")
     pull_study = TransferStepOperator(
-        task_id="pull_study", step="airlock.retrieve.step:pull_study", peer="source", pool=STAGING_POOL
+        task_id="pull_study",
+        step="airlock.retrieve.step:pull_study",
+        peer="source",
+        room=True,
+        pool=STAGING_POOL,
     )
     screen_instances = TransferStepOperator(task_id="screen_instances", step="airlock.screen.step:screen_instances")
     detect_burned_in_text = TransferStepOperator(
@@ -66,7 +70,11 @@ with DAG(
     )
     rewrite_pixels = PixelRewriteOperator(task_id="rewrite_pixels", pool=COMPUTE_POOL)
     deidentify = TransferStepOperator(
-        task_id="deidentify", step="airlock.deid.step:deidentify", pool=COMPUTE_POOL, trigger_rule="none_failed"
+        task_id="deidentify",
+        step="airlock.deid.step:deidentify",
+        room=True,
+        pool=COMPUTE_POOL,
+        trigger_rule="none_failed",
     )
     verify_output = TransferStepOperator(
         task_id="verify_output", step="airlock.verify.step:verify_output", pool=COMPUTE_POOL

@@ -33,6 +33,10 @@ class OutsideHours(PeerUnavailable):
         self.seconds = seconds
 
 
+class DiskFull(RetryableError):
+    """There is too little room to begin; nothing was begun."""
+
+
 class AssociationAborted(RetryableError):
     """The peer (or the network) ended an association in the middle of the work."""
 

@@ -75,6 +75,9 @@ class Settings(BaseSettings):
     retries: int = Field(default=4, ge=0, description="how often a task is tried again")
     retry_seconds: float = Field(default=15.0, ge=0, description="unit of the delay before a retry, doubled each time")
     keep_failed_days: float = Field(default=14.0, ge=0, description="workspaces of failed transfers are kept this long")
+    min_free_gigabytes: float = Field(
+        default=2.0, ge=0, description="with less room (10^9 bytes) below AIRLOCK_HOME, no work is taken in"
+    )
     workers: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1, description="processes of one step")
     engine: Literal["stream", "plain"] = Field(
         default="stream", description="plain: de-identify with pydicom alone, slowly; the same result"

@@ -1,12 +1,13 @@
-"""What the intake, redrive and housekeeping DAGs do, apart from starting runs."""
+"""What the intake, REDCap and redrive DAGs do, apart from starting runs."""
 
 from __future__ import annotations
 
 import logging
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from airlock.disk import has_room
 from airlock.identity.keys import KeyRing
 from airlock.ledger import Ledger, TransferState
 from airlock.quiet import guarded
@@ -15,7 +16,7 @@ from airlock.request.archive import archive_duplicate, reject
 from airlock.request.drop import Accepted, Rejected, accept, clear, settled_files, take
 from airlock.request.store import StoredRequest
 from airlock.settings import load_settings
-from airlock.transfer import open_ledger, workspace_of
+from airlock.transfer import open_ledger
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +35,9 @@ def read_requests() -> list[dict[str, Any]]:
     """
     settings = load_settings()
     with guarded():
+        if not has_room(settings):
+            log.warning("Too little room (AIRLOCK_MIN_FREE_GIGABYTES): the requests wait.")
+            return []
         ledger = open_ledger(settings)
         runs: dict[str, tuple[int, dict[str, Any]]] = {}
         for file in settled_files(settings.drop_folder, settings.settle_seconds)[: max(MAX_FILES, settings.max_starts)]:
@@ -120,6 +124,9 @@ def requests_from_redcap() -> list[dict[str, Any]]:
         if settings.redcap_connection is None:
             log.warning("AIRLOCK_REDCAP_CONNECTION names no connection: there is no REDCap to ask.")
             return []
+        if not has_room(settings):
+            log.warning("Too little room (AIRLOCK_MIN_FREE_GIGABYTES): REDCap's requests wait.")
+            return []
         client = RedcapHook(settings.redcap_connection).client
         asked = poll(client, open_ledger(settings), KeyRing.load(settings.key_path))
         for wanted in asked.wanted[: settings.max_starts]:
@@ -142,19 +149,3 @@ def requests_to_redrive(start: datetime, end: datetime, mode: str) -> list[dict[
         found = open_ledger(load_settings()).transfers(since=start, until=end)
         log.info("%d requests arrived between %s and %s", len(found), start.isoformat(), end.isoformat())
         return [_run(summary.run_id or summary.id, summary.id, again=mode == "redo") for summary in found]
-
-
-def remove_expired_workspaces(now: datetime | None = None) -> int:
-    """Remove the workspaces of transfers that failed longer ago than `AIRLOCK_KEEP_FAILED_DAYS`; return how many."""
-    settings = load_settings()
-    limit = (now or datetime.now(UTC)) - timedelta(days=settings.keep_failed_days)
-    removed = 0
-    with guarded():
-        for summary in open_ledger(settings).transfers(until=limit):
-            workspace = workspace_of(summary.id, settings)
-            ended = summary.finished_at is not None and summary.finished_at < limit
-            if ended and summary.state is not TransferState.HELD and workspace.root.exists():
-                workspace.purge()
-                removed += 1
-    log.info("Removed %d workspaces", removed)
-    return removed

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowSkipException
 
+from airlock.disk import check_room
 from airlock.errors import AirlockError, NotPossibleNow
 from airlock.ledger import TransferState
 from airlock.quiet import guarded
@@ -31,13 +32,23 @@ class TransferStepOperator(BaseOperator):
     :param step: the step's function as `package.module:function`; it takes the transfer, and the peer if `peer` is
         given, and returns counts. Imported when the task runs, to keep DAG parsing fast.
     :param peer: the PACS the step talks to.
+    :param room: wait as long as there is no room for as much again as the study has, as far as its size is known.
     :param not_when: request options that skip this step (`dry_run`, `stop_before_send`).
     """
 
     ui_color = "#e8f2ec"
 
-    def __init__(self, *, step: str, peer: Role | None = None, not_when: tuple[str, ...] = (), **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *,
+        step: str,
+        peer: Role | None = None,
+        room: bool = False,
+        not_when: tuple[str, ...] = (),
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
+        self.room = room
         self.step = step
         self.peer = peer
         self.not_when = not_when
@@ -51,6 +62,9 @@ class TransferStepOperator(BaseOperator):
     def _call(self, transfer: Transfer) -> Any:
         module, _, name = self.step.partition(":")
         function: Callable[..., Any] = getattr(import_module(module), name)
+        if self.room:
+            sizes = (instance.size or 0 for instance in transfer.ledger.instances(transfer.id))
+            check_room(transfer.settings, sum(sizes))
         if self.peer == "destination":
             # The approval may have ended since the request was accepted: a transfer can wait for days.
             transfer.policy.check_approved(datetime.now(UTC).astimezone().date())
