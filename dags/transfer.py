@@ -72,6 +72,7 @@ with DAG(
     deidentify = TransferStepOperator(
         task_id="deidentify",
         step="airlock.deid.step:deidentify",
+        hooks="after_deidentify",
         room=True,
         pool=COMPUTE_POOL,
         trigger_rule="none_failed",
@@ -87,7 +88,11 @@ with DAG(
         not_when=("dry_run", "stop_before_send"),
     )
     confirm_receipt = TransferStepOperator(
-        task_id="confirm_receipt", step="airlock.deliver.step:confirm_receipt", peer="destination", pool=RESEARCH_POOL
+        task_id="confirm_receipt",
+        step="airlock.deliver.step:confirm_receipt",
+        peer="destination",
+        hooks="after_confirm",
+        pool=RESEARCH_POOL,
     )
     update_redcap = UpdateRedcapOperator(task_id="update_redcap", trigger_rule="none_failed")
     archive_request = ArchiveRequestOperator(task_id="archive_request", trigger_rule="none_failed")

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 
 from airlock.deidentify_policy import DeidentifyPolicy
 from airlock.errors import InvalidRequest, NotApproved, PolicyError, UnknownProject
+from airlock.hooks import HooksPolicy
 from airlock.identity.policy import IdentityPolicy
 from airlock.policy_file import Lines, read_content
 from airlock.registry import FILE_NAME, Registry, read_registry
@@ -121,6 +122,7 @@ class ProjectPolicy(_Part):
     pixels: PixelsPolicy = PixelsPolicy()
     deidentify: DeidentifyPolicy = DeidentifyPolicy()
     identity: IdentityPolicy = IdentityPolicy()
+    hooks: HooksPolicy = HooksPolicy()
 
     @field_validator("subject_pattern")
     @classmethod

@@ -9,6 +9,7 @@ from airflow.sdk import BaseOperator
 
 from airlock.deliver.journal import JOURNAL
 from airlock.errors import AirlockError, InvalidRequest
+from airlock.hooks import find_hooks
 from airlock.identity.keys import KeyRing
 from airlock.ledger import Ledger, TransferState, TransferSummary
 from airlock.project import find_policy
@@ -88,6 +89,7 @@ class AcceptRequestOperator(BaseOperator):
         ledger.describe(transfer_id, project=policy.name, policy_digest=policy.digest)
         policy.check_approved(datetime.now(UTC).astimezone().date())
         policy.check_subject(request.transfer_name)
+        find_hooks((*policy.hooks.after_deidentify, *policy.hooks.after_confirm), settings.hooks)
         return policy.digest
 
 

@@ -15,6 +15,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from airlock.disk import check_room
 from airlock.errors import AirlockError, NotPossibleNow
+from airlock.hooks import HookCall, Point, find_hooks
 from airlock.ledger import TransferState
 from airlock.quiet import guarded
 from airlock.transfer import Transfer
@@ -33,6 +34,7 @@ class TransferStepOperator(BaseOperator):
         given, and returns counts. Imported when the task runs, to keep DAG parsing fast.
     :param peer: the PACS the step talks to.
     :param room: wait as long as there is no room for as much again as the study has, as far as its size is known.
+    :param hooks: the point of the project's hooks that are called when the step is done.
     :param not_when: request options that skip this step (`dry_run`, `stop_before_send`).
     """
 
@@ -44,11 +46,13 @@ class TransferStepOperator(BaseOperator):
         step: str,
         peer: Role | None = None,
         room: bool = False,
+        hooks: Point | None = None,
         not_when: tuple[str, ...] = (),
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.room = room
+        self.hooks = hooks
         self.step = step
         self.peer = peer
         self.not_when = not_when
@@ -57,7 +61,13 @@ class TransferStepOperator(BaseOperator):
         """Run the step; tell the ledger when it starts, ends or fails."""
         with guarded():
             transfer = open_transfer(context)
-        return run_step(self, transfer, context, lambda: self._call(transfer))
+        return run_step(self, transfer, context, lambda: self._call_with_hooks(transfer))
+
+    def _call_with_hooks(self, transfer: Transfer) -> Any:
+        result = self._call(transfer)
+        if self.hooks is not None:
+            call_hooks(transfer, self.hooks)
+        return result
 
     def _call(self, transfer: Transfer) -> Any:
         module, _, name = self.step.partition(":")
@@ -69,6 +79,26 @@ class TransferStepOperator(BaseOperator):
             # The approval may have ended since the request was accepted: a transfer can wait for days.
             transfer.policy.check_approved(datetime.now(UTC).astimezone().date())
         return function(transfer, peer_of(transfer, self.peer)) if self.peer else function(transfer)
+
+
+def call_hooks(transfer: Transfer, point: Point) -> None:
+    """Call the project's hooks of a point, and note each in the ledger.
+
+    :raises PolicyError: when one is neither registered nor allowed.
+    """
+    names = getattr(transfer.policy.hooks, point)
+    counts = transfer.ledger.counts(transfer.id)
+    call = HookCall(
+        point,
+        transfer.policy.name,
+        transfer.id,
+        transfer.workspace.folder("deidentified"),
+        {name: int(getattr(counts, name)) for name in ("received", "sent", "skipped", "held", "boxes")},
+        transfer.request.options.dry_run,
+    )
+    for name, hook in zip(names, find_hooks(names, transfer.settings.hooks), strict=True):
+        hook(call)
+        transfer.ledger.event(transfer.id, "hook", "called", name=name, point=point)
 
 
 def run_step(
