@@ -8,6 +8,7 @@ from airflow.sdk import DAG
 
 from airlock_provider.defaults import COMPUTE_POOL, RESEARCH_POOL, STAGING_POOL, task_defaults
 from airlock_provider.form import transfer_params
+from airlock_provider.notifications import TransferNotifier
 from airlock_provider.operators.request import (
     AcceptRequestOperator,
     ArchiveRequestOperator,
@@ -95,8 +96,13 @@ with DAG(
         pool=RESEARCH_POOL,
     )
     update_redcap = UpdateRedcapOperator(task_id="update_redcap", trigger_rule="none_failed")
-    archive_request = ArchiveRequestOperator(task_id="archive_request", trigger_rule="none_failed")
-    report_failure = ReportFailureOperator(task_id="report_failure", trigger_rule="one_failed")
+    tell = TransferNotifier()
+    archive_request = ArchiveRequestOperator(
+        task_id="archive_request", trigger_rule="none_failed", on_success_callback=tell
+    )
+    report_failure = ReportFailureOperator(
+        task_id="report_failure", trigger_rule="one_failed", on_success_callback=tell
+    )
 
     chain = [
         accept_request,

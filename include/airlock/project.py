@@ -18,6 +18,7 @@ from airlock.deidentify_policy import DeidentifyPolicy
 from airlock.errors import InvalidRequest, NotApproved, PolicyError, UnknownProject
 from airlock.hooks import HooksPolicy
 from airlock.identity.policy import IdentityPolicy
+from airlock.notice import NotifyPolicy
 from airlock.policy_file import Lines, read_content
 from airlock.registry import FILE_NAME, Registry, read_registry
 from airlock.selection import ScreenPolicy
@@ -123,6 +124,7 @@ class ProjectPolicy(_Part):
     deidentify: DeidentifyPolicy = DeidentifyPolicy()
     identity: IdentityPolicy = IdentityPolicy()
     hooks: HooksPolicy = HooksPolicy()
+    notify: NotifyPolicy = NotifyPolicy()
 
     @field_validator("subject_pattern")
     @classmethod

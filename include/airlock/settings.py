@@ -75,6 +75,9 @@ class Settings(BaseSettings):
     retries: int = Field(default=4, ge=0, description="how often a task is tried again")
     retry_seconds: float = Field(default=15.0, ge=0, description="unit of the delay before a retry, doubled each time")
     keep_failed_days: float = Field(default=14.0, ge=0, description="workspaces of failed transfers are kept this long")
+    mail_connection: str | None = Field(default=None, description="Airflow connection of the mail server for notices")
+    page_url: str = Field(default="", description="URL of the page of transfers, as notices give it")
+    deadlines: str = Field(default="0 * * * *", description="cron expression: how often overdue transfers are told")
     hooks: str = Field(default="", description="functions that policies may name as hooks: package.module:function,...")
     min_free_gigabytes: float = Field(
         default=2.0, ge=0, description="with less room (10^9 bytes) below AIRLOCK_HOME, no work is taken in"

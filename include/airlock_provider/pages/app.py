@@ -6,6 +6,7 @@ Airflow itself (starting a run again) it does through Airflow's own API with the
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,7 +18,7 @@ from fastapi.responses import HTMLResponse, JSONResponse, Response
 from fastapi.staticfiles import StaticFiles
 
 from airlock.errors import AirlockError, InvalidRequest, PolicyError
-from airlock.ledger import TransferState
+from airlock.ledger import TransferState, TransferSummary
 from airlock.project import load_policies
 from airlock.report.audit import as_html, audit
 from airlock.report.ending import outcome_line
@@ -75,7 +76,8 @@ def transfers(
 ) -> dict[str, Any]:
     """Return the transfers of the last days, the latest first, and how many there are in each state."""
     since = datetime.now(UTC) - timedelta(days=days)
-    return listing(open_ledger(load_settings()), since, project, state, slice(offset, offset + limit))
+    part = slice(offset, offset + limit)
+    return listing(open_ledger(load_settings()), since, project, state, part, _overdue_now())
 
 
 @app.get("/api/transfers/{transfer_id}")
@@ -136,6 +138,18 @@ def withdraw(transfer_id: str, user: GetUserDep) -> dict[str, Any]:
     count, target = take_back(ledger, settings, transfer_id)
     ledger.event(transfer_id, "request", "withdraw", by=user.get_name())
     return {"transfer": transfer_id, "to_delete": count, "list": target.name}
+
+
+def _overdue_now() -> Callable[[TransferSummary], bool]:
+    """Return whether a transfer takes longer than its project allows."""
+    try:
+        policies = load_policies(load_settings().projects)
+    except PolicyError:
+        return lambda _: False
+    now = datetime.now(UTC)
+    return lambda summary: bool(
+        (policy := policies.get(summary.project or "")) and policy.notify.is_overdue(summary, now)
+    )
 
 
 def _audit(transfer_id: str) -> dict[str, Any]:

@@ -41,7 +41,7 @@ function row(transfer) {
   const line = make("tr", { tabIndex: 0 },
     make("td", { style: "white-space: nowrap" }, when(transfer.arrived_at)), make("td", {}, transfer.project || "unknown"),
     make("td", { className: "id" }, make("code", {}, transfer.transfer)),
-    make("td", { className: `state ${transfer.state}` }, transfer.state, transfer.redcap_owed ? make("div", { className: "dim" }, "REDCap is told later") : ""),
+    make("td", { className: `state ${transfer.state}` }, transfer.state, transfer.overdue ? make("div", { className: "failed" }, "overdue") : "", transfer.redcap_owed ? make("div", { className: "dim" }, "REDCap is told later") : ""),
     make("td", {}, bar(transfer)), ...cells, make("td", { className: "number" }, span(transfer.seconds)));
   line.dataset.transfer = transfer.transfer;
   line.setAttribute("aria-selected", String(transfer.transfer === view.chosen));
