@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import asdict, is_dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowSkipException
+from airflow.sdk.observability.stats import incr, timing
 
 from airlock.disk import check_room
 from airlock.errors import AirlockError, NotPossibleNow
@@ -127,10 +128,13 @@ def run_step(
             counts = as_counts(work())
     except AirlockError as error:
         ledger.event(transfer.id, step, "failed", error=type(error).__name__, message=str(error))
+        incr(f"airlock.step.{step}.failed")
         operator.log.error("%s", error)
         raise
     seconds = round(monotonic() - begun, 3)
     ledger.event(transfer.id, step, "finished", seconds=seconds, **counts)
+    # To StatsD or OpenTelemetry, where Airflow is told to use one ([metrics] in its configuration).
+    timing(f"airlock.step.{step}.duration", timedelta(seconds=seconds))
     operator.log.info("%s: %s in %.1f s", step, ", ".join(f"{k} {v}" for k, v in counts.items()) or "done", seconds)
     return counts
 
