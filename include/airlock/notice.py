@@ -35,6 +35,10 @@ class NotifyPolicy(BaseModel):
     about: tuple[About, ...] = ("held", "failed", "refused", "overdue")
     deadline_hours: float | None = Field(default=None, gt=0)
 
+    def wants(self, summary: TransferSummary) -> bool:
+        """Whether somebody wants to know of a transfer as it stands; one that has not ended is told when overdue."""
+        return bool(self.to) and _about(summary) in self.about
+
     def is_overdue(self, summary: TransferSummary, now: datetime) -> bool:
         """Whether a transfer has not ended in time."""
         if self.deadline_hours is None or summary.state.ended:
@@ -89,15 +93,12 @@ class MailServer:
             raise PeerUnavailable(f"The mail server refused {len(refused)} recipients of a notice.")
 
 
-def notice(summary: TransferSummary, policy: NotifyPolicy, sender: str, address: str = "") -> EmailMessage | None:
-    """Return the message about a transfer as it stands; None when nobody wants to know.
+def notice(summary: TransferSummary, policy: NotifyPolicy, sender: str, address: str = "") -> EmailMessage:
+    """Return the message about a transfer as it stands.
 
     :param address: URL of Airlock's page of transfers.
     """
-    about = summary.state.value if summary.state.ended else "overdue"
-    if about not in policy.about or not policy.to:
-        return None
-    counts = summary.counts
+    about, counts = _about(summary), summary.counts
     lines = [
         f"Transfer   {summary.id}",
         f"Project    {summary.project or 'unknown'}",
@@ -113,6 +114,10 @@ def notice(summary: TransferSummary, policy: NotifyPolicy, sender: str, address:
     message["Auto-Submitted"] = "auto-generated"
     message.set_content("\n".join(lines) + "\n")
     return message
+
+
+def _about(summary: TransferSummary) -> str:
+    return summary.state.value if summary.state.ended else "overdue"
 
 
 def _asked_at(summary: TransferSummary) -> datetime:

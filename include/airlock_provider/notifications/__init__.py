@@ -54,14 +54,13 @@ def tell(summary: TransferSummary, ledger: Ledger, settings: Settings) -> bool:
     """
     policy = _policy(summary, settings)
     told = {"about": summary.state.value, "attempt": summary.attempt}
-    if settings.mail_connection is None or policy is None or _was_told(ledger, summary.id, told):
+    if settings.mail_connection is None or policy is None or not policy.wants(summary):
+        return False
+    if _was_told(ledger, summary.id, told):
         return False
     try:
         server = mail_server(settings.mail_connection)
-        message = notice(summary, policy, server.sender, settings.page_url)
-        if message is None:
-            return False
-        server.send(message)
+        server.send(notice(summary, policy, server.sender, settings.page_url))
     except AirlockError as error:
         ledger.event(summary.id, "notice", "not sent", error=type(error).__name__)
         log.warning("No notice was sent of %s: %s", summary.id, error)
