@@ -40,9 +40,7 @@ def ask_for_late_series() -> dict[str, int]:
     transfers = instances = 0
     with guarded():
         ledger = open_ledger(settings)
-        for summary in ledger.transfers():
-            if summary.state not in SENT or summary.finished_at is None or summary.finished_at < since:
-                continue
+        for summary in ledger.transfers(states=SENT, finished_since=since):
             try:
                 late = late_instances(Transfer.open(summary.id, settings))
                 if late:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
@@ -175,14 +175,28 @@ class Ledger(Decisions, Cancellation):
             return None if row is None else self._summary(row, self._counts(session, transfer_id))
 
     def transfers(
-        self, since: datetime | None = None, until: datetime | None = None, limit: int | None = None
+        self,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        limit: int | None = None,
+        *,
+        states: Collection[TransferState] | None = None,
+        finished_since: datetime | None = None,
     ) -> list[TransferSummary]:
-        """Return the transfers whose request arrived in `[since, until)`, oldest first."""
+        """Return the transfers whose request arrived in `[since, until)`, oldest first.
+
+        :param states: only those in one of them.
+        :param finished_since: only those that ended then or later.
+        """
         query = select(TransferRow).order_by(TransferRow.arrived_at, TransferRow.id).limit(limit)
         if since is not None:
             query = query.where(TransferRow.arrived_at >= since)
         if until is not None:
             query = query.where(TransferRow.arrived_at < until)
+        if states is not None:
+            query = query.where(TransferRow.state.in_(states))
+        if finished_since is not None:
+            query = query.where(TransferRow.finished_at >= finished_since)
         with self._begin() as session:
             return [self._summary(row, self._counts(session, row.id)) for row in session.scalars(query)]
 

@@ -74,7 +74,7 @@ def metrics(ledger: Ledger, since: datetime, now: datetime | None = None) -> dic
         if summary.state is TransferState.SENT and summary.finished_at is not None:
             per_day[f"{summary.finished_at:%Y-%m-%d}"] += size
             instances, sent = instances + summary.counts.sent, sent + size
-    waiting = [summary for summary in ledger.transfers() if summary.state in WAITING]
+    waiting = ledger.transfers(states=WAITING)
     oldest = min((summary.arrived_at for summary in waiting), default=now)
     return {
         "since": since.isoformat(timespec="seconds"),

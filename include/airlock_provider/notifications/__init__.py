@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseNotifier
 
 from airlock.errors import AirlockError, PolicyError
-from airlock.ledger import Ledger, TransferSummary
+from airlock.ledger import Ledger, TransferState, TransferSummary
 from airlock.notice import MailServer, NotifyPolicy, notice
 from airlock.project import load_policies
 from airlock.quiet import guarded
@@ -76,8 +76,8 @@ def tell_overdue(now: datetime | None = None) -> dict[str, int]:
     overdue = sent = 0
     with guarded():
         ledger = open_ledger(settings)
-        for summary in ledger.transfers():
-            policy = _policy(summary, settings) if not summary.state.ended else None
+        for summary in ledger.transfers(states=[state for state in TransferState if not state.ended]):
+            policy = _policy(summary, settings)
             if policy is not None and policy.is_overdue(summary, now):
                 log.warning("%s is overdue: %s allows %g hours", summary.id, summary.project, policy.deadline_hours)
                 overdue, sent = overdue + 1, sent + tell(summary, ledger, settings)
