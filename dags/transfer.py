@@ -8,6 +8,7 @@ from airflow.sdk import DAG
 
 from airlock_provider.defaults import COMPUTE_POOL, RESEARCH_POOL, STAGING_POOL, task_defaults
 from airlock_provider.form import transfer_params
+from airlock_provider.notifications import TransferNotifier
 from airlock_provider.operators.request import (
     AcceptRequestOperator,
     ArchiveRequestOperator,
@@ -62,7 +63,11 @@ with DAG(
     accept_request = AcceptRequestOperator(task_id="accept_request")
     wait_for_study = StudySensor(task_id="wait_for_study")
     pull_study = TransferStepOperator(
-        task_id="pull_study", step="airlock.retrieve.step:pull_study", peer="source", pool=STAGING_POOL
+        task_id="pull_study",
+        step="airlock.retrieve.step:pull_study",
+        peer="source",
+        room=True,
+        pool=STAGING_POOL,
     )
     screen_instances = TransferStepOperator(task_id="screen_instances", step="airlock.screen.step:screen_instances")
     detect_burned_in_text = TransferStepOperator(
@@ -72,7 +77,12 @@ with DAG(
     rewrite_pixels = PixelRewriteOperator(task_id="rewrite_pixels", pool=COMPUTE_POOL, trigger_rule="none_failed")
     review_masked = ReviewOperator(task_id="review_masked", trigger_rule="none_failed")
     deidentify = TransferStepOperator(
-        task_id="deidentify", step="airlock.deid.step:deidentify", pool=COMPUTE_POOL, trigger_rule="none_failed"
+        task_id="deidentify",
+        step="airlock.deid.step:deidentify",
+        hooks="after_deidentify",
+        room=True,
+        pool=COMPUTE_POOL,
+        trigger_rule="none_failed",
     )
     verify_output = TransferStepOperator(
         task_id="verify_output", step="airlock.verify.step:verify_output", pool=COMPUTE_POOL
@@ -87,11 +97,20 @@ with DAG(
         trigger_rule="none_failed",
     )
     confirm_receipt = TransferStepOperator(
-        task_id="confirm_receipt", step="airlock.deliver.step:confirm_receipt", peer="destination", pool=RESEARCH_POOL
+        task_id="confirm_receipt",
+        step="airlock.deliver.step:confirm_receipt",
+        peer="destination",
+        hooks="after_confirm",
+        pool=RESEARCH_POOL,
     )
     update_redcap = UpdateRedcapOperator(task_id="update_redcap", trigger_rule="none_failed")
-    archive_request = ArchiveRequestOperator(task_id="archive_request", trigger_rule="none_failed")
-    report_failure = ReportFailureOperator(task_id="report_failure", trigger_rule="one_failed")
+    tell = TransferNotifier()
+    archive_request = ArchiveRequestOperator(
+        task_id="archive_request", trigger_rule="none_failed", on_success_callback=tell
+    )
+    report_failure = ReportFailureOperator(
+        task_id="report_failure", trigger_rule="one_failed", on_success_callback=tell
+    )
 
     chain = [
         accept_request,

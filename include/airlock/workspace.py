@@ -62,9 +62,16 @@ class Workspace:
             for path in (self.folder(name), self.partial(name)):
                 shutil.rmtree(path, ignore_errors=True)
 
-    def purge(self) -> None:
-        """Remove the whole workspace."""
-        shutil.rmtree(self.root, ignore_errors=True)
+    def purge(self, *keep: str) -> None:
+        """Remove the whole workspace, except files of these names."""
+        if not keep:
+            shutil.rmtree(self.root, ignore_errors=True)
+            return
+        for path in self.root.iterdir() if self.root.is_dir() else ():
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path, ignore_errors=True)
+            elif path.name not in keep:
+                path.unlink(missing_ok=True)
 
 
 _DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO}

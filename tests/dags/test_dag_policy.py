@@ -8,7 +8,17 @@ from pathlib import Path
 import pytest
 
 DAGS = Path(__file__).resolve().parents[2] / "dags"
-EXPECTED = {"transfer", "intake", "redrive", "housekeeping", "statuses", "redcap_poll"}
+EXPECTED = {
+    "transfer",
+    "intake",
+    "redrive",
+    "housekeeping",
+    "statuses",
+    "redcap_poll",
+    "projects",
+    "arrivals",
+    "deadlines",
+}
 CHAIN = [
     "accept_request",
     "wait_for_study",

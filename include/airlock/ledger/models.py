@@ -23,6 +23,7 @@ class TransferState(enum.StrEnum):
     PREPARED = "prepared"  # dry run, or stopped before send
     EMPTY = "empty"  # every instance was skipped by rule
     SENT = "sent"
+    CANCELLED = "cancelled"  # stopped by a person before its end
     WITHDRAWN = "withdrawn"  # undone, or given up, by a person
 
     @property
