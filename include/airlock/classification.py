@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
-from pydicom.datadict import tag_for_keyword
+
+from airlock.dicomio.dictionary import tag_of
 
 Operator = Literal["regexp", "contains", "==", "!=", "<", ">", "approx", "exist", "notexist"]
 
@@ -103,7 +104,7 @@ def address(named: Sequence[str]) -> int | str | None:
             return name
         if name in _PRIVATE_NAMES:
             return _PRIVATE_NAMES[name]
-        tag = tag_for_keyword(name) if name else None
+        tag = tag_of(name) if name else None
         return None if tag is None else int(tag)
     if len(named) not in (2, 3) or not all(_NUMBER.fullmatch(part) for part in named):
         return None

@@ -86,6 +86,10 @@ class DeidentifyPolicy(_Part):
             raise ValueError("the options retain_longitudinal_full_dates and ..._modified_dates contradict each other")
         return self
 
+    def in_force(self, edition: str, options: tuple[str, ...]) -> DeidentifyPolicy:
+        """Return the same with another edition and other options."""
+        return self.model_copy(update={"edition": edition, "options": options})
+
     @property
     def private_mode(self) -> str:
         """The mode in force: the option `retain_safe_private` asks for at least `safe`."""

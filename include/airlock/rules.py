@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
-from pydicom.config import RAISE
-from pydicom.datadict import dictionary_VR
-from pydicom.valuerep import VR, validate_value
 
+from airlock.dicomio.dictionary import vr_of
+from airlock.dicomio.head import LONG_VRS, SHORT_VRS
 from airlock.selectors import PathSelector, PrivateSelector, TagSelector, parse_path, parse_private, parse_tag
 
 Action = Literal[
@@ -47,7 +46,7 @@ _TAKES = {
     "require": ("value",),
 }
 _ARGUMENTS = ("value", "days", "length", "to", "table", "type", "pattern")
-_VRS = frozenset(str(vr.value) for vr in VR if len(vr.value) == 2)
+_VRS = frozenset(vr.decode() for vr in LONG_VRS | SHORT_VRS)
 
 
 _FOR_SEQUENCES = frozenset(("keep", "remove", "empty", "dummy", "clean", "require", "hold"))
@@ -56,6 +55,9 @@ _FOR_SEQUENCES = frozenset(("keep", "remove", "empty", "dummy", "clean", "requir
 def _legal(vr: str, value: str) -> bool:
     if vr in ("US", "UL", "SS", "SL", "UV", "SV", "FL", "FD"):
         return re.fullmatch(r"[+-]?[0-9]{1,10}(\.[0-9]+)?", value) is not None
+    from pydicom.config import RAISE  # noqa: PLC0415 - importing it takes longer than reading a policy
+    from pydicom.valuerep import validate_value  # noqa: PLC0415 - as above
+
     try:
         validate_value(vr, value, RAISE)
     except (ValueError, NotImplementedError):
@@ -197,7 +199,7 @@ class Rule(_Part):
             selector = selector.steps[-1]
         if isinstance(selector, TagSelector) and not selector.wild:
             try:
-                vr = str(dictionary_VR(selector.bits))
+                vr = vr_of(selector.bits)
             except KeyError:
                 return ""
             return vr if len(vr) == 2 else ""

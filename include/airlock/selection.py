@@ -10,17 +10,17 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationInfo, field_validator, model_validator
-from pydicom._uid_dict import UID_dictionary
-from pydicom.datadict import tag_for_keyword
 
 from airlock.classification import Rules, check_rules, read_rules
+from airlock.dicomio.dictionary import sop_classes
+from airlock.dicomio.dictionary import tag_of as tag_of_keyword
 
 Outcome = Literal["skip", "hold"]
 Modality = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9_ ]{0,15}$")]
 
 _TAG = re.compile(r"\(?([0-9A-Fa-f]{4}),? ?([0-9A-Fa-f]{4})\)?")
 _UID = re.compile(r"[0-9]+(\.[0-9]+)+")
-_BY_KEYWORD = {entry[4]: uid for uid, entry in UID_dictionary.items() if entry[1] == "SOP Class" and entry[4]}
+_BY_KEYWORD = sop_classes()
 
 
 class _Part(BaseModel):
@@ -60,7 +60,7 @@ def tag_of(text: str) -> int:
     """
     if found := _TAG.fullmatch(text.strip()):
         return int(found[1] + found[2], 16)
-    tag = tag_for_keyword(text.strip())
+    tag = tag_of_keyword(text.strip())
     if tag is None:
         raise ValueError("not a keyword of PS3.6, nor a tag such as (0020,4000)")
     return int(tag)

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-from pydicom.datadict import tag_for_keyword
+from airlock.dicomio.dictionary import tag_of
 
 _HEX = r"[0-9A-Fa-fx]"
 _TAG = re.compile(rf"\(?({_HEX}{{4}}),? ?({_HEX}{{4}})\)?")
@@ -83,10 +83,10 @@ def parse_tag(text: str) -> TagSelector:
     if match:
         mask, bits = _bits(match[1] + match[2])
         return TagSelector(mask, bits)
-    tag = tag_for_keyword(text.strip())
+    tag = tag_of(text.strip())
     if tag is None:
         raise ValueError("not a keyword of PS3.6, nor a tag such as (0010,0020) or (60xx,3000)")
-    return TagSelector(0xFFFFFFFF, int(tag))
+    return TagSelector(0xFFFFFFFF, tag)
 
 
 @lru_cache(maxsize=4096)

@@ -1,7 +1,8 @@
 """Workers: processes that do one task each at a time, and whose death or silence costs one task, not the step.
 
-A worker is a fresh interpreter, so that it does not matter what its parent had open. It has a memory limit, dies with
-its parent, and is killed when a task takes too long.
+A worker is a fresh interpreter, so that it does not matter what its parent had open; or a fork of a parent that says
+that it has nothing open, because an interpreter takes as long to start as hundreds of small tasks. Either has a memory
+limit, dies with its parent, and is killed when a task takes too long.
 
 This pool is for many small tasks of one kind on headers (deid, verify): it pickles functions, imports no codecs, and
 tries a lost task once more, alone. Pixels have :mod:`airlock.pixels.pool`, which must also run inside the rewriter's
@@ -22,13 +23,14 @@ import socket
 import struct
 import subprocess
 import sys
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
-from typing import Any, TypeVar
+from typing import Any, NoReturn, Protocol, TypeVar
 
 from airlock.errors import AirlockError
 
@@ -47,7 +49,7 @@ _TELL_EVERY_SECONDS = 0.1
 # begins later than it did, not one that is overdue.
 _STATE = struct.Struct("dQ")
 # Reading and writing headers needs no codecs and no network; importing them is more than half of a worker's start.
-_NOT_NEEDED = ("numpy", "gdcm", "PIL", "pylibjpeg", "jpeg_ls", "libjpeg", "openjpeg", "rle", "requests")
+_NOT_NEEDED = ("numpy", "gdcm", "PIL", "pylibjpeg", "jpeg_ls", "libjpeg", "openjpeg", "rle", "requests", "tqdm")
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,31 @@ class Lost:
     timed_out: bool
 
 
+class _Process(Protocol):
+    """What is asked of a process."""
+
+    def kill(self) -> None:
+        """End it."""
+
+    def wait(self) -> int:
+        """Wait for its end."""
+
+
+@dataclass
+class _Forked:
+    """A fork of this process."""
+
+    pid: int
+
+    def kill(self) -> None:
+        """End it."""
+        os.kill(self.pid, signal.SIGKILL)
+
+    def wait(self) -> int:
+        """Wait for its end; before that, its number is given to no other process."""
+        return os.waitpid(self.pid, 0)[1]
+
+
 @dataclass
 class _Worker:
     """A process, and what it was given.
@@ -68,7 +95,7 @@ class _Worker:
     :param tasks: that it has not answered, each with its seconds.
     """
 
-    process: subprocess.Popen[bytes]
+    process: _Process
     connection: Connection
     state: mmap.mmap
     job: bytes = b""
@@ -96,10 +123,11 @@ class Workers:
     """A pool of worker processes, used as a context manager, for one job after the other.
 
     :param count: number of processes at most; few tasks are given to fewer.
+    :param fork: the caller has nothing open that a fork of it should not have. Without effect where it has threads.
     """
 
-    def __init__(self, count: int) -> None:
-        self._count = count
+    def __init__(self, count: int, *, fork: bool = False) -> None:
+        self._count, self._fork = count, fork
         self._workers: list[_Worker] = []
         self._jobs = 0
 
@@ -210,20 +238,46 @@ class Workers:
         shared = os.memfd_create("airlock-worker")
         os.ftruncate(shared, _STATE.size)
         with theirs:
-            arguments = [sys.executable, "-m", "airlock.workers", *map(str, (theirs.fileno(), shared, os.getpid()))]
-            environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
-            process = subprocess.Popen(
-                arguments,
-                stdin=subprocess.DEVNULL,
-                # What libraries print may quote values of datasets.
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                pass_fds=(theirs.fileno(), shared),
-                env=environment,
-            )
+            process = self._forked(ours, theirs, shared) if self._may_fork else self._started(theirs, shared)
         state = mmap.mmap(shared, _STATE.size)
         os.close(shared)
         return _Worker(process, Connection(ours.detach()), state)
+
+    @property
+    def _may_fork(self) -> bool:
+        """Whether a fork has all that it needs: a lock that another thread holds is never released in it."""
+        return self._fork and threading.active_count() == 1
+
+    @staticmethod
+    def _started(theirs: socket.socket, shared: int) -> _Process:
+        arguments = [sys.executable, "-m", "airlock.workers", *map(str, (theirs.fileno(), shared, os.getpid()))]
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+        return subprocess.Popen(
+            arguments,
+            stdin=subprocess.DEVNULL,
+            # What libraries print may quote values of datasets.
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            pass_fds=(theirs.fileno(), shared),
+            env=environment,
+        )
+
+    def _forked(self, ours: socket.socket, theirs: socket.socket, shared: int) -> _Process:
+        parent = os.getpid()
+        pid = os.fork()
+        if pid:
+            return _Forked(pid)
+        # From here on in the worker, which must never come back to what its parent was at.
+        try:
+            ours.close()
+            for worker in self._workers:
+                worker.connection.close()
+            silent = os.open(os.devnull, os.O_RDWR)
+            for stream in range(3):
+                os.dup2(silent, stream)
+            _work(theirs.detach(), shared, parent)
+        finally:
+            os._exit(1)
 
     @staticmethod
     def _end(worker: _Worker) -> None:
@@ -243,14 +297,19 @@ def _die_with(parent: int) -> None:
 def main() -> None:
     """Body of a worker process: do what comes through the inherited socket until it closes."""
     descriptor, shared, parent = map(int, sys.argv[1:4])
+    _work(descriptor, shared, parent)
+
+
+def _work(descriptor: int, shared: int, parent: int) -> NoReturn:
     _die_with(parent)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     for module in _NOT_NEEDED:
-        sys.modules[module] = None  # type: ignore[assignment]
+        sys.modules.setdefault(module, None)  # type: ignore[arg-type]
     with suppress(EOFError, OSError):
         _serve(Connection(descriptor), mmap.mmap(shared, _STATE.size))
+    os._exit(0)
 
 
 def _serve(connection: Connection, state: mmap.mmap) -> None:

@@ -23,6 +23,9 @@ def make_worker(folder: str) -> Callable[[str], object]:
         if word == "die" or (word == "die-once" and not (Path(folder) / name).exists()):
             (Path(folder) / name).touch()
             os.kill(os.getpid(), signal.SIGKILL)
+        if word == "nap":
+            # Longer than answers are kept back.
+            time.sleep(0.2)
         if word == "sleep":
             time.sleep(60)
         if word == "fail":
@@ -60,15 +63,16 @@ PARENT = """
 import os, sys
 from airlock.workers import Workers
 from tests.unit.test_workers import make_worker
-with Workers(1) as pool:
-    for _ in pool.run(make_worker, "/tmp", ["one", "sleep"]):
+with Workers(1, fork=sys.argv[1:] == ["fork"]) as pool:
+    for _ in pool.run(make_worker, "/tmp", ["one", "nap", "sleep"]):
         print(pool._workers[0].process.pid, flush=True)
 """
 
 
-def test_workers_die_with_their_parent() -> None:
+@pytest.mark.parametrize("way", ["start", "fork"])
+def test_workers_die_with_their_parent(way: str) -> None:
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([*sys.path, str(Path.cwd())])}
-    parent = subprocess.Popen([sys.executable, "-c", PARENT], stdout=subprocess.PIPE, env=environment)
+    parent = subprocess.Popen([sys.executable, "-c", PARENT, way], stdout=subprocess.PIPE, env=environment)
     assert parent.stdout is not None
     worker = int(parent.stdout.readline())
     parent.kill()
@@ -81,3 +85,34 @@ def test_workers_die_with_their_parent() -> None:
     else:
         assert not Path(f"/proc/{worker}").exists()
     parent.stdout.close()
+
+
+FORKING = """
+import sys, threading
+from airlock.workers import Lost, Workers
+from tests.unit.test_workers import make_worker
+folder = sys.argv[1]
+tasks = ["one", "die a", "die-once b", "sleep", "two"]
+with Workers(2, fork=True) as pool:
+    done = dict(pool.run(make_worker, folder, tasks, lambda task: 2 if task == "sleep" else 60))
+    list(pool.run(make_worker, folder, ["one"]))
+    print(type(pool._workers[0].process).__name__, done == {
+        "one": "ONE", "two": "TWO", "die a": Lost(False), "die-once b": "DIE-ONCE", "sleep": Lost(True)
+    })
+with Workers(1, fork=True) as pool:
+    try:
+        list(pool.run(make_worker, folder, ["eat"]))
+    except MemoryError:
+        print("bounded")
+threading.Thread(target=threading.Event().wait, daemon=True).start()
+with Workers(1, fork=True) as pool:
+    print(list(pool.run(make_worker, folder, ["one"])), type(pool._workers[0].process).__name__)
+"""
+
+
+def test_forked_workers_are_as_safe(tmp_path: Path) -> None:
+    # In a process of its own: the one that runs the tests may have threads, with which nothing is forked.
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([*sys.path, str(Path.cwd())])}
+    command = [sys.executable, "-c", FORKING, str(tmp_path)]
+    result = subprocess.run(command, capture_output=True, text=True, env=environment, check=False, timeout=60)
+    assert result.stdout.splitlines() == ["_Forked True", "bounded", "[('one', 'ONE')] Popen"], result.stderr

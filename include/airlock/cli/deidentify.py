@@ -15,10 +15,10 @@ import click
 from airlock.cli import HELD
 from airlock.cli.progress import progress_bar
 from airlock.deid.folder import FolderRun, Outcome
+from airlock.deid.terms import ProjectTerms, Strictest
 from airlock.errors import UnknownProject
 from airlock.identity.keys import KeyRing
-from airlock.project import ProjectPolicy, find_policy
-from airlock.settings import Settings, load_settings
+from airlock.places import load_places
 from airlock.workspace import write_atomically
 
 _FILE = click.Path(dir_okay=False, writable=True, path_type=Path)
@@ -51,11 +51,11 @@ def command(
     Exit status: 0 when every input went out or was skipped, 2 when nothing was begun, 3 when some are held.
     """
     _check_places(source, target, (uid_map, patid_map, report))
-    settings = load_settings()
+    settings = load_places()
     run = FolderRun(
         source,
         target,
-        _policy(settings, project),
+        _policy(settings.projects, project),
         KeyRing.load(settings.key_path),
         subject=subject,
         keep_paths=keep_paths,
@@ -87,17 +87,19 @@ def _check_places(source: Path, target: Path, files: Iterable[Path | None]) -> N
             raise click.UsageError(f"There is no folder for the file {file.name}. Make it first.")
 
 
-def _policy(settings: Settings, project: str) -> ProjectPolicy:
-    if not settings.projects.is_dir():
+def _policy(folder: Path, project: str) -> ProjectTerms:
+    if not folder.is_dir():
         return _strictest(project)
+    from airlock.project import find_policy  # noqa: PLC0415 - without a policy, there is nothing to check
+
     try:
-        return find_policy(settings.projects, project)
+        return find_policy(folder, project)
     except UnknownProject:
         return _strictest(project)
 
 
-def _strictest(project: str) -> ProjectPolicy:
-    policy = ProjectPolicy(name=project)
+def _strictest(project: str) -> ProjectTerms:
+    policy = Strictest(project)
     edition = policy.deidentify.edition
     click.echo(f"No policy describes this project: the Basic Profile of PS3.15 {edition} is used.", err=True)
     return policy

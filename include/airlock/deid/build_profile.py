@@ -16,18 +16,8 @@ from pathlib import Path
 import click
 from pydicom.datadict import dictionary_VR, tag_for_keyword
 
-OPTIONS = (
-    "retain_safe_private",
-    "retain_uids",
-    "retain_device_identity",
-    "retain_institution_identity",
-    "retain_patient_characteristics",
-    "retain_longitudinal_full_dates",
-    "retain_longitudinal_modified_dates",
-    "clean_descriptors",
-    "clean_structured_content",
-    "clean_graphics",
-)
+from airlock.deid.terms import OPTIONS
+
 OLDER = "2024b"
 STRICTNESS = ("1", "1C", "2", "2C")
 # Attributes of these VRs may be acted on even when table E.1-1 does not list them.

@@ -14,6 +14,7 @@ from pydicom.dataset import Dataset
 from airlock.deid.concepts import CONTENT_SEQUENCES, CONTENT_VALUES
 from airlock.deid.profile import Profile
 from airlock.deid.treat import round_age
+from airlock.deid.values import peek
 
 _YEARS = "a"  # UCUM
 _CODE_KEYWORDS = ("CodeValue", "LongCodeValue", "URNCodeValue")
@@ -39,7 +40,7 @@ class Content:
     def override(self, item: Dataset, keyword: str) -> str | None:
         """Return the action that this item's concept asks for, for one of its attributes."""
         action = self._noted(item)
-        kind = str(item.get("ValueType", ""))
+        kind = peek(item, "ValueType")
         if action is None or CONTENT_VALUES.get(kind) != keyword:
             return None
         if action == "C" and kind in ("DATE", "TIME", "DATETIME"):

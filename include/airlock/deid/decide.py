@@ -8,9 +8,7 @@ writes the values. What also depends on values beside the element is marked: :at
 from __future__ import annotations
 
 from dataclasses import replace
-
-from pydicom.tag import Tag
-from pydicom.valuerep import VR as KNOWN_VRS
+from typing import TYPE_CHECKING, Any
 
 from airlock.deid.concepts import ANIMALS, CODE_KEYWORDS, CONTENT_SEQUENCES, CONTENT_VALUES
 from airlock.deid.decision import REMOVE, TOP, Context, Decision, Facts, facts_of
@@ -18,14 +16,17 @@ from airlock.deid.iod import resolve, types_of
 from airlock.deid.overrides import Overrides
 from airlock.deid.private import CSA_CREATOR, CSA_HEADERS, PrivateElements, by_vr
 from airlock.deid.profile import DATE_VRS, Profile, dictionary_entry
-from airlock.rules import Rule
+from airlock.dicomio.head import LONG_VRS, SHORT_VRS
+
+if TYPE_CHECKING:
+    from airlock.rules import Rule
 
 __all__ = ["REMOVE", "TOP", "Context", "Decider", "Decision", "Facts", "facts_of"]
 
 BINARY_VRS = frozenset(("OB", "OW", "OD", "OF", "OL", "OV", "UN"))
 NUMERIC_VRS = frozenset(("US", "UL", "SS", "SL", "UV", "SV", "FL", "FD"))
 FREE_TEXT_VRS = frozenset(("LO", "SH", "ST", "LT", "UT", "UC"))
-_VRS = frozenset(str(vr.value) for vr in KNOWN_VRS)
+_VRS = frozenset(vr.decode() for vr in LONG_VRS | SHORT_VRS)
 _CONTENT_KEYWORDS = frozenset(CONTENT_VALUES.values())
 # What a rule's action comes to in the letters of the table; those that are missing have a treatment of their own.
 _LETTERS = {"keep": "K", "remove": "X", "empty": "Z", "dummy": "D", "clean": "C", "uid": "U", "shift": "S"}
@@ -51,6 +52,8 @@ class Decider:
         self.overrides = Overrides(profile.policy.rules, facts.active)
         self._private = PrivateElements(profile.policy, facts.declared)
         self.any_private = self._private.any or bool(facts.declared) or self.overrides.private
+        # For who walks over bytes: what it made of these decisions, by the kind of place.
+        self.plans: dict[object, Any] = {}
         self._known: dict[Context, dict[tuple[int, str | None, str | None], Decision]] = {}
 
     @property
@@ -217,7 +220,7 @@ class Decider:
 def _ruled(table: Decision, rule: Rule, tag: int) -> Decision:
     """Return the decision of a rule whose action is none of the table's."""
     if rule.action == "hold":
-        name = table.keyword or str(Tag(tag))
+        name = table.keyword or f"({tag >> 16:04X},{tag & 0xFFFF:04X})"
         reason = f"A rule of the project holds instances with this attribute: {name}."
         return replace(table, hold=reason, needs_dataset=True)
     if rule.action == "require":

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-
-from pydicom.dataset import Dataset
+from typing import TYPE_CHECKING
 
 from airlock.deid.overrides import NOWHERE, Paths, active_rules
 from airlock.deid.private import NOTHING_DECLARED, Declared, declared_of
 from airlock.deid.profile import Profile
-from airlock.rules import Rule
+
+if TYPE_CHECKING:
+    from pydicom.dataset import Dataset
+
+    from airlock.rules import Rule
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,15 +15,15 @@ from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.tag import BaseTag
 
+from airlock.deid.basis import Basis
 from airlock.deid.blocks import Creators, block_of, creators_of, drop_empty_blocks
 from airlock.deid.concepts import ANIMALS, SPECIES
 from airlock.deid.content import Content
-from airlock.deid.decide import DECLARATION, NUMERIC_VRS, TOP, Context, Decider, Decision, Facts, facts_of
-from airlock.deid.descriptors import DescriptorCleaner
+from airlock.deid.decide import DECLARATION, NUMERIC_VRS, TOP, Context, Decider, Decision, facts_of
 from airlock.deid.finish import finish
 from airlock.deid.profile import Profile
 from airlock.deid.rewrite import Rewriter
-from airlock.deid.values import STANDARD_SCHEMES, dummy_code
+from airlock.deid.values import STANDARD_SCHEMES, dummy_code, peek
 from airlock.errors import InstanceNotUnderstood
 from airlock.identity.harvest import texts
 from airlock.identity.identifiers import Identifiers
@@ -56,22 +56,18 @@ class Engine:
     """
 
     def __init__(self, profile: Profile, uids: UidMap, identifiers: Identifiers, days: int, key: bytes = b"") -> None:
-        self._profile, self._identifiers = profile, identifiers
-        ages = profile.policy.round_age_years
-        self.rewriter = Rewriter(uids, identifiers, DescriptorCleaner(identifiers), days, ages, key)
-        self._deciders: dict[tuple[str, Facts], Decider] = {}
-        self._always = facts_of(profile)
+        self._use(Basis(profile, uids, identifiers, days, key))
 
-    def decider(self, sop_class_uid: str, facts: Facts | None = None) -> Decider:
-        """Return what decides for the objects of a SOP class.
+    @classmethod
+    def on(cls, basis: Basis) -> Engine:
+        """Return an engine that shares what it decides and remembers with others."""
+        engine = cls.__new__(cls)
+        engine._use(basis)  # noqa: SLF001 - its own
+        return engine
 
-        :param facts: what an object's values say; by default what is true of every object.
-        """
-        key = sop_class_uid, facts or self._always
-        decider = self._deciders.get(key)
-        if decider is None:
-            decider = self._deciders[key] = Decider(self._profile, *key)
-        return decider
+    def _use(self, basis: Basis) -> None:
+        self._profile, self._identifiers = basis.profile, basis.identifiers
+        self._rewriter, self._decider = basis.rewriter, basis.decider
 
     def apply(self, dataset: Dataset, context: Context = TOP, sop_class_uid: str | None = None) -> Outcome:
         """De-identify a dataset in place.
@@ -85,8 +81,8 @@ class Engine:
             sop_class_uid = str(dataset.get("SOPClassUID", ""))
             self._check_first_time(dataset)
             facts = facts_of(self._profile, dataset)
-        decider = self.decider(sop_class_uid, facts)
-        run = _Run(decider, self.rewriter, Content(self._profile, dataset), self._identifiers)
+        decider = self._decider(sop_class_uid, facts)
+        run = _Run(decider, self._rewriter, Content(self._profile, dataset), self._identifiers)
         stack = [(dataset, context)]
         while stack:
             current, level = stack.pop()
@@ -157,7 +153,7 @@ class _Run:
         if decision.keyword in ANIMALS and not any(keyword in current for keyword in SPECIES):
             return self._decider.optional(decision, int(tag))
         action = self._content.override(current, decision.keyword)
-        own_code = str(current.get("CodingSchemeDesignator", "")) not in STANDARD_SCHEMES
+        own_code = peek(current, "CodingSchemeDesignator") not in STANDARD_SCHEMES
         if action is None and own_code and decision.letter == "K" and decision.keyword.endswith("Meaning"):
             action = "C"
         return decision if action is None else self._decider.revise(decision, action, context, tag)

@@ -13,13 +13,13 @@ from typing import Literal
 from airlock.deid.batch import Refused, Task, deidentify_all, harvest_all
 from airlock.deid.offsets import date_offset
 from airlock.deid.recipe import EngineName, Recipe, Written
+from airlock.deid.terms import ProjectTerms
 from airlock.dicomio.copying import same_content, sync
 from airlock.dicomio.progress import Progress
 from airlock.errors import RefusedError
 from airlock.identity.dates import patient_key
 from airlock.identity.evidence import Evidence
 from airlock.identity.keys import KeyRing
-from airlock.project import ProjectPolicy
 from airlock.workers import Workers
 
 _PENDING = ".airlock-pending"
@@ -67,7 +67,7 @@ class FolderRun:
         self,
         source: Path,
         target: Path,
-        policy: ProjectPolicy,
+        policy: ProjectTerms,
         keys: KeyRing,
         *,
         subject: str | None = None,
@@ -88,7 +88,7 @@ class FolderRun:
         """
         tasks = [Task(path.relative_to(self._source).as_posix(), path) for path in files_of(self._source)]
         done = 0
-        with Workers(self._workers) as pool:
+        with Workers(self._workers, fork=True) as pool:
             for outcome in self._run(pool, tasks):
                 done += 1
                 if progress is not None:

@@ -5,20 +5,22 @@ from __future__ import annotations
 import hmac
 from functools import cached_property
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
-from pydicom.dataset import Dataset
-
-from airlock.deid.engine import Engine
+from airlock.deid.basis import Basis, shared_profile
 from airlock.deid.marks import stamp_method, stamp_subject
-from airlock.deid.profile import Profile
 from airlock.deid.recipe import Recipe, Written
 from airlock.deid.stream.file import Streamer
-from airlock.dicomio.part10 import Instance, open_instance
-from airlock.dicomio.splice import write_instance
 from airlock.errors import InstanceNotUnderstood
 from airlock.identity.harvest import Evidence
 from airlock.identity.identifiers import Identifiers
 from airlock.identity.uids import UidMap, is_registered
+
+if TYPE_CHECKING:
+    from pydicom.dataset import Dataset
+
+    from airlock.deid.engine import Engine
+    from airlock.dicomio.part10 import Instance
 
 __all__ = ["Deidentifier", "Recipe", "Written"]
 
@@ -37,7 +39,7 @@ class Deidentifier:
     def __init__(self, recipe: Recipe) -> None:
         self._recipe = recipe
         self.left_to_plain = 0
-        self._profile = Profile(recipe.edition, recipe.options, recipe.policy)
+        self._profile = shared_profile(recipe.edition, recipe.options, recipe.policy)
         self._uids = recipe.uids or UidMap(recipe.keys, recipe.project)
 
     @cached_property
@@ -50,10 +52,16 @@ class Deidentifier:
         return Identifiers(evidence, public, keep_dates=self._profile.full_dates)
 
     @cached_property
-    def _engine(self) -> Engine:
+    def _basis(self) -> Basis:
         recipe = self._recipe
         key = recipe.keys.derive("value", recipe.project)
-        return Engine(self._profile, self._uids, self.identifiers, recipe.days, key)
+        return Basis(self._profile, self._uids, self.identifiers, recipe.days, key)
+
+    @cached_property
+    def _engine(self) -> Engine:
+        from airlock.deid.engine import Engine  # noqa: PLC0415 - it imports pydicom, which few files need
+
+        return Engine.on(self._basis)
 
     def process(self, source: Path, folder: Path, *, pixels_rewritten: bool, name: str | None = None) -> Written:
         """De-identify one file.
@@ -71,6 +79,8 @@ class Deidentifier:
                 if _is_final(error):
                     raise
                 self.left_to_plain += 1
+        from airlock.dicomio.part10 import open_instance  # noqa: PLC0415 - it imports pydicom, which few files need
+
         with open_instance(source) as instance:
             try:
                 return self._plain(instance, folder, pixels_rewritten, name)
@@ -90,7 +100,7 @@ class Deidentifier:
 
     @cached_property
     def _streamer(self) -> Streamer:
-        return Streamer(self._engine, check_identity, self._stamp)
+        return Streamer(self._basis, check_identity, self._stamp)
 
     def _stream(self, source: Path, folder: Path, pixels_rewritten: bool, name: str | None) -> Written:
         done = self._streamer.process(
@@ -111,6 +121,8 @@ class Deidentifier:
         uids = [str(dataset[keyword].value) for keyword in _IDENTITY]
         place = _place(*uids)
         path = name or place
+        from airlock.dicomio.splice import write_instance  # noqa: PLC0415 - as in `process`
+
         size = write_instance(instance, folder / PurePosixPath(path))
         return Written(path, place, uids[0], uids[1], size, outcome.unreadable_dates)
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-
-from pydicom.charset import convert_encodings
-from pydicom.dataset import Dataset
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from airlock.deid.profile import CODES, Profile
+
+if TYPE_CHECKING:
+    from pydicom.dataset import Dataset
 
 _LO_CHARACTERS = 64
 METHOD = "Airlock: DICOM PS3.15 {edition} Annex E; see the method codes"
@@ -68,14 +70,22 @@ def stamp_method(dataset: Dataset, profile: Profile, edition: str, *, pixels_rew
     else:
         dataset.DeidentificationMethod = method
     names = {"basic", *profile.options} | ({"pixels"} if pixels_rewritten else set())
-    dataset.DeidentificationMethodCodeSequence = [_code(*CODES[name]) for name in CODES if name in names]
+    # Whatever kind of dataset this is, the items are of the same kind.
+    new = getattr(dataset, "new_item", None) or _new_item
+    dataset.DeidentificationMethodCodeSequence = [_code(new, *CODES[name]) for name in CODES if name in names]
     dataset.LongitudinalTemporalInformationModified = profile.dates
     if pixels_rewritten:
         dataset.BurnedInAnnotation = "NO"
 
 
-def _code(value: str, meaning: str) -> Dataset:
-    item = Dataset()
+def _new_item() -> Dataset:
+    from pydicom.dataset import Dataset  # noqa: PLC0415 - who has a dataset of this kind has imported it
+
+    return Dataset()
+
+
+def _code(new: Callable[[], Dataset], value: str, meaning: str) -> Dataset:
+    item = new()
     item.CodeValue = value
     item.CodingSchemeDesignator = "DCM"
     item.CodeMeaning = meaning
@@ -86,6 +96,8 @@ def _prepare_character_set(dataset: Dataset, text: str) -> None:
     """Turn the object to UTF-8 when what will be written into it cannot be written in its character set."""
     if text.isascii():
         return
+    from pydicom.charset import convert_encodings  # noqa: PLC0415 - ASCII does without
+
     value = dataset.get("SpecificCharacterSet", None)
     try:
         if value and not isinstance(value, str):

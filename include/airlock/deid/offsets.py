@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from airlock.deidentify_policy import DeidentifyPolicy
+from airlock.deid.terms import Policy
 from airlock.errors import RefusedError
 from airlock.identity.dates import offset_days
 from airlock.identity.keys import KeyRing
 
 
 def date_offset(
-    keys: KeyRing, project: str, policy: DeidentifyPolicy, patient: str, study_uid: str, requested: int | None = None
+    keys: KeyRing, project: str, policy: Policy, patient: str, study_uid: str, requested: int | None = None
 ) -> int:
     """Return the offset in days: the one that was asked for, else a keyed one of the patient or of the study.
 
@@ -24,7 +24,7 @@ def date_offset(
     return offset_days(keys, project, subject, policy.max_shift_days)
 
 
-def check_offset(policy: DeidentifyPolicy, requested: int | None) -> None:
+def check_offset(policy: Policy, requested: int | None) -> None:
     """Check that dates move where a request says by how many days.
 
     :raises RefusedError: when they do not.

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from pydicom.dataset import Dataset
-
-from airlock.rules import Condition, Rule
 from airlock.selectors import PathSelector, PrivateSelector, TagSelector, parse_tag
+
+if TYPE_CHECKING:
+    from pydicom.dataset import Dataset
+
+    from airlock.rules import Condition, Rule
 
 Paths = frozenset[tuple[int, int]]
 """How far rules with paths have matched on the way to where one stands: (index of the rule, steps)."""

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from functools import lru_cache
 from importlib.resources import files
-from typing import Any
-
-from pydicom.dataset import Dataset
+from typing import TYPE_CHECKING, Any
 
 from airlock.deid.profile import DATE_VRS, Profile
-from airlock.deidentify_policy import DeidentifyPolicy
+from airlock.deid.terms import Policy
 from airlock.selectors import parse_private
+
+if TYPE_CHECKING:
+    from pydicom.dataset import Dataset
 
 CSA_CREATOR = "SIEMENS CSA HEADER"
 CSA_HEADERS = frozenset((0x10, 0x20))
@@ -41,7 +42,7 @@ class PrivateElements:
     :param declared: what the object says of its own, see :func:`declared_of`.
     """
 
-    def __init__(self, policy: DeidentifyPolicy, declared: Declared) -> None:
+    def __init__(self, policy: Policy, declared: Declared) -> None:
         self._safe = safe_elements() if policy.private_mode == "safe" else {}
         self._keep = [parse_private(text) for text in policy.private.keep]
         self._csa = policy.private.csa_header

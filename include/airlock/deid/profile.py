@@ -9,11 +9,9 @@ from functools import lru_cache
 from importlib.resources import files
 from typing import ClassVar
 
-from pydicom.datadict import dictionary_keyword, dictionary_VR
-
-from airlock.deid.build_profile import OPTIONS
 from airlock.deid.lookup import load_lookup
-from airlock.deidentify_policy import DeidentifyPolicy
+from airlock.deid.terms import OPTIONS, Policy, Terms
+from airlock.dicomio.dictionary import entry
 from airlock.errors import PolicyError
 
 DATE_VRS = frozenset(("DA", "DT", "TM"))
@@ -82,9 +80,10 @@ def load_table(edition: str) -> tuple[dict[str, Row], dict[tuple[str, str, str],
 def dictionary_entry(tag: int) -> tuple[str, str]:
     """Return VR (alternatives joined by ` or `) and keyword of a public attribute; empty when PS3.6 has none."""
     try:
-        return str(dictionary_VR(tag)), str(dictionary_keyword(tag))
+        found = entry(tag)
     except KeyError:
         return "", ""
+    return found[0], found[4]
 
 
 class Profile:
@@ -99,7 +98,7 @@ class Profile:
     EDITIONS: ClassVar[tuple[str, ...]] = ("2026d", "2024b")
     """Of which a table is shipped, the newest first."""
 
-    def __init__(self, edition: str, options: Iterable[str] = (), policy: DeidentifyPolicy | None = None) -> None:
+    def __init__(self, edition: str, options: Iterable[str] = (), policy: Policy | None = None) -> None:
         self.options = frozenset(options)
         if unknown := self.options - set(CODES) or self.options - set(OPTIONS):
             raise PolicyError(f"The de-identification options {', '.join(sorted(unknown))} are not supported.")
@@ -111,8 +110,8 @@ class Profile:
                 "retain_longitudinal_full_dates and retain_longitudinal_modified_dates contradict each other. "
                 "Keep one of them in the project's policy."
             )
-        in_force = {"edition": edition, "options": tuple(option for option in OPTIONS if option in self.options)}
-        self.policy = (policy or DeidentifyPolicy()).model_copy(update=in_force)
+        in_force = tuple(option for option in OPTIONS if option in self.options)
+        self.policy = (policy or Terms()).in_force(edition, in_force)
         self.keep_uids = "retain_uids" in self.options
         self.clean_text = "clean_descriptors" in self.options
         rows, self._content = load_table(edition)
@@ -120,7 +119,7 @@ class Profile:
         self._actions: dict[int, str] = {}
 
     @classmethod
-    def of(cls, policy: DeidentifyPolicy) -> Profile:
+    def of(cls, policy: Policy) -> Profile:
         """Return the profile of a project.
 
         :raises PolicyError: when a lookup table of its rules cannot be used.

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from airlock.deidentify_policy import DeidentifyPolicy
+from airlock.deid.terms import Policy, Terms
 from airlock.identity.evidence import Evidence
 from airlock.identity.keys import KeyRing
 
@@ -37,7 +37,7 @@ class Recipe:
     days: int
     evidence: Evidence
     engine: EngineName = "stream"
-    policy: DeidentifyPolicy = field(default=DeidentifyPolicy(), kw_only=True)
+    policy: Policy = field(default=Terms(), kw_only=True)
     uids: UidMap | None = field(default=None, kw_only=True)
     accessions: Mapping[str, str] = field(default_factory=dict, kw_only=True)
     study_id: str | None = field(default=None, kw_only=True)

@@ -7,13 +7,13 @@ import hmac
 import re
 from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
-
-from pydicom.config import RAISE
-from pydicom.valuerep import MAX_VALUE_LEN, validate_value
+from typing import TYPE_CHECKING
 
 from airlock.deid.lookup import load_lookup
 from airlock.errors import InstanceNotUnderstood
-from airlock.rules import Rule
+
+if TYPE_CHECKING:
+    from airlock.rules import Rule
 
 OLDEST_YEARS = 90
 TEXT_VRS = frozenset(("AE", "CS", "LO", "SH", "ST", "LT", "UT", "UC", "PN", "UR"))
@@ -48,6 +48,8 @@ class Treatments:
         return self._by_name[name](rule, vr, value)
 
     def _hash(self, rule: Rule, vr: str, value: str) -> str | None:
+        from pydicom.valuerep import MAX_VALUE_LEN  # noqa: PLC0415 - few projects have such rules
+
         digest = hmac.digest(self._key, value.strip(" \0").encode("utf-8", "surrogateescape"), "sha256")
         length = min(rule.length or 16, MAX_VALUE_LEN.get(vr, 64))
         if vr in ("IS", "DS"):
@@ -98,6 +100,9 @@ def _keep_matching(rule: Rule, vr: str, value: str) -> str | None:
 
 def fits(vr: str, value: str) -> bool:
     """Whether a text is a legal value of a VR (PS3.5 section 6.2)."""
+    from pydicom.config import RAISE  # noqa: PLC0415 - few projects have such rules
+    from pydicom.valuerep import validate_value  # noqa: PLC0415 - as above
+
     if vr in _INTEGERS:
         return re.fullmatch(r"[+-]?[0-9]{1,12}", value) is not None
     if vr in ("FL", "FD"):

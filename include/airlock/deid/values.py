@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pydicom.datadict import dictionary_VM
-from pydicom.dataset import Dataset
+from airlock.dicomio.dictionary import vm_of
+
+if TYPE_CHECKING:
+    from pydicom.dataset import Dataset
 
 TEXT = "ANONYMIZED"
 DATE, TIME, DATETIME = "19700101", "000000", "19700101000000"
@@ -68,14 +70,31 @@ def dummy(tag: int, vr: str, keyword: str) -> Any:
         return _BY_KEYWORD[keyword]
     value = _BY_VR.get(vr, TEXT)
     try:
-        least = int(str(dictionary_VM(tag)).split("-")[0])
+        least = int(vm_of(tag).split("-")[0])
     except (KeyError, ValueError):
         least = 1
     return [value] * least if least > 1 and not isinstance(value, bytes) else value
 
 
+def peek(dataset: Dataset, keyword: str) -> str:
+    """Return the text of an attribute, empty where there is none, without having pydicom read it.
+
+    What pydicom has read, it writes anew, and so changes what is not legal; looking at a value must not change it.
+    """
+    element = dataset.get_item(keyword) if keyword in dataset else None
+    if element is None or element.value is None:
+        return ""
+    if not element.is_raw:
+        return str(element.value)
+    if element.VR not in (None, "UN", "AE", "CS", "LO", "SH", "UC"):
+        return ""
+    return str(element.value.decode("latin-1").rstrip(" \0"))
+
+
 def dummy_code() -> Dataset:
     """Return a code item (PS3.3 table 8.8-1) that says nothing, in a private coding scheme (PS3.16 section 8.2)."""
+    from pydicom.dataset import Dataset  # noqa: PLC0415 - who needs it has imported it
+
     item = Dataset()
     item.CodeValue = "ANONYMIZED"
     item.CodingSchemeDesignator = "99AIRLOCK"

@@ -19,9 +19,10 @@ LONG_VRS = frozenset(b"OB OD OF OL OV OW SQ SV UC UN UR UT UV".split())
 """VRs with a length of 32 bits (PS3.5 section 7.1.2)."""
 SHORT_VRS = frozenset(b"AE AS AT CS DA DS DT FL FD IS LO LT PN SH SL SS ST TM UI UL US".split())
 
-# As much as most headers have; reading more costs as long as walking.
-_FIRST_BYTES = 32 << 10
+FIRST_BYTES = 32 << 10
+"""As much as most headers have; reading more costs as long as walking."""
 _MOST_BYTES = 32 << 20
+_MOST_GUESSED_BYTES = 1 << 20
 _short_header = struct.Struct("<4x2sH").unpack_from
 _long = struct.Struct("<I").unpack_from
 
@@ -38,15 +39,16 @@ class Head:
     """The beginning of an open file.
 
     :param descriptor: of the file; the caller closes it.
+    :param first_bytes: how much to read; the files of a series need about the same.
     :raises Irregular: when its encoding is none of those that are read here.
     """
 
     __slots__ = ("data", "descriptor", "implicit", "size", "start", "syntax")
 
-    def __init__(self, descriptor: int) -> None:
+    def __init__(self, descriptor: int, first_bytes: int = FIRST_BYTES) -> None:
         self.descriptor = descriptor
         self.size = os.fstat(descriptor).st_size
-        self.data = os.pread(descriptor, _FIRST_BYTES, 0)
+        self.data = os.pread(descriptor, first_bytes, 0)
         try:
             self.syntax, self.start = _read_meta(self.data)
         except (struct.error, IndexError):
@@ -71,16 +73,24 @@ class Head:
         self.data = read_at(self.descriptor, 0, wanted)
 
 
+def next_bytes(used: int) -> int:
+    """Return how much of the next file to read at first.
+
+    :param used: bytes of the last one's header.
+    """
+    return FIRST_BYTES if used <= FIRST_BYTES else min(used + FIRST_BYTES, _MOST_GUESSED_BYTES)
+
+
 @contextmanager
-def open_head(path: Path) -> Iterator[Head]:
-    """Read the beginning of a file.
+def open_head(path: Path, first_bytes: int = FIRST_BYTES) -> Iterator[Head]:
+    """Read the beginning of a file, at first so much of it.
 
     :raises Irregular: when its encoding is none of those that are read here.
     :raises OSError: when it cannot be read.
     """
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        yield Head(descriptor)
+        yield Head(descriptor, first_bytes)
     finally:
         os.close(descriptor)
 

@@ -7,21 +7,20 @@ data: it stays in memory.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pydicom.charset import convert_encodings, decode_bytes
-from pydicom.datadict import dictionary_keyword, dictionary_VR
-from pydicom.dataelem import RawDataElement
-from pydicom.dataset import Dataset
-from pydicom.tag import BaseTag
-
-from airlock.dicomio.part10 import open_instance
+from airlock.dicomio.dictionary import keyword_of
+from airlock.dicomio.dictionary import vr_of as dictionary_vr
 from airlock.dicomio.quiet import quiet
 from airlock.errors import InstanceNotUnderstood
 from airlock.identity.dates import parse_date
 from airlock.identity.evidence import Evidence
 from airlock.identity.uids import is_registered, is_structural
+
+if TYPE_CHECKING:
+    from pydicom.dataset import Dataset
 
 __all__ = ["Evidence", "harvest", "harvest_file"]
 
@@ -73,6 +72,7 @@ PHONES = frozenset(
     )
 )
 _ALWAYS_ASCII = frozenset(("UI", "DA", "DT", "CS", "TM", "AE", "AS", "DS", "IS"))
+Source = tuple[set[tuple[str, str]], set[str]]
 TEXT_VRS = frozenset(("LO", "SH", "ST", "LT", "UT", "UC", "PN", "CS", "UI", "DA", "DT"))
 
 
@@ -81,6 +81,8 @@ def harvest_file(path: Path) -> Evidence:
 
     :raises InstanceNotUnderstood: when it cannot be read; it will be held, so that nothing of it goes on.
     """
+    from airlock.dicomio.part10 import open_instance  # noqa: PLC0415 - it imports pydicom, which few files need
+
     with open_instance(path) as instance:
         try:
             return harvest(instance.dataset)
@@ -99,11 +101,14 @@ def harvest(dataset: Dataset) -> Evidence:
     return evidence
 
 
-def source_of(dataset: Dataset) -> tuple[set[tuple[str, str]], set[str]]:
+def source_of(dataset: Dataset) -> Source:
     """Return `(PatientID, IssuerOfPatientID)` and StudyInstanceUID, as sets of one or none."""
-    patient_id, study = _first(dataset, 0x00100020), _first(dataset, 0x0020000D)
-    patients = {(patient_id, _first(dataset, 0x00100021))} if patient_id else set()
-    return patients, {study} if study else set()
+    return source(*(_first(dataset, tag) for tag in (0x00100020, 0x00100021, 0x0020000D)))
+
+
+def source(patient_id: str, issuer: str, study: str) -> Source:
+    """Return the same of values that may be empty."""
+    return {(patient_id, issuer)} if patient_id else set(), {study} if study else set()
 
 
 def _first(dataset: Dataset, tag: int) -> str:
@@ -114,7 +119,7 @@ def _first(dataset: Dataset, tag: int) -> str:
     return next(iter(texts(element, "LO", encodings)), "")
 
 
-def walk_text(dataset: Dataset) -> Iterator[tuple[BaseTag, str, bytes, list[str]]]:
+def walk_text(dataset: Dataset) -> Iterator[tuple[int, str, bytes, list[str]]]:
     """Yield `(tag, VR, encoded value, values)` of every element with text, of every level, without recursion."""
     stack = [(dataset, encodings_of(dataset))]
     while stack:
@@ -127,7 +132,7 @@ def walk_text(dataset: Dataset) -> Iterator[tuple[BaseTag, str, bytes, list[str]
                 items = current[tag].value
                 stack.extend((item, encodings) for item in (items if isinstance(items, Iterable) else ()))
             elif vr in TEXT_VRS:
-                raw = element.value if isinstance(element, RawDataElement) and element.value else b""
+                raw = element.value if element.is_raw and element.value else b""
                 yield tag, vr, raw, texts(element, vr, encodings)
 
 
@@ -140,7 +145,7 @@ def vr_named(tag: int, encoded: str | None) -> str:
     """Return the VR of an element with this tag and encoded VR."""
     if encoded is None or encoded == "UN":
         try:
-            return str(dictionary_VR(tag))
+            return dictionary_vr(tag)
         except KeyError:
             return "UN"
     return encoded
@@ -148,6 +153,8 @@ def vr_named(tag: int, encoded: str | None) -> str:
 
 def encodings_of(dataset: Dataset) -> list[str]:
     """Return Python's names of the character sets that a dataset declares; the default one where it declares none."""
+    from pydicom.charset import convert_encodings  # noqa: PLC0415 - who has a dataset has imported it
+
     value = dataset.get("SpecificCharacterSet", None)
     try:
         return convert_encodings(value) if value else ["iso8859"]
@@ -166,8 +173,7 @@ def texts(element: Any, vr: str, encodings: list[str]) -> list[str]:
             text = value.decode("latin-1")
         else:
             delimiters = {0x5C, 0x5E, 0x3D} if vr == "PN" else {0x5C, 0x0A, 0x0C, 0x0D}
-            with quiet():
-                text = decode_bytes(value, encodings, delimiters)
+            text = _decoded(value, encodings, delimiters)
     elif value is None:
         return []
     else:
@@ -177,7 +183,17 @@ def texts(element: Any, vr: str, encodings: list[str]) -> list[str]:
     return [part.strip(" \0") for part in ([text] if single else text.split("\\")) if part.strip(" \0")]
 
 
-def collect(evidence: Evidence, tag: BaseTag, vr: str, raw: bytes, values: list[str]) -> None:
+def _decoded(value: bytes, encodings: list[str], delimiters: set[int]) -> str:
+    if b"\x1b" not in value:
+        with suppress(UnicodeDecodeError, LookupError):
+            return value.decode(encodings[0])
+    from pydicom.charset import decode_bytes  # noqa: PLC0415 - escapes are rare
+
+    with quiet():
+        return str(decode_bytes(value, encodings, delimiters))
+
+
+def collect(evidence: Evidence, tag: int, vr: str, raw: bytes, values: list[str]) -> None:
     """Add what one element says to the evidence.
 
     :param raw: its value as encoded.
@@ -192,7 +208,7 @@ def collect(evidence: Evidence, tag: BaseTag, vr: str, raw: bytes, values: list[
     elif vr in ("DA", "DT"):
         dates = {f"{day:%Y%m%d}" for value in values if (day := parse_date(value[:10]) or parse_date(value[:8]))}
         (evidence.birth_dates if tag == 0x00100030 else evidence.dates).update(dates)
-    elif not tag.is_private:
+    elif not tag & 0x10000:
         _collect_by_keyword(evidence, keyword_of(tag), raw, values)
 
 
@@ -201,14 +217,6 @@ def _collect_by_keyword(evidence: Evidence, keyword: str, raw: bytes, values: li
         if keyword in keywords:
             found.update(values)
             evidence.encoded.update(_not_ascii(raw))
-
-
-def keyword_of(tag: int) -> str:
-    """Return the keyword of an attribute; empty when PS3.6 has none."""
-    try:
-        return str(dictionary_keyword(tag))
-    except KeyError:
-        return ""
 
 
 def _not_ascii(raw: bytes) -> Iterator[bytes]:

@@ -58,42 +58,32 @@ class Identifiers:
         return any(folded in text for text in self._public)
 
     @cached_property
-    def _spellings(self) -> list[tuple[Spelling, re.Pattern[str]]]:
+    def _spellings(self) -> list[Spelling]:
         sources = (
             (self._evidence.names, spell_name),
             (self._evidence.numbers, spell_number),
             (self._evidence.phones, spell_phone),
             (self._evidence.phrases, spell_phrase),
         )
-        return self._compiled(spelling for values, spell in sources for value in values for spelling in spell(value))
+        return self._secret(spelling for values, spell in sources for value in values for spelling in spell(value))
 
     @cached_property
-    def _dates(self) -> list[tuple[Spelling, re.Pattern[str]]]:
-        return self._compiled(spelling for value in self.dates for spelling in spell_date(value))
+    def _dates(self) -> list[Spelling]:
+        return self._secret(spelling for value in self.dates for spelling in spell_date(value))
 
-    def _compiled(self, spellings: Iterable[Spelling]) -> list[tuple[Spelling, re.Pattern[str]]]:
-        pairs = [(spelling, re.compile(spelling.pattern)) for spelling in set(spellings)]
-        return [(s, p) for s, p in pairs if not any(p.search(text) for text in self._public)]
-
-    @staticmethod
-    def _binary(pairs: list[tuple[Spelling, re.Pattern[str]]]) -> list[tuple[bytes, re.Pattern[bytes], Match]]:
+    def _secret(self, spellings: Iterable[Spelling]) -> list[Spelling]:
+        """Return those that do not stand in what the output carries on purpose."""
         return [
-            (spelling.key.encode(), re.compile(spelling.pattern.encode()), (spelling.kind, spelling.weak))
-            for spelling, _ in pairs
-            if spelling.strong and not spelling.free_only and spelling.pattern.isascii()
+            s for s in set(spellings) if not any(s.key in text and s.compiled.search(text) for text in self._public)
         ]
 
     @cached_property
-    def _binary_spellings(self) -> list[tuple[bytes, re.Pattern[bytes], Match]]:
-        return self._binary(self._spellings)
+    def _binary_spellings(self) -> list[tuple[bytes, Spelling]]:
+        return _binary(self._spellings)
 
     @cached_property
-    def _binary_dates(self) -> list[tuple[bytes, re.Pattern[bytes], Match]]:
-        return self._binary(self._dates)
-
-    @cached_property
-    def _binary_keys(self) -> re.Pattern[bytes] | None:
-        return _alternatives(sorted({key for key, _, _ in (*self._binary_spellings, *self._binary_dates)}))
+    def _binary_dates(self) -> list[tuple[bytes, Spelling]]:
+        return _binary(self._dates)
 
     @cached_property
     def _mangled(self) -> list[str]:
@@ -102,22 +92,25 @@ class Identifiers:
         return [part for part in parts if len(part) >= 3 and any(_is_no_letter(c) for c in part)]
 
     @cached_property
-    def _keys(self) -> re.Pattern[str] | None:
-        """One search for what any spelling needs; most texts hold none of it."""
-        keys = sorted({re.escape(spelling.key) for spelling, _ in (*self._spellings, *self._dates)})
-        return re.compile("|".join(keys)) if keys else None
+    def _by_key(self) -> dict[str, list[Spelling]]:
+        """Spellings by what any match of them holds; most texts hold none of it, so that few are ever compiled."""
+        found: dict[str, list[Spelling]] = {}
+        for spelling in (*self._spellings, *self._dates):
+            found.setdefault(spelling.key, []).append(spelling)
+        return found
 
-    def _candidates(self, folded: str) -> Iterator[tuple[Spelling, re.Pattern[str]]]:
-        if self._keys is not None and self._keys.search(folded):
-            yield from ((s, p) for s, p in (*self._spellings, *self._dates) if s.key in folded)
+    def _candidates(self, folded: str) -> Iterator[Spelling]:
+        for key, spellings in self._by_key.items():
+            if key in folded:
+                yield from spellings
 
     def matches(self, text: str, *, free: bool = True) -> frozenset[Match]:
         """Return the kinds of identifiers that stand in a text; the arguments are those of :meth:`find`."""
         folded = fold(text)
         found = {
             (spelling.kind, spelling.weak)
-            for spelling, pattern in self._candidates(folded)
-            if (free or not spelling.free_only) and pattern.search(folded)
+            for spelling in self._candidates(folded)
+            if (free or not spelling.free_only) and spelling.compiled.search(folded)
         }
         if not text.isascii() and any(literal in text for literal in self._mangled):
             found.add(("name", False))
@@ -143,9 +136,9 @@ class Identifiers:
         folded, offsets = _fold_with_offsets(text)
         spans = [
             (offsets[match.start()], offsets[match.end() - 1] + 1)
-            for spelling, pattern in self._candidates(folded)
+            for spelling in self._candidates(folded)
             if free or not spelling.free_only
-            for match in pattern.finditer(folded)
+            for match in spelling.compiled.finditer(folded)
         ]
         if not text.isascii():
             spans += [m.span() for literal in self._mangled for m in re.finditer(re.escape(literal), text)]
@@ -179,12 +172,20 @@ class Identifiers:
         if literals is not None and literals.search(data):
             found.add(("name", False))
         lowered = data.lower()
-        patterns = self._binary_spellings + (self._binary_dates if dates else [])
-        if self._binary_keys is not None and self._binary_keys.search(lowered):
-            found |= {match for key, pattern, match in patterns if key in lowered and pattern.search(lowered)}
+        spellings = self._binary_spellings + (self._binary_dates if dates else [])
+        found |= {
+            (spelling.kind, spelling.weak)
+            for key, spelling in spellings
+            if key in lowered and spelling.compiled_for_bytes.search(lowered)
+        }
         if self.uids and data.count(b".") >= 3:
             found |= {("UID", False) for m in _UID_IN_BYTES.finditer(data) if m.group().decode() in self.uids}
         return frozenset(found)
+
+
+def _binary(spellings: list[Spelling]) -> list[tuple[bytes, Spelling]]:
+    """Return the spellings that are searched in binary data, with their keys."""
+    return [(s.key.encode(), s) for s in spellings if s.strong and not s.free_only and s.pattern.isascii()]
 
 
 def _alternatives(literals: list[bytes]) -> re.Pattern[bytes] | None:

@@ -10,6 +10,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import permutations
 
 from airlock.identity.vocabulary import fold, vocabulary
@@ -36,6 +37,16 @@ class Spelling:
     free_only: bool = False
     kind: str = ""
     weak: bool = False
+
+    @cached_property
+    def compiled(self) -> re.Pattern[str]:
+        """The expression, compiled when a text holds its key: few ever do."""
+        return re.compile(self.pattern)
+
+    @cached_property
+    def compiled_for_bytes(self) -> re.Pattern[bytes]:
+        """The same for encoded text."""
+        return re.compile(self.pattern.encode())
 
 
 _KANA = {code: code + 0x60 for code in range(0x3041, 0x3097)}

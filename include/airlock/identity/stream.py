@@ -8,16 +8,25 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
-from io import BytesIO
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from pydicom.filereader import read_dataset
-from pydicom.tag import BaseTag
-
-from airlock.dicomio.head import LONG_VRS, SHORT_VRS, UNDEFINED, Head, Irregular, More, end_of_sequence, open_head
+from airlock.dicomio.charsets import plain_encoding
+from airlock.dicomio.dictionary import keyword_of
+from airlock.dicomio.head import (
+    FIRST_BYTES,
+    LONG_VRS,
+    SHORT_VRS,
+    UNDEFINED,
+    Head,
+    Irregular,
+    More,
+    end_of_sequence,
+    next_bytes,
+    open_head,
+)
 from airlock.dicomio.pixels import find_pixels, read_tail
-from airlock.dicomio.quiet import quiet
 from airlock.errors import InstanceNotUnderstood
 from airlock.identity import harvest as plain
 from airlock.identity.harvest import Evidence
@@ -66,10 +75,19 @@ class Told:
 
     def __init__(self, key: Key, *, implicit: bool) -> None:
         self.elements: set[bytes] = set()
-        with quiet():
-            dataset = read_dataset(BytesIO(b"".join(key)), implicit, True)
-            self.encodings = plain.encodings_of(dataset)
-            self.source = plain.source_of(dataset)
+        values = [element[8:] for element in key]
+        usual = plain_encoding(values[0])
+        short = implicit or all(element[4:6] in SHORT_VRS for element in key if element)
+        if usual is None or not short:
+            from airlock.identity.told import declared  # noqa: PLC0415 - it imports pydicom; few files need it
+
+            self.encodings, self.source = declared(b"".join(key), implicit=implicit)
+            return
+        self.encodings = [usual]
+        patient, issuer, study = (
+            next(iter(plain.texts(_Holder(value), "LO", self.encodings)), "") for value in values[1:]
+        )
+        self.source = plain.source(patient, issuer, study)
 
 
 class StreamHarvester:
@@ -82,6 +100,7 @@ class StreamHarvester:
         self._told: dict[tuple[bool, Key], Told] = {}
         self._plans: dict[bool, dict[bytes, Plan]] = {False: {}, True: {}}
         self._last: Key = (b"",) * len(_KEYS)
+        self._first_bytes = FIRST_BYTES
 
     def harvest_file(self, path: Path) -> Evidence:
         """Collect what one file adds to the evidence.
@@ -90,7 +109,7 @@ class StreamHarvester:
         :raises OSError: when the file cannot be read.
         """
         try:
-            with open_head(path) as head:
+            with open_head(path, self._first_bytes) as head:
                 return self._harvest(head)
         except (InstanceNotUnderstood, OSError, MemoryError):
             raise
@@ -100,14 +119,15 @@ class StreamHarvester:
     def _harvest(self, head: Head) -> Evidence:
         for _ in range(2):
             told = self._told_of(head.implicit, self._last)
-            walk = _Walk(self._plans[head.implicit], told, implicit=head.implicit)
-            position = walk.whole(head)
-            key = tuple(walk.keys.get(tag, b"") for tag in _KEYS)
-            if key == self._last:
+            walk = _Walk(self._plans[head.implicit], told, self._last, implicit=head.implicit)
+            with suppress(_Other):
+                position = walk.whole(head)
+            if walk.key == self._last:
                 break
-            self._last = key
+            self._last = walk.key
         else:
             raise Irregular
+        self._first_bytes = next_bytes(position)
         pixels = find_pixels(head.descriptor, head.size, position, implicit=head.implicit)
         if pixels is not None and (tail := read_tail(head.descriptor, head.size, pixels)):
             walk.elements(tail, 0, 0x7FE00010)
@@ -128,19 +148,34 @@ class StreamHarvester:
         return told
 
 
-class _Walk:
-    """One walk over one file."""
+class _Other(Exception):
+    """The file is of another patient's study than what was told is compared with."""
 
-    def __init__(self, plans: dict[bytes, Plan], told: Told, *, implicit: bool) -> None:
-        self._plans, self._implicit = plans, implicit
+
+class _Walk:
+    """One walk over one file.
+
+    :param expected: what tells the patient and the study that `told` is of.
+    """
+
+    def __init__(self, plans: dict[bytes, Plan], told: Told, expected: Key, *, implicit: bool) -> None:
+        self._plans, self._implicit, self._expected = plans, implicit, expected
         self._known, self._encodings = told.elements, told.encodings
         self.evidence = Evidence()
         self.keys: dict[int, bytes] = {}
         self.new: set[bytes] = set()
         self._depth = 0
 
+    @property
+    def key(self) -> Key:
+        """What tells the patient and the study, as far as it was met."""
+        return tuple(self.keys.get(tag, b"") for tag in _KEYS)
+
     def whole(self, head: Head) -> int:
-        """Walk up to the pixel data; return where that is."""
+        """Walk up to the pixel data; return where that is.
+
+        :raises _Other: when the study turns out not to be the expected one; all of the key is known then.
+        """
         while True:
             try:
                 return self.elements(head.data, head.start)
@@ -212,8 +247,11 @@ class _Walk:
                     raise Irregular
                 if not self._depth:
                     self.keys[plan.tag] = element
+                    # The last of them, and far before most of what there is to read.
+                    if plan.tag == _KEYS[-1] and self.key != self._expected:
+                        raise _Other
             values = plain.texts(_Holder(value), plan.vr, self._encodings)
-            plain.collect(self.evidence, BaseTag(plan.tag), plan.vr, value, values)
+            plain.collect(self.evidence, plan.tag, plan.vr, value, values)
             if plan.tag in _KEYS:
                 return  # must be seen in every file
         self.new.add(element)
@@ -256,5 +294,5 @@ def _act(tag: int, vr: str) -> int:
         return _SKIP if is_structural(tag) else _READ
     if vr in ("PN", "DA", "DT"):
         return _READ
-    named = not tag & 0x10000 and plain.keyword_of(tag) in _NAMED
+    named = not tag & 0x10000 and keyword_of(tag) in _NAMED
     return _READ if named and vr in plain.TEXT_VRS else _SKIP

@@ -7,9 +7,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, Literal
 
-from pydicom._uid_dict import UID_dictionary
-from pydicom.datadict import dictionary_keyword
-
+from airlock.dicomio.dictionary import is_uid, keyword_of
 from airlock.identity.fiona import fiona_uid, is_legal_uid
 from airlock.identity.keys import KeyRing
 
@@ -18,7 +16,7 @@ Rule = Literal["keyed", "fiona", "fiona_hex"]
 
 def is_registered(uid: str) -> bool:
     """Whether PS3.6 annex A lists the UID: it names a class, a syntax or a well-known frame, never a patient's data."""
-    return uid in UID_dictionary
+    return is_uid(uid)
 
 
 class UidMap:
@@ -84,10 +82,7 @@ def is_structural(tag: int) -> bool:
 
     Such values say how data is built, not whose it is; replacing them would make the data unreadable.
     """
-    try:
-        keyword = dictionary_keyword(tag)
-    except KeyError:
-        return False
+    keyword = keyword_of(tag)
     if keyword == "ManufacturerDeviceClassUID":
         return False
     return keyword in _STRUCTURAL or any(part in keyword for part in ("ClassUID", "SOPClasses", "TransferSyntaxUID"))

@@ -134,7 +134,7 @@ def test_an_output_folder_that_cannot_be_written_is_one_message(folder: Path) ->
 
 
 def test_an_input_that_may_not_be_read_is_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def denied(_path: Path) -> None:
+    def denied(_path: Path, _first_bytes: int) -> None:
         raise PermissionError(13, "Zebedee", "Quillfeather")
 
     monkeypatch.setattr("airlock.identity.stream.open_head", denied)

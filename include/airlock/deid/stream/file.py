@@ -6,21 +6,18 @@ import re
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
+from typing import Any
 
-from pydicom.dataset import Dataset
-from pydicom.filereader import read_dataset
-
-from airlock.deid.engine import Engine
+from airlock.deid.basis import Basis
 from airlock.deid.stream.stamps import Stamps, touched_by
 from airlock.deid.stream.values import element_header
 from airlock.deid.stream.walk import Walk, Walked
+from airlock.dicomio.charsets import plain_encoding
 from airlock.dicomio.copying import NewFile, move_bytes, write_all
-from airlock.dicomio.head import Head, Irregular, More, open_head
+from airlock.dicomio.head import FIRST_BYTES, Head, Irregular, More, next_bytes, open_head
+from airlock.dicomio.meta import meta_bytes
 from airlock.dicomio.pixels import PixelData, find_pixels, read_tail
-from airlock.dicomio.quiet import quiet
-from airlock.dicomio.splice import meta_bytes
 
 _CHARACTER_SET, _CLASS = 0x00080005, 0x00080016
 _UIDS = (_CLASS, 0x00080018, 0x0020000D, 0x0020000E)
@@ -52,12 +49,13 @@ class Streamer:
     :param stamp: writes what every object is to carry; told whether pixels were rewritten.
     """
 
-    def __init__(self, engine: Engine, check: Callable[[Dataset], None], stamp: Callable[[Dataset, bool], None]):
-        self._engine, self._check = engine, check
+    def __init__(self, basis: Basis, check: Callable[[Any], None], stamp: Callable[[Any, bool], None]):
+        self._basis, self._check = basis, check
         self._stamp = {rewritten: _with(stamp, rewritten) for rewritten in (False, True)}
         self._checked = touched_by(check)
         self._stamped = touched_by(*self._stamp.values()) | {_CHARACTER_SET}
         self._taken = tuple(sorted(self._checked | self._stamped | {*_UIDS}))
+        self._first_bytes = FIRST_BYTES
         self._walks: dict[tuple[bool, bytes, bytes], tuple[Walk, Stamps]] = {}
 
     def process(
@@ -70,8 +68,9 @@ class Streamer:
         :raises InstanceNotUnderstood: when it must be held.
         :raises OSError: when a file cannot be read or written.
         """
-        with open_head(source) as head:
+        with open_head(source, self._first_bytes) as head:
             walk, stamps, walked = self._walk(head)
+            self._first_bytes = next_bytes(walked.position)
             pixels = find_pixels(head.descriptor, head.size, walked.position, implicit=head.implicit)
             tail = self._tail(head, walk, pixels)
             self._check_identity(walked, stamps)
@@ -103,7 +102,7 @@ class Streamer:
                 self._walks.clear()
             encodings = _encodings(character_set, implicit=implicit)
             class_uid = sop_class.decode("latin-1").strip(" \0")
-            walk = Walk(self._engine, class_uid, encodings, self._taken, implicit=implicit)
+            walk = Walk(self._basis, class_uid, encodings, self._taken, implicit=implicit)
             found = self._walks[key] = walk, Stamps(encodings, implicit=implicit)
         return found
 
@@ -161,7 +160,7 @@ def _peek(head: Head) -> tuple[bytes, bytes]:
     return sop_class, character_set
 
 
-def _with(stamp: Callable[[Dataset, bool], None], rewritten: bool) -> Callable[[Dataset], None]:
+def _with(stamp: Callable[[Any, bool], None], rewritten: bool) -> Callable[[Any], None]:
     return lambda dataset: stamp(dataset, rewritten)
 
 
@@ -174,12 +173,11 @@ def _walk_whole(walk: Walk, head: Head) -> Walked:
 
 
 def _encodings(character_set: bytes, *, implicit: bool) -> list[str]:
-    if not character_set:
-        return ["iso8859"]
-    with quiet():
-        read = read_dataset(BytesIO(character_set), implicit, True)
-        found = read._character_set  # noqa: SLF001 - pydicom has no public name for what it decoded with
-    return found if isinstance(found, list) else [found]
+    if (usual := plain_encoding(character_set[8:])) is not None:
+        return [usual]
+    from airlock.dicomio.declared import declared_encodings  # noqa: PLC0415 - it imports pydicom; few files need it
+
+    return declared_encodings(character_set, implicit=implicit)
 
 
 def _new_uids(walked: Walked) -> tuple[str, str, str, str]:

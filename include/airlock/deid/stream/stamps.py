@@ -5,88 +5,17 @@ Which elements those are is found out by letting the functions work on a dataset
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from io import BytesIO
-from typing import Any, cast
+from collections.abc import Callable
+from typing import Any
 
-from pydicom.datadict import tag_for_keyword
-from pydicom.dataset import Dataset
-from pydicom.filebase import DicomBytesIO
-from pydicom.filereader import read_dataset
-from pydicom.filewriter import write_data_element
-from pydicom.tag import BaseTag, Tag
-from pydicom.uid import CTImageStorage
+from airlock.deid.stream.light import LightDataset, Unusual
+from airlock.deid.stream.values import element_header
+from airlock.dicomio.head import LONG_VRS, SHORT_VRS, Irregular
 
-from airlock.dicomio.head import Irregular
-from airlock.dicomio.quiet import quiet
-
-Stamp = Callable[[Dataset], None]
+Stamp = Callable[[Any], None]
 _CHARACTER_SET = 0x00080005
-
-
-class NotedDataset(Dataset):
-    """A dataset that notes which of its elements somebody looked at, set or removed."""
-
-    def __init__(self, elements: Any = None) -> None:
-        super().__init__(elements or {})
-        self.noted: set[int] = set()
-
-    def __getitem__(self, key: Any) -> Any:
-        """Note and return an element."""
-        self._note(key)
-        return super().__getitem__(key)
-
-    def __setitem__(self, key: Any, element: Any) -> None:
-        """Note and set an element."""
-        self._note(key)
-        super().__setitem__(key, element)
-
-    def __delitem__(self, key: Any) -> None:
-        """Note and remove an element."""
-        self._note(key)
-        super().__delitem__(key)
-
-    def __contains__(self, name: object) -> bool:
-        """Note that somebody asked for an element."""
-        self._note(name)
-        return bool(super().__contains__(cast(Any, name)))
-
-    def get_item(self, key: Any, *arguments: Any, **keywords: Any) -> Any:
-        """Note and return an element as it is."""
-        self._note(key)
-        return super().get_item(key, *arguments, **keywords)
-
-    def __getattr__(self, name: str) -> Any:
-        """Note and return the value of an element that may be missing."""
-        if (tag := tag_for_keyword(name)) is not None:
-            self._note(tag)
-        return super().__getattr__(name)
-
-    def __delattr__(self, name: str) -> None:
-        """Note and remove an element."""
-        if (tag := tag_for_keyword(name)) is not None:
-            self._note(tag)
-        super().__delattr__(name)
-
-    def __iter__(self) -> Iterator[Any]:
-        """Refuse: who looks at all elements needs all of them.
-
-        :raises Irregular: always.
-        """
-        raise Irregular
-
-    def keys(self) -> Any:
-        """Refuse, as above.
-
-        :raises Irregular: always.
-        """
-        raise Irregular
-
-    def _note(self, key: Any) -> None:
-        try:
-            self.noted.add(int(Tag(key)))
-        except (ValueError, OverflowError, TypeError):
-            raise Irregular from None
+_CT_IMAGE = b"1.2.840.10008.5.1.4.1.1.2\0"
+_SOME_UID = b"1.2\0"
 
 
 class Stamps:
@@ -111,38 +40,53 @@ class Stamps:
         if stamped is None:
             if len(self._known) > 256:
                 self._known.clear()
-            stamped = self._known[joined, key] = self._stamp(elements, joined, stamp)
+            stamped = self._known[joined, key] = self._stamp(elements, stamp)
         return stamped
 
-    def _stamp(self, elements: dict[int, bytes], joined: bytes, stamp: Stamp) -> dict[int, bytes]:
-        with quiet():
-            read = read_dataset(BytesIO(joined), self.implicit, True, parent_encoding=self._encodings)
-            dataset = NotedDataset(read)
-            dataset.set_original_encoding(self.implicit, True, self._encodings)
-            stamp(dataset)
-            if dataset.noted - elements.keys():
-                raise Irregular
-            stamped = {tag: self._encoded(dataset, tag) for tag in elements}
+    def _stamp(self, elements: dict[int, bytes], stamp: Stamp) -> dict[int, bytes]:
+        try:
+            stamped = self._lightly(elements, stamp)
+        except Unusual:
+            from airlock.deid.stream.noted import stamp_noted  # noqa: PLC0415 - it imports pydicom
+
+            stamped = stamp_noted(elements, stamp, self._encodings, implicit=self.implicit)
         if stamped.get(_CHARACTER_SET) != elements.get(_CHARACTER_SET):
             raise Irregular
         return stamped
 
-    def _encoded(self, dataset: NotedDataset, tag: int) -> bytes:
-        if tag not in dataset:
-            return b""
-        buffer = DicomBytesIO()
-        buffer.is_little_endian, buffer.is_implicit_VR = True, self.implicit
-        write_data_element(buffer, dataset.get_item(BaseTag(tag)), self._encodings)
-        return buffer.getvalue()
+    def _lightly(self, elements: dict[int, bytes], stamp: Stamp) -> dict[int, bytes]:
+        if not all(_is_whole(element, implicit=self.implicit) for element in elements.values() if element):
+            raise Unusual
+        dataset = LightDataset(dict(elements), self._encodings, implicit=self.implicit)
+        stamp(dataset)
+        if dataset.noted - elements.keys():
+            raise Irregular
+        return dataset.elements
+
+
+def _is_whole(element: bytes, *, implicit: bool) -> bool:
+    """Whether pydicom would write an element as it is."""
+    if implicit:
+        length, start = int.from_bytes(element[4:8], "little"), 8
+    elif element[4:6] in SHORT_VRS:
+        length, start = int.from_bytes(element[6:8], "little"), 8
+    elif element[4:6] in LONG_VRS and element[4:6] != b"UN":
+        length, start = int.from_bytes(element[8:12], "little"), 12
+    else:
+        return False
+    return length == len(element) - start and length % 2 == 0
 
 
 def touched_by(*functions: Stamp) -> frozenset[int]:
     """Return the tags that functions touch, on a dataset that says what it is and little else."""
-    dataset = NotedDataset()
-    dataset.SOPClassUID = CTImageStorage
-    dataset.SOPInstanceUID = dataset.StudyInstanceUID = dataset.SeriesInstanceUID = "1.2"
-    dataset.noted.clear()
-    with quiet():
+    uids = {0x00080016: _CT_IMAGE, 0x00080018: _SOME_UID, 0x0020000D: _SOME_UID, 0x0020000E: _SOME_UID}
+    elements = {tag: element_header(tag, b"UI", len(uid), implicit=False) + uid for tag, uid in uids.items()}
+    dataset = LightDataset(elements, ["iso8859"], implicit=False)
+    try:
         for function in functions:
             function(dataset)
+    except Unusual:
+        from airlock.deid.stream import noted  # noqa: PLC0415 - it imports pydicom
+
+        return noted.touched_by(*functions)
     return frozenset(dataset.noted)

@@ -76,7 +76,7 @@ class Table:
 
     def __init__(self, decider: Decider, context: Context, taken: frozenset[int], *, implicit: bool) -> None:
         self.context = context
-        self.plans: dict[bytes, Plan] = {}
+        self.plans: dict[bytes, Plan] = decider.plans.setdefault((context, taken, implicit), {})
         self.memo = Memo()
         self.items = Memo()
         self._decider, self._taken, self._implicit = decider, taken, implicit

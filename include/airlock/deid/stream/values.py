@@ -6,10 +6,6 @@ import struct
 from collections.abc import Sequence
 from typing import Any
 
-from pydicom.dataelem import DataElement
-from pydicom.filebase import DicomBytesIO
-from pydicom.filewriter import write_data_element
-
 from airlock.dicomio.head import LONG_VRS
 
 # Text whose encoding is the same in all character sets as long as it is ASCII (PS3.5 section 6.2).
@@ -35,6 +31,10 @@ def encode_element(tag: int, vr: str, value: Any, encodings: Sequence[str], *, i
         if len(body) % 2:
             body += b"\0" if vr == "UI" else b" "
         return element_header(tag, vr.encode(), len(body), implicit=implicit) + bytes(body)
+    from pydicom.dataelem import DataElement  # noqa: PLC0415 - nearly all values are ASCII and do without
+    from pydicom.filebase import DicomBytesIO  # noqa: PLC0415 - as above
+    from pydicom.filewriter import write_data_element  # noqa: PLC0415 - as above
+
     buffer = DicomBytesIO()
     buffer.is_little_endian, buffer.is_implicit_VR = True, implicit
     write_data_element(buffer, DataElement(tag, vr, value), list(encodings))

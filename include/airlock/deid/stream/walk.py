@@ -4,19 +4,13 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass, field
-from io import BytesIO
 from typing import Final
 
-from pydicom.filebase import DicomBytesIO
-from pydicom.filereader import read_dataset
-from pydicom.filewriter import write_dataset
-
+from airlock.deid.basis import Basis
 from airlock.deid.decide import TOP, Context
-from airlock.deid.engine import Engine
 from airlock.deid.stream.table import DROP, STOP, TAKE, Plan, Table
 from airlock.deid.stream.values import element_header, encode_element
 from airlock.dicomio.head import UNDEFINED, Irregular, More, end_of_sequence
-from airlock.dicomio.quiet import quiet
 from airlock.errors import InstanceNotUnderstood
 
 _tag_and_length = struct.Struct("<II").unpack_from
@@ -60,10 +54,10 @@ class Walk:
     """
 
     def __init__(
-        self, engine: Engine, sop_class_uid: str, encodings: list[str], taken: tuple[int, ...], *, implicit: bool
+        self, basis: Basis, sop_class_uid: str, encodings: list[str], taken: tuple[int, ...], *, implicit: bool
     ) -> None:
-        self._engine, self._sop_class_uid, self._encodings = engine, sop_class_uid, encodings
-        self._decider = engine.decider(sop_class_uid)
+        self._basis, self._sop_class_uid, self._encodings = basis, sop_class_uid, encodings
+        self._decider = basis.decider(sop_class_uid)
         self._implicit = implicit
         self._width = 4 if implicit else 6
         self._taken = taken
@@ -200,7 +194,7 @@ class Walk:
         value, decision = element[plan.base :], plan.decision
         if decision.hold and value:
             raise InstanceNotUnderstood(decision.hold)
-        new = self._engine.rewriter.rewrite(decision, plan.tag, value, self._encodings)
+        new = self._basis.rewriter.rewrite(decision, plan.tag, value, self._encodings)
         self.unreadable_dates += new.unreadable_date
         if new.removed:
             return b""
@@ -269,14 +263,15 @@ class Walk:
 
     def _plainly(self, table: Table, element: bytes) -> bytes:
         """Have the plain engine treat one sequence."""
-        top = table is self._top
-        with quiet():
-            dataset = read_dataset(
-                BytesIO(element), self._implicit, True, parent_encoding=self._encodings, at_top_level=top
-            )
-            outcome = self._engine.apply(dataset, table.context, self._sop_class_uid)
-            buffer = DicomBytesIO()
-            buffer.is_implicit_VR, buffer.is_little_endian = self._implicit, True
-            write_dataset(buffer, dataset, self._encodings)
-        self.unreadable_dates += outcome.unreadable_dates
-        return buffer.getvalue()
+        from airlock.deid.stream.plainly import treat_plainly  # noqa: PLC0415 - it imports pydicom; few files need it
+
+        new, unreadable = treat_plainly(
+            self._basis,
+            element,
+            table.context,
+            self._sop_class_uid,
+            self._encodings,
+            implicit=self._implicit,
+        )
+        self.unreadable_dates += unreadable
+        return new

@@ -43,10 +43,9 @@ TAGS = {
     0x00400002: "DA", 0x00400244: "DA", 0x00400275: "SQ", 0x00400555: "SQ", 0x0040A160: "UT", 0x0040A730: "SQ",
     0x00081140: "SQ", 0x00081110: "SQ", 0x00089215: "SQ", 0x0040A043: "SQ", 0x00080100: "SH", 0x00080102: "SH",
     0x00080104: "LO", 0x00081150: "UI", 0x00081155: "UI", 0x00090010: "LO", 0x00091001: "LO", 0x00091002: "SQ",
-    0x00420011: "OB", 0x60003000: "OW", 0x7FE00020: "UV", 0xFFFCFFFC: "OB", 0x00020010: "UI", 0x00080000: "UL",
+    0x00420011: "OB", 0x60003000: "OW", 0x7FE00020: "UV", 0x0040A040: "CS", 0xFFFCFFFC: "OB",
+    0x00020010: "UI", 0x00080000: "UL",
 }  # fmt: skip
-# Looking at them, the plain engine has pydicom read and write them again, which mends what is illegal.
-CODE = (0x00080100, 0x00080102)
 TEXT = st.one_of(
     st.text(st.sampled_from("AZaz09 ^=\\._-\0\x1b"), max_size=12),
     st.sampled_from(
@@ -80,12 +79,10 @@ def datasets(draw: st.DrawFn, implicit: bool, depth: int = 0, need: tuple[bytes,
         if vr == "SQ" and depth < 3:
             parts.append((tag, draw(sequences(tag, implicit, depth))))
             continue
-        if tag in CODE:
-            parts.append(
-                (tag, element(tag, vr, draw(st.sampled_from([b"DCM ", b"121071", b"99X "])), implicit=implicit))
-            )
-            continue
         value = draw(RAW)
+        if tag in (0x00080100, 0x00080102, 0x0040A040):
+            # Codes and value types that mean something, and bytes that mean nothing.
+            value = draw(st.one_of(RAW, st.sampled_from([b"DCM ", b"121071", b"99X ", b"TEXT", b"NUM "])))
         odd = draw(st.integers(0, 9)) == 0
         value += b"" if odd or len(value) % 2 == 0 else b" "
         named = "UN" if draw(st.integers(0, 9)) == 0 else "OB" if vr == "SQ" else vr
@@ -199,3 +196,23 @@ def test_a_large_header_is_read_in_parts(both: Both) -> None:
     ds = ct()
     ds.PixelData = bytes(1 << 20)
     both(encoded(ds), streamed=True)
+
+
+@pytest.mark.parametrize("value", [b"\0D\xffM\0\0", b" DCM", b"DCM  \0", b"A\\B "])
+def test_looking_at_a_code_does_not_change_it(both: Both, value: bytes) -> None:
+    kind = element(0x0040A040, "CS", b"TEXT", implicit=False)
+    item = b"\xfe\xff\x00\xe0" + struct.pack("<I", len(kind)) + kind
+    parts = {
+        0x00080016: ("UI", b"1.2.840.10008.5.1.4.1.1.2\0"),
+        0x00080018: ("UI", b"1.2.276.5\0"),
+        0x00080100: ("SH", value),
+        0x00080102: ("SH", value),
+        0x0020000D: ("UI", b"1.2.276.6\0"),
+        0x0020000E: ("UI", b"1.2.276.7\0"),
+        0x0040A040: ("CS", value),
+        0x0040A730: ("SQ", item),
+    }
+    dataset = b"".join(element(tag, vr, data, implicit=False) for tag, (vr, data) in parts.items())
+    made = both(part10(dataset, ExplicitVRLittleEndian), streamed=True)[0]
+    assert isinstance(made, bytes)
+    assert made.count(struct.pack("<H", len(value)) + value) == 3
