@@ -17,6 +17,7 @@ from airlock.deid.stream.table import DROP, STOP, TAKE, Plan, Table
 from airlock.deid.stream.values import element_header, encode_element
 from airlock.dicomio.head import UNDEFINED, Irregular, More, end_of_sequence
 from airlock.dicomio.quiet import quiet
+from airlock.dicomio.splice import check_depth
 from airlock.errors import InstanceNotUnderstood
 
 _tag_and_length = struct.Struct("<II").unpack_from
@@ -275,6 +276,7 @@ class Walk:
                 BytesIO(element), self._implicit, True, parent_encoding=self._encodings, at_top_level=top
             )
             outcome = self._engine.apply(dataset, table.context, self._sop_class_uid)
+            check_depth(dataset)
             buffer = DicomBytesIO()
             buffer.is_implicit_VR, buffer.is_little_endian = self._implicit, True
             write_dataset(buffer, dataset, self._encodings)
