@@ -12,6 +12,9 @@ RUNBOOK = """
 
 Workspaces of transfers that went well are removed at once. Those of failed ones are kept for `AIRLOCK_KEEP_FAILED_DAYS`
 so that the failed task can be cleared; then they are removed here. Held transfers are kept until a person decided.
+
+With less than `AIRLOCK_MIN_FREE_GIGABYTES` free, requests wait where they are, and transfers wait before they pull a
+study or write the de-identified one: none ends half way because the disk is full.
 """
 
 with DAG(
@@ -29,7 +32,7 @@ with DAG(
     @task
     def remove_expired_workspaces() -> int:
         """Remove the workspaces of transfers that failed too long ago; return how many."""
-        from airlock_provider.intake import remove_expired_workspaces
+        from airlock_provider.housekeeping import remove_expired_workspaces
 
         return remove_expired_workspaces()
 

@@ -16,6 +16,8 @@ Waits (without holding a worker) for `*.json` in `<AIRLOCK_PROC>/transfer_reques
 (`.tmp`, `.part`) and rename it, or write it in one go: a file that still changes is left alone.
 
 * A valid request starts a run of `transfer` named after the request. The same file again starts nothing.
+* `<transfer id>.again.json` (`airlock request again`) starts a transfer that has ended from the beginning.
+* At most `AIRLOCK_MAX_STARTS` start at a time: by priority, then the oldest first.
 * A file that is not valid is moved to `transfers_fail`, the reason beside it. It never disturbs the others.
 * After five failed runs in a row this DAG pauses itself: look at the log of the last one, mend, unpause.
 """
@@ -53,7 +55,6 @@ with DAG(
         task_id="start_transfers",
         trigger_dag_id="transfer",
         logical_date=None,
-        skip_when_already_exists=True,
         map_index_template="{{ task.trigger_run_id }}",
     ).expand_kwargs(runs)
 

@@ -8,12 +8,14 @@ from airflow.sdk import DAG
 
 from airlock_provider.defaults import COMPUTE_POOL, RESEARCH_POOL, STAGING_POOL, task_defaults
 from airlock_provider.form import transfer_params
+from airlock_provider.notifications import TransferNotifier
 from airlock_provider.operators.request import (
     AcceptRequestOperator,
     ArchiveRequestOperator,
     ReportFailureOperator,
     UpdateRedcapOperator,
 )
+from airlock_provider.operators.review import ReviewOperator
 from airlock_provider.operators.rewrite import PixelRewriteOperator
 from airlock_provider.operators.step import TransferStepOperator
 from airlock_provider.sensors import StudySensor
@@ -31,9 +33,12 @@ from request files (DAG `intake`), from the form behind *Trigger*, or by REST.
 | `pull_study` | raw folder, C-MOVE or C-GET; received must equal expected | PACS down: retried by itself |
 | `screen_instances` | skips what the project doesn't want, holds what isn't DICOM | |
 | `detect_burned_in_text` | looks at every frame | *held*: nothing goes on without the detector |
+| `review_findings` | asks a person about doubtful findings, if the policy says so | *held*: see the review page |
 | `rewrite_pixels` | masks what was found, in a container; else skipped | start Docker, `make image` |
+| `review_masked` | asks again, with the masked pictures | likewise |
 | `deidentify` | PS3.15 profile of the project | |
 | `verify_output` | searches every output for what is known of the patient | *held*: see the named attributes |
+| `release_to_research` | asks before anything is sent, if the policy says so | likewise |
 | `send_to_research` | C-STORE of what has not been stored yet | retried when the PACS is busy |
 | `confirm_receipt` | the research PACS must show every instance | |
 | `update_redcap` | writes the status row | REDCap down: retried by itself |
@@ -58,32 +63,54 @@ with DAG(
     accept_request = AcceptRequestOperator(task_id="accept_request")
     wait_for_study = StudySensor(task_id="wait_for_study")
     pull_study = TransferStepOperator(
-        task_id="pull_study", step="airlock.retrieve.step:pull_study", peer="source", pool=STAGING_POOL
+        task_id="pull_study",
+        step="airlock.retrieve.step:pull_study",
+        peer="source",
+        room=True,
+        pool=STAGING_POOL,
     )
     screen_instances = TransferStepOperator(task_id="screen_instances", step="airlock.screen.step:screen_instances")
     detect_burned_in_text = TransferStepOperator(
         task_id="detect_burned_in_text", step="airlock.pixels.step:detect_burned_in_text", pool=COMPUTE_POOL
     )
-    rewrite_pixels = PixelRewriteOperator(task_id="rewrite_pixels", pool=COMPUTE_POOL)
+    review_findings = ReviewOperator(task_id="review_findings")
+    rewrite_pixels = PixelRewriteOperator(task_id="rewrite_pixels", pool=COMPUTE_POOL, trigger_rule="none_failed")
+    review_masked = ReviewOperator(task_id="review_masked", trigger_rule="none_failed")
     deidentify = TransferStepOperator(
-        task_id="deidentify", step="airlock.deid.step:deidentify", pool=COMPUTE_POOL, trigger_rule="none_failed"
+        task_id="deidentify",
+        step="airlock.deid.step:deidentify",
+        hooks="after_deidentify",
+        room=True,
+        pool=COMPUTE_POOL,
+        trigger_rule="none_failed",
     )
     verify_output = TransferStepOperator(
         task_id="verify_output", step="airlock.verify.step:verify_output", pool=COMPUTE_POOL
     )
+    release_to_research = ReviewOperator(task_id="release_to_research")
     send_to_research = TransferStepOperator(
         task_id="send_to_research",
         step="airlock.deliver.step:send_to_research",
         peer="destination",
         pool=RESEARCH_POOL,
         not_when=("dry_run", "stop_before_send"),
+        trigger_rule="none_failed",
     )
     confirm_receipt = TransferStepOperator(
-        task_id="confirm_receipt", step="airlock.deliver.step:confirm_receipt", peer="destination", pool=RESEARCH_POOL
+        task_id="confirm_receipt",
+        step="airlock.deliver.step:confirm_receipt",
+        peer="destination",
+        hooks="after_confirm",
+        pool=RESEARCH_POOL,
     )
     update_redcap = UpdateRedcapOperator(task_id="update_redcap", trigger_rule="none_failed")
-    archive_request = ArchiveRequestOperator(task_id="archive_request", trigger_rule="none_failed")
-    report_failure = ReportFailureOperator(task_id="report_failure", trigger_rule="one_failed")
+    tell = TransferNotifier()
+    archive_request = ArchiveRequestOperator(
+        task_id="archive_request", trigger_rule="none_failed", on_success_callback=tell
+    )
+    report_failure = ReportFailureOperator(
+        task_id="report_failure", trigger_rule="one_failed", on_success_callback=tell
+    )
 
     chain = [
         accept_request,
@@ -91,9 +118,12 @@ with DAG(
         pull_study,
         screen_instances,
         detect_burned_in_text,
+        review_findings,
         rewrite_pixels,
+        review_masked,
         deidentify,
         verify_output,
+        release_to_research,
         send_to_research,
         confirm_receipt,
         update_redcap,

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import inspect
 
 from airlock.database import connect, upgrade
-from airlock.errors import DuplicateRequest, NotPossibleNow
+from airlock.errors import Cancelled, DuplicateRequest, NotPossibleNow
 from airlock.ledger import Counts, InstanceState, InstanceUpdate, Ledger, TransferState
 from airlock.ledger.models import Base
 
@@ -50,6 +50,31 @@ class LedgerContract:
             process.join(60)
         assert [process.exitcode for process in processes] == [0, 0, 0]
         assert Ledger(url).transfers() == []
+
+    def test_transfers_by_state_and_ending(self, ledger):
+        for name in ("waits", "sent", "failed"):
+            ledger.register(name)
+            if name != "waits":
+                ledger.claim(name, name)
+                ledger.move(name, TransferState(name))
+        long_ago = datetime.now(UTC) - timedelta(days=30)
+        ledger.describe("failed", finished_at=long_ago)
+        assert [t.id for t in ledger.transfers(states=[TransferState.REQUESTED])] == ["waits"]
+        assert [t.id for t in ledger.transfers(finished_since=long_ago + timedelta(days=1))] == ["sent"]
+        assert ledger.transfers(states=[]) == []
+
+    def test_a_wish_to_stop_lasts_until_the_transfer_ends(self, ledger):
+        ledger.register(T)
+        assert not ledger.cancel_asked(T)
+        ledger.ask_cancel(T, "ford")
+        ledger.claim(T, T)
+        assert ledger.cancel_asked(T)
+        with pytest.raises(Cancelled), ledger.stopping(T):
+            raise AssertionError("it was begun")
+        ledger.move(T, TransferState.CANCELLED)
+        assert not ledger.cancel_asked(T)
+        with pytest.raises(NotPossibleNow, match="nothing to stop"):
+            ledger.ask_cancel(T, "ford")
 
     def test_a_request_is_registered_once(self, ledger):
         at = datetime(2026, 1, 31, 23, 30, tzinfo=timezone(timedelta(hours=2)))

@@ -33,6 +33,10 @@ class OutsideHours(PeerUnavailable):
         self.seconds = seconds
 
 
+class DiskFull(RetryableError):
+    """There is too little room to begin; nothing was begun."""
+
+
 class AssociationAborted(RetryableError):
     """The peer (or the network) ended an association in the middle of the work."""
 
@@ -55,6 +59,10 @@ class InvalidRequest(RefusedError):
 
 class DuplicateRequest(RefusedError):
     """The same transfer already belongs to another run."""
+
+
+class Cancelled(RefusedError):
+    """A person stopped the transfer."""
 
 
 class NotPossibleNow(RefusedError):

@@ -16,10 +16,19 @@ Overlays = dict[str, dict[int, list[Box]]]
 """Boxes in overlay planes: by group as four hexadecimal digits (`6000`), then by frame of the overlay, from 0. A group
 without frames is an overlay that lies in unused bits of the pixels and is removed."""
 
-Source = Literal["rule", "location", "ocr", "residue"]
-"""What found a box: a header rule, the location library, the text detector, or the search after the rewrite."""
+Source = Literal["rule", "location", "ocr", "residue", "reviewer"]
+"""What found a box: a header rule, the location library, the text detector, the search after the rewrite, a person."""
 
 FILE_NAME = "findings.json"
+RESIDUE_FILE = "residue.json"
+"""In the folder of rewritten files: what the text detector still finds there."""
+
+DISAGREEMENT_REASON = "Its header says that text is burned in, and none was found. Look at the original."
+RESIDUE_REASON = (
+    "After masking, the text detector still finds text in it. Look at the rewritten file; the boxes are in "
+    "rewritten/residue.json of the transfer's workspace."
+)
+"""Why instances are held until a person has looked at them; a reviewer's answer lets them go on."""
 
 
 @dataclass(frozen=True)

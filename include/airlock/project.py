@@ -1,24 +1,35 @@
 """ProjectPolicy: what a research project may receive and how it is de-identified.
 
-One YAML file per project in `AIRLOCK_PROJECTS`. A file is validated as a whole when it is loaded; an unknown word
-stops the load with file, line and reason.
+One YAML file per project in `AIRLOCK_PROJECTS`, and beside them what REDCap says about projects (`airlock.registry`).
+A file is validated as a whole when it is loaded; an unknown word stops the load with file, line and reason.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from airlock.deidentify_policy import DeidentifyPolicy
 from airlock.errors import InvalidRequest, NotApproved, PolicyError, UnknownProject
+from airlock.hooks import HooksPolicy
 from airlock.identity.policy import IdentityPolicy
+from airlock.notice import NotifyPolicy
+from airlock.policy_file import Lines, read_content
+from airlock.registry import FILE_NAME, Registry, read_registry
+from airlock.review_policy import ReviewPolicy
 from airlock.selection import ScreenPolicy
 
 __all__ = [
@@ -104,12 +115,14 @@ class ApprovalPolicy(_Part):
 class ProjectPolicy(_Part):
     """Everything that is decided per project.
 
-    `subject_pattern` is a regular expression that a research subject id must match as a whole.
+    `subject_pattern` is a regular expression that a research subject id must match as a whole. `blocked` says what of
+    REDCap's words about the project cannot be used; nothing is sent until somebody mends it.
     """
 
     name: str = Field(min_length=1, max_length=64, description="as requests spell it; may contain spaces")
     title: str = ""
     active: bool = True
+    blocked: str = ""
     approval: ApprovalPolicy = ApprovalPolicy()
     subject_pattern: str = Field(default="", max_length=500)
     source: SourcePolicy = SourcePolicy()
@@ -117,8 +130,11 @@ class ProjectPolicy(_Part):
     redcap: RedcapPolicy | None = None
     screen: ScreenPolicy = ScreenPolicy()
     pixels: PixelsPolicy = PixelsPolicy()
+    review: ReviewPolicy = ReviewPolicy()
     deidentify: DeidentifyPolicy = DeidentifyPolicy()
     identity: IdentityPolicy = IdentityPolicy()
+    hooks: HooksPolicy = HooksPolicy()
+    notify: NotifyPolicy = NotifyPolicy()
 
     @field_validator("subject_pattern")
     @classmethod
@@ -129,14 +145,25 @@ class ProjectPolicy(_Part):
             raise ValueError(f"not a regular expression: {error}") from None
         return pattern
 
+    @model_validator(mode="after")
+    def _reviews_what_it_masks(self) -> ProjectPolicy:
+        if self.review.mode != "auto" and not self.pixels.rewrite:
+            raise ValueError("`review` is about text that is masked; it needs `pixels: {rewrite: true}`")
+        return self
+
     def check_approved(self, today: date) -> None:
         """Check that the project may receive studies on a day.
 
         :raises NotApproved: when it may not.
         """
+        if self.blocked:
+            raise NotApproved(
+                f"The project {self.name} receives nothing: {self.blocked}. Mend it in REDCap and synchronise, or say "
+                "it in the project's policy; then request the transfer again."
+            )
         if not self.active:
             raise NotApproved(
-                f"The project {self.name} is not active. Set `active: true` in its policy if it is again."
+                f"The project {self.name} is not active. Set it active in its policy or in REDCap if it is again."
             )
         first, last = self.approval.start, self.approval.end
         if (first and today < first) or (last and today > last):
@@ -162,89 +189,49 @@ class ProjectPolicy(_Part):
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
 
 
-@dataclass(frozen=True)
-class _Lines:
-    """Line numbers of every key of a YAML document, by path."""
-
-    by_path: dict[tuple[str | int, ...], int]
-
-    @classmethod
-    def of(cls, node: yaml.Node | None) -> _Lines:
-        lines: dict[tuple[str | int, ...], int] = {}
-
-        def walk(current: yaml.Node | None, path: tuple[str | int, ...]) -> None:
-            if isinstance(current, yaml.MappingNode):
-                for key, value in current.value:
-                    lines[(*path, key.value)] = key.start_mark.line + 1
-                    walk(value, (*path, key.value))
-            elif isinstance(current, yaml.SequenceNode):
-                for index, item in enumerate(current.value):
-                    lines[(*path, index)] = item.start_mark.line + 1
-                    walk(item, (*path, index))
-
-        walk(node, ())
-        return cls(lines)
-
-    def near(self, path: tuple[str | int, ...]) -> int:
-        """Line of the path, or of the nearest parent that has one."""
-        while path and path not in self.by_path:
-            path = path[:-1]
-        return self.by_path.get(path, 1)
-
-
-def load_policy(path: Path) -> ProjectPolicy:
+def load_policy(path: Path, registry: Registry | None = None) -> ProjectPolicy:
     """Read one project policy.
 
+    :param registry: fills in what the file leaves out.
     :raises PolicyError: with file, line and reason for every problem.
     """
+    node, content = read_content(path)
     try:
-        text = path.read_text("utf-8")
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-        content: Any = yaml.safe_load(text)
-    except OSError as error:
-        raise PolicyError(f"{path}: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise PolicyError(f"{path}: not UTF-8 text") from None
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise PolicyError(f"{path}:{line}: {error.problem}") from None
-    if not isinstance(content, dict):
-        raise PolicyError(f"{path}:1: a project policy is a mapping, for example `name: {path.stem}`")
-    content.setdefault("name", path.stem)
-    _place_tables(content, path.parent)
-    try:
-        return ProjectPolicy.model_validate(content, context={"folder": path.parent})
+        return ProjectPolicy.model_validate((registry or Registry()).fill(content), context={"folder": path.parent})
     except ValidationError as error:
-        lines = _Lines.of(node)
+        lines = Lines.of(node)
         problems = [
             f"{path}:{lines.near(e['loc'])}: {'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()
         ]
         raise PolicyError("\n".join(problems)) from None
 
 
-def _place_tables(content: dict[str, Any], folder: Path) -> None:
-    """Lookup tables are named relative to the policy's file."""
-    section = content.get("deidentify")
-    rules = section.get("rules") if isinstance(section, dict) else None
-    for rule in rules if isinstance(rules, list) else ():
-        if isinstance(rule, dict) and isinstance(rule.get("table"), str):
-            rule["table"] = str(folder / rule["table"])
-
-
 def load_policies(folder: Path) -> dict[str, ProjectPolicy]:
-    """Read every policy of a folder, by project name.
+    """Read every policy of a folder, by project name, with those that only REDCap knows.
 
     :raises PolicyError: when a file is not valid or two files name the same project.
     """
     if not folder.is_dir():
         raise PolicyError(f"{folder}: no such folder. Set AIRLOCK_PROJECTS to the folder of your project policies.")
+    registry = read_registry(folder)
     policies: dict[str, ProjectPolicy] = {}
     for path in sorted(folder.glob("*.yaml")):
-        policy = load_policy(path)
+        policy = load_policy(path, registry)
         if policy.name in policies:
             raise PolicyError(f"{path}:1: another file already describes the project {policy.name!r}")
         policies[policy.name] = policy
+    for name, registered in registry.projects.items():
+        if name not in policies:
+            policies[name] = _registered_only(folder, registered.fill({"name": name}))
     return policies
+
+
+def _registered_only(folder: Path, content: dict[str, Any]) -> ProjectPolicy:
+    try:
+        return ProjectPolicy.model_validate(content)
+    except ValidationError as error:
+        problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        raise PolicyError(f"{folder / FILE_NAME}: {problems}. Synchronise with REDCap again.") from None
 
 
 def find_policy(folder: Path, name: str) -> ProjectPolicy:

@@ -58,9 +58,30 @@ class Settings(BaseSettings):
     redcap_poll: str = Field(
         default="", description="cron expression: how often REDCap is asked for transfers; empty asks on demand only"
     )
+    projects_connection: str | None = Field(
+        default=None, description="Airflow connection of the REDCap project that lists the projects"
+    )
+    projects_sync: str = Field(
+        default="", description="cron expression: how often that list is read; empty reads it on demand only"
+    )
+    routing: Path = Field(default=Path("config/routing.yaml"), description="table of what is routed by itself")
+    coupling: Path | None = Field(default=None, description="coupling list, CSV: study or accession to subject")
+    coupling_days: int = Field(default=14, ge=0, description="how long an entry of the coupling list is used")
+    route_days: float = Field(default=14.0, ge=0, description="studies that changed within this time are routed")
+    arrivals: str = Field(
+        default="", description="cron expression: how often arrived studies are routed, and late series looked for"
+    )
+    max_starts: int = Field(default=500, ge=1, description="transfers that one look at a door starts at most")
     retries: int = Field(default=4, ge=0, description="how often a task is tried again")
     retry_seconds: float = Field(default=15.0, ge=0, description="unit of the delay before a retry, doubled each time")
     keep_failed_days: float = Field(default=14.0, ge=0, description="workspaces of failed transfers are kept this long")
+    mail_connection: str | None = Field(default=None, description="Airflow connection of the mail server for notices")
+    page_url: str = Field(default="", description="URL of the page of transfers, as notices give it")
+    deadlines: str = Field(default="0 * * * *", description="cron expression: how often overdue transfers are told")
+    hooks: str = Field(default="", description="functions that policies may name as hooks: package.module:function,...")
+    min_free_gigabytes: float = Field(
+        default=2.0, ge=0, description="with less room (10^9 bytes) below AIRLOCK_HOME, no work is taken in"
+    )
     workers: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1, description="processes of one step")
     engine: Literal["stream", "plain"] = Field(
         default="stream", description="plain: de-identify with pydicom alone, slowly; the same result"

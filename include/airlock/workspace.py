@@ -18,7 +18,7 @@ from typing import Literal
 
 from airlock.errors import TransferIncomplete
 
-Folder = Literal["incoming", "findings", "flagged", "rewritten", "deidentified", "report"]
+Folder = Literal["incoming", "findings", "flagged", "review", "rewritten", "deidentified", "report"]
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,7 @@ class Workspace:
 
     :param root: `<AIRLOCK_HOME>/transfers/<transfer id>`.
 
+    `review` is the one folder that grows: the gates say there what they ask, and the review page what a person drew.
     `incoming` and `rewritten` hold `<instance id>.dcm`, `deidentified` holds
     `<StudyInstanceUID>/<SeriesInstanceUID>/<SOPInstanceUID>.dcm` with the new UIDs.
     """
@@ -61,9 +62,16 @@ class Workspace:
             for path in (self.folder(name), self.partial(name)):
                 shutil.rmtree(path, ignore_errors=True)
 
-    def purge(self) -> None:
-        """Remove the whole workspace."""
-        shutil.rmtree(self.root, ignore_errors=True)
+    def purge(self, *keep: str) -> None:
+        """Remove the whole workspace, except files of these names."""
+        if not keep:
+            shutil.rmtree(self.root, ignore_errors=True)
+            return
+        for path in self.root.iterdir() if self.root.is_dir() else ():
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path, ignore_errors=True)
+            elif path.name not in keep:
+                path.unlink(missing_ok=True)
 
 
 _DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO}

@@ -1,25 +1,28 @@
-"""What the intake, redrive and housekeeping DAGs do, apart from starting runs."""
+"""What the intake, REDCap and redrive DAGs do, apart from starting runs."""
 
 from __future__ import annotations
 
 import logging
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from airlock.disk import has_room
 from airlock.identity.keys import KeyRing
-from airlock.ledger import TransferState
+from airlock.ledger import Ledger, TransferState
 from airlock.quiet import guarded
+from airlock.request.again import again_of
 from airlock.request.archive import archive_duplicate, reject
 from airlock.request.drop import Accepted, Rejected, accept, clear, settled_files, take
 from airlock.request.store import StoredRequest
 from airlock.settings import load_settings
-from airlock.transfer import open_ledger, workspace_of
+from airlock.transfer import open_ledger
 
 log = logging.getLogger(__name__)
 
+# More wait for the next look.
+MAX_FILES = 500
 PRIORITIES = {"high": 0, "normal": 1, "low": 2}
-MAX_RUNS = 500
 
 
 def read_requests() -> list[dict[str, Any]]:
@@ -32,19 +35,50 @@ def read_requests() -> list[dict[str, Any]]:
     """
     settings = load_settings()
     with guarded():
+        if not has_room(settings):
+            log.warning("Too little room (AIRLOCK_MIN_FREE_GIGABYTES): the requests wait.")
+            return []
+        ledger = open_ledger(settings)
         runs: dict[str, tuple[int, dict[str, Any]]] = {}
-        for file in settled_files(settings.drop_folder, settings.settle_seconds)[:MAX_RUNS]:
+        for file in settled_files(settings.drop_folder, settings.settle_seconds)[: max(MAX_FILES, settings.max_starts)]:
+            if again := again_of(file):
+                _take_again(again, file, ledger, runs)
+                continue
             taken = take(file, settings)
             if isinstance(taken, Accepted):
-                run = {"trigger_run_id": taken.transfer_id, "conf": {"transfer_id": taken.transfer_id}}
-                runs.setdefault(taken.transfer_id, (PRIORITIES[taken.priority], run))
+                runs.setdefault(taken.transfer_id, (PRIORITIES[taken.priority], _run(taken.transfer_id)))
             elif isinstance(taken, Rejected):
                 reject(settings.proc_folder, file, taken.reason)
                 log.error(
                     "Rejected a request file: %s It was moved to transfers_fail, the reason beside it.", taken.reason
                 )
-        log.info("%d requests", len(runs))
-        return [run for _, run in sorted(runs.values(), key=lambda item: item[0])]
+        chosen = [run for _, run in sorted(runs.values(), key=lambda item: item[0])][: settings.max_starts]
+        log.info("%d requests, %d of them start now", len(runs), len(chosen))
+        return chosen
+
+
+def _take_again(transfer_id: str, file: Path, ledger: Ledger, runs: dict[str, tuple[int, dict[str, Any]]]) -> None:
+    """Take a file that asks for a transfer again; what is running, or not known, is not begun a second time."""
+    summary = ledger.find(transfer_id)
+    if summary is None or summary.state is TransferState.RUNNING:
+        log.warning("A transfer was asked for again that is running, or not known: left alone.")
+        file.unlink(missing_ok=True)
+        return
+    runs[transfer_id] = (PRIORITIES["normal"], _run(summary.run_id or transfer_id, transfer_id, again=True))
+
+
+def _run(run_id: str, transfer_id: str = "", *, again: bool = False) -> dict[str, Any]:
+    """Return the arguments of TriggerDagRunOperator for a transfer's run.
+
+    :param transfer_id: when it is not the run's id.
+    :param again: begin an existing run again, instead of leaving it alone.
+    """
+    return {
+        "trigger_run_id": run_id,
+        "conf": {"transfer_id": transfer_id or run_id},
+        "reset_dag_run": again,
+        "skip_when_already_exists": not again,
+    }
 
 
 def archive_requests(started: list[str]) -> None:
@@ -57,6 +91,11 @@ def archive_requests(started: list[str]) -> None:
         known = set(started)
         ledger = open_ledger(settings)
         for file in settled_files(settings.drop_folder, settings.settle_seconds):
+            if again := again_of(file):
+                summary = ledger.find(again)
+                if summary is None or (summary.run_id or summary.id) in known:
+                    file.unlink(missing_ok=True)
+                continue
             taken = take(file, settings)
             if not isinstance(taken, Accepted) or taken.transfer_id not in known:
                 continue
@@ -85,24 +124,19 @@ def requests_from_redcap() -> list[dict[str, Any]]:
         if settings.redcap_connection is None:
             log.warning("AIRLOCK_REDCAP_CONNECTION names no connection: there is no REDCap to ask.")
             return []
+        if not has_room(settings):
+            log.warning("Too little room (AIRLOCK_MIN_FREE_GIGABYTES): REDCap's requests wait.")
+            return []
         client = RedcapHook(settings.redcap_connection).client
         asked = poll(client, open_ledger(settings), KeyRing.load(settings.key_path))
-        for wanted in asked.wanted[:MAX_RUNS]:
+        for wanted in asked.wanted[: settings.max_starts]:
             stored = StoredRequest(wanted.request.file_name, wanted.content, datetime.now(UTC))
             accept(wanted.request, stored, settings)
         again = sum(wanted.again for wanted in asked.wanted)
         log.info(
             "REDCap asks for %d transfers, %d of them again; %d rows refused", len(asked.wanted), again, asked.refused
         )
-        return [
-            {
-                "trigger_run_id": wanted.transfer_id,
-                "conf": {"transfer_id": wanted.transfer_id},
-                "reset_dag_run": wanted.again,
-                "skip_when_already_exists": not wanted.again,
-            }
-            for wanted in asked.wanted[:MAX_RUNS]
-        ]
+        return [_run(wanted.transfer_id, again=wanted.again) for wanted in asked.wanted[: settings.max_starts]]
 
 
 def requests_to_redrive(start: datetime, end: datetime, mode: str) -> list[dict[str, Any]]:
@@ -114,29 +148,4 @@ def requests_to_redrive(start: datetime, end: datetime, mode: str) -> list[dict[
     with guarded():
         found = open_ledger(load_settings()).transfers(since=start, until=end)
         log.info("%d requests arrived between %s and %s", len(found), start.isoformat(), end.isoformat())
-        redo = mode == "redo"
-        return [
-            {
-                "trigger_run_id": summary.run_id or summary.id,
-                "conf": {"transfer_id": summary.id},
-                "reset_dag_run": redo,
-                "skip_when_already_exists": not redo,
-            }
-            for summary in found
-        ]
-
-
-def remove_expired_workspaces(now: datetime | None = None) -> int:
-    """Remove the workspaces of transfers that failed longer ago than `AIRLOCK_KEEP_FAILED_DAYS`; return how many."""
-    settings = load_settings()
-    limit = (now or datetime.now(UTC)) - timedelta(days=settings.keep_failed_days)
-    removed = 0
-    with guarded():
-        for summary in open_ledger(settings).transfers(until=limit):
-            workspace = workspace_of(summary.id, settings)
-            ended = summary.finished_at is not None and summary.finished_at < limit
-            if ended and summary.state is not TransferState.HELD and workspace.root.exists():
-                workspace.purge()
-                removed += 1
-    log.info("Removed %d workspaces", removed)
-    return removed
+        return [_run(summary.run_id or summary.id, summary.id, again=mode == "redo") for summary in found]

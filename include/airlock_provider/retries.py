@@ -9,6 +9,7 @@ from airflow.sdk.definitions.retry_policy import RetryDecision, RetryPolicy
 
 from airlock.errors import (
     AssociationAborted,
+    DiskFull,
     HeldError,
     OutsideHours,
     PeerUnavailable,
@@ -22,7 +23,12 @@ if TYPE_CHECKING:
 
 # Multiples of AIRLOCK_RETRY_SECONDS for the first retry. A peer that is down stays down for a while; an association
 # that broke in the middle can be resumed at once.
-FIRST_DELAY: dict[type[Exception], float] = {AssociationAborted: 1.0, TransferIncomplete: 2.0, PeerUnavailable: 4.0}
+FIRST_DELAY: dict[type[Exception], float] = {
+    AssociationAborted: 1.0,
+    TransferIncomplete: 2.0,
+    PeerUnavailable: 4.0,
+    DiskFull: 8.0,
+}
 LONGEST_DELAY = timedelta(minutes=30)
 
 

@@ -8,16 +8,29 @@ from pathlib import Path
 import pytest
 
 DAGS = Path(__file__).resolve().parents[2] / "dags"
-EXPECTED = {"transfer", "intake", "redrive", "housekeeping", "statuses", "redcap_poll"}
+EXPECTED = {
+    "transfer",
+    "intake",
+    "redrive",
+    "housekeeping",
+    "statuses",
+    "redcap_poll",
+    "projects",
+    "arrivals",
+    "deadlines",
+}
 CHAIN = [
     "accept_request",
     "wait_for_study",
     "pull_study",
     "screen_instances",
     "detect_burned_in_text",
+    "review_findings",
     "rewrite_pixels",
+    "review_masked",
     "deidentify",
     "verify_output",
+    "release_to_research",
     "send_to_research",
     "confirm_receipt",
     "update_redcap",

@@ -111,6 +111,12 @@ class Installation:
         self.airflow.api("DELETE", f"connections/{connection_id}", check=False)
         self.airflow.api("POST", "connections", json=body)
 
+    def run_dag(self, dag_id: str, seconds: float = 120) -> None:
+        """Run a DAG once, and wait until it has succeeded."""
+        run_id = self.airflow.api("POST", f"dags/{dag_id}/dagRuns", json={"logical_date": None}).json()["dag_run_id"]
+        wait_until(lambda: (self.airflow.run_of(run_id, dag_id) or {})["state"] in ("success", "failed"), seconds)
+        assert self.airflow.run_of(run_id, dag_id)["state"] == "success"
+
     def ct_study(self, folder: Path, slices: int = 2) -> str:
         """Put a small CT study of a new patient into the raw folder; return its StudyInstanceUID."""
         return self.put_into_raw(phantoms.ct_series(folder, self.patient(), slices=slices, side=64))
@@ -161,6 +167,8 @@ def installation(tmp_path_factory) -> Iterator[Installation]:
         "AIRLOCK_STUDY_WAIT_MINUTES": "0.1",
         "AIRLOCK_RETRY_SECONDS": "1",
         "AIRLOCK_SETTLE_SECONDS": "1",
+        "AIRLOCK_PROJECTS_CONNECTION": "project_list",
+        "AIRLOCK_MAIL_CONNECTION": "mail",
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": "admin:admin,viewer:viewer",
         # A killed task is noticed by its missing heartbeat.
         "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "15",

@@ -9,6 +9,9 @@ from typing import Any, get_args
 import click
 
 from airlock.cli import REFUSED
+from airlock.cli.request_again import again
+from airlock.cli.request_cancel import cancel
+from airlock.cli.request_import import import_
 from airlock.errors import RefusedError
 from airlock.identity.keys import KeyRing
 from airlock.project import Method, find_policy
@@ -21,6 +24,10 @@ from airlock.settings import load_settings
 @click.group("request")
 def command() -> None:
     """Write and check transfer requests."""
+
+
+for _command in (import_, again, cancel):
+    command.add_command(_command)
 
 
 @command.command()

@@ -18,6 +18,7 @@ from airlock.transfer import open_ledger
 
 STYLES = {
     TransferState.RUNNING: "cyan",
+    TransferState.REVIEW: "yellow",
     TransferState.HELD: "yellow",
     TransferState.FAILED: "red",
     TransferState.REFUSED: "red",

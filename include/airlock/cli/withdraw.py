@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from pathlib import Path
 
 import click
 
-from airlock.deliver.reconcile import withdraw
-from airlock.errors import RefusedError
-from airlock.ledger import Ledger, TransferState
-from airlock.project import find_policy
-from airlock.redcap.outbox import owe
-from airlock.redcap.step import Outcome
-from airlock.request.store import RequestStore
-from airlock.settings import Settings, load_settings
+from airlock.report.withdrawal import take_back
+from airlock.settings import load_settings
 from airlock.transfer import open_ledger
 
 
@@ -34,16 +27,5 @@ def command(transfer: str, out: Path | None, force: bool, yes: bool) -> None:
     ledger = open_ledger(settings)
     if not yes:
         click.confirm("This removes the transfer's files from the workspace. Go on?", abort=True)
-    target = out or settings.home / "withdrawn" / f"{Path(transfer).name}.csv"
-    count = withdraw(ledger, settings, transfer, target, force=force)
-    _owe_redcap(ledger, settings, transfer)
+    count, target = take_back(ledger, settings, transfer, out, force=force)
     click.echo(f"Withdrawn. {count} instances are to be deleted at the research PACS: {target}")
-
-
-def _owe_redcap(ledger: Ledger, settings: Settings, transfer: str) -> None:
-    """Have REDCap told that the transfer is withdrawn, when Airflow next delivers what it is owed."""
-    with suppress(RefusedError):  # no request is kept, or its project has no policy any more: nobody to tell
-        request = RequestStore(settings.proc_folder).get(transfer).request
-        policy = find_policy(settings.projects, request.transfer_project_name)
-        if policy.redcap is not None and request.study_instance_uid and not request.options.dry_run:
-            owe(ledger, transfer, Outcome(TransferState.WITHDRAWN, "Withdrawn by the research-imaging team."))

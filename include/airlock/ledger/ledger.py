@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from airlock.database import connect
 from airlock.errors import DuplicateRequest, NotPossibleNow
+from airlock.ledger.cancellation import Cancellation
 from airlock.ledger.chain import ChainReport, Event, check, link
 from airlock.ledger.decisions import Decisions
 from airlock.ledger.models import EventRow, InstanceRow, InstanceState, TransferRow, TransferState
@@ -85,7 +86,7 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-class Ledger(Decisions):
+class Ledger(Decisions, Cancellation):
     """The ledger database.
 
     :param url: SQLAlchemy URL; SQLite and PostgreSQL are tested. Tables are made or migrated by
@@ -174,14 +175,28 @@ class Ledger(Decisions):
             return None if row is None else self._summary(row, self._counts(session, transfer_id))
 
     def transfers(
-        self, since: datetime | None = None, until: datetime | None = None, limit: int | None = None
+        self,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        limit: int | None = None,
+        *,
+        states: Collection[TransferState] | None = None,
+        finished_since: datetime | None = None,
     ) -> list[TransferSummary]:
-        """Return the transfers whose request arrived in `[since, until)`, oldest first."""
+        """Return the transfers whose request arrived in `[since, until)`, oldest first.
+
+        :param states: only those in one of them.
+        :param finished_since: only those that ended then or later.
+        """
         query = select(TransferRow).order_by(TransferRow.arrived_at, TransferRow.id).limit(limit)
         if since is not None:
             query = query.where(TransferRow.arrived_at >= since)
         if until is not None:
             query = query.where(TransferRow.arrived_at < until)
+        if states is not None:
+            query = query.where(TransferRow.state.in_(states))
+        if finished_since is not None:
+            query = query.where(TransferRow.finished_at >= finished_since)
         with self._begin() as session:
             return [self._summary(row, self._counts(session, row.id)) for row in session.scalars(query)]
 
@@ -224,7 +239,10 @@ class Ledger(Decisions):
             return [InstanceUpdate(**{name: getattr(row, name) for name in names}) for row in session.scalars(query)]
 
     def record(self, transfer_id: str, updates: Iterable[InstanceUpdate]) -> None:
-        """Write what a step found out, in one transaction. Instances that are not known yet are added as received."""
+        """Write what a step found out, in one transaction. Instances that are not known yet are added as received.
+
+        :raises Cancelled: within :meth:`stopping`, once it is written, when the transfer is to stop.
+        """
         pending = list(updates)
         with self._begin() as session:
             for start in range(0, len(pending), 500):
@@ -238,6 +256,7 @@ class Ledger(Decisions):
                         session.add(row)
                     for name, value in change.values().items():
                         setattr(row, name, value)
+        self._stop_if_asked(transfer_id)
 
     def hold_open(self, transfer_id: str, reason: str) -> None:
         """Hold every instance that is neither sent, skipped nor held, so that the sum is whole at every ending.

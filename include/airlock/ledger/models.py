@@ -16,18 +16,20 @@ class TransferState(enum.StrEnum):
 
     REQUESTED = "requested"
     RUNNING = "running"
+    REVIEW = "in review"  # waits for a person's answer
     HELD = "held"
     FAILED = "failed"
     REFUSED = "refused"
     PREPARED = "prepared"  # dry run, or stopped before send
     EMPTY = "empty"  # every instance was skipped by rule
     SENT = "sent"
+    CANCELLED = "cancelled"  # stopped by a person before its end
     WITHDRAWN = "withdrawn"  # undone, or given up, by a person
 
     @property
     def ended(self) -> bool:
         """Whether nothing more happens by itself."""
-        return self not in (TransferState.REQUESTED, TransferState.RUNNING)
+        return self not in (TransferState.REQUESTED, TransferState.RUNNING, TransferState.REVIEW)
 
     def may_become(self, other: TransferState) -> bool:
         """Whether a transfer in this state may go to another; staying is always allowed."""
@@ -39,7 +41,8 @@ _ENDINGS = frozenset(state for state in TransferState if state.ended)
 # find another ending only where the first one was not a good one.
 _NEXT: dict[TransferState, frozenset[TransferState]] = {
     TransferState.REQUESTED: _ENDINGS | {TransferState.RUNNING},
-    TransferState.RUNNING: _ENDINGS,
+    TransferState.RUNNING: _ENDINGS | {TransferState.REVIEW},
+    TransferState.REVIEW: _ENDINGS | {TransferState.RUNNING},
     **{state: frozenset({TransferState.RUNNING, TransferState.WITHDRAWN}) for state in _ENDINGS},
 }
 for _state in (TransferState.HELD, TransferState.FAILED, TransferState.REFUSED):

@@ -11,10 +11,10 @@ from pathlib import Path
 
 from airlock.dicomio.header import read_header
 from airlock.errors import InstanceNotUnderstood, PixelsNotCleaned
-from airlock.findings import FILE_NAME, Findings, InstanceFindings
+from airlock.findings import FILE_NAME, RESIDUE_FILE, RESIDUE_REASON, Findings, InstanceFindings
 from airlock.ledger import InstanceState, InstanceUpdate
 from airlock.pixels.pool import WorkerPool, worker_environment
-from airlock.pixels.residue import RESIDUE_FILE, RESIDUE_REASON, find_residue
+from airlock.pixels.residue import find_residue
 from airlock.transfer import Transfer
 from airlock.workspace import link_or_copy
 

@@ -10,12 +10,6 @@ from airlock.pixels.harvest import header_words
 from airlock.pixels.pool import Task, WorkerPool
 from airlock.transfer import Transfer
 
-RESIDUE_FILE = "residue.json"
-RESIDUE_REASON = (
-    "After masking, the text detector still finds text in it. Look at the rewritten file; the boxes are in "
-    "rewritten/residue.json of the transfer's workspace."
-)
-
 
 def find_residue(
     transfer: Transfer, outputs: dict[str, Path], flagged: dict[str, InstanceFindings]

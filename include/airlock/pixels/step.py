@@ -13,7 +13,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from airlock.dicomio.progress import Progress
-from airlock.findings import FILE_NAME, Findings, InstanceFindings
+from airlock.findings import DISAGREEMENT_REASON, FILE_NAME, Findings, InstanceFindings
 from airlock.ledger import InstanceState, InstanceUpdate
 from airlock.pixels.harvest import header_words
 from airlock.pixels.job import RewriteJob, finish_rewrite, prepare_rewrite, run_locally
@@ -139,5 +139,5 @@ def _hold_reason(examined: Examined, rewrite: bool) -> str | None:
     if examined.problem:
         return f"Its pixels could not be examined: {examined.problem}. Look at the original."
     if rewrite and DECLARED in examined.reasons and not examined.flagged:
-        return "Its header says that text is burned in, and none was found. Look at the original."
+        return DISAGREEMENT_REASON
     return None

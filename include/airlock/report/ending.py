@@ -27,6 +27,8 @@ class Failure:
     def state(self) -> TransferState:
         """The state such a failure leaves the transfer in."""
         kind = getattr(errors, self.error, errors.UnexpectedFailure) if self.error else errors.UnexpectedFailure
+        if issubclass(kind, errors.Cancelled):
+            return TransferState.CANCELLED
         if issubclass(kind, errors.HeldError):
             return TransferState.HELD
         if issubclass(kind, errors.RefusedError) and self.step == "accept_request":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,7 +11,12 @@ from airlock.ledger import Ledger, TransferState, TransferSummary
 
 
 def listing(
-    ledger: Ledger, since: datetime, project: str = "", state: TransferState | None = None, part: slice = slice(100)
+    ledger: Ledger,
+    since: datetime,
+    project: str = "",
+    state: TransferState | None = None,
+    part: slice = slice(100),
+    is_overdue: Callable[[TransferSummary], bool] = lambda _: False,
 ) -> dict[str, Any]:
     """Return transfers, the latest first.
 
@@ -18,6 +24,7 @@ def listing(
     :param project: only that project's; empty for all.
     :param state: only those in this state.
     :param part: which of them.
+    :param is_overdue: whether a transfer takes longer than its project allows.
     :return: `transfers`; `total`, how many match; `states`, how many of the project there are by state; `projects`.
     """
     everything = ledger.transfers(since=since)
@@ -25,7 +32,9 @@ def listing(
     matching = [summary for summary in reversed(of_project) if state is None or summary.state is state]
     owed = {status.transfer_id for status in ledger.statuses.owed()}
     return {
-        "transfers": [_row(summary, summary.id in owed) for summary in matching[part]],
+        "transfers": [
+            _row(summary, summary.id in owed) | {"overdue": is_overdue(summary)} for summary in matching[part]
+        ],
         "total": len(matching),
         "states": dict(Counter(summary.state.value for summary in of_project)),
         "projects": sorted({summary.project for summary in everything if summary.project}),

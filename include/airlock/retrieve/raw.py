@@ -70,10 +70,14 @@ def _is_series_index(path: str) -> bool:
 
 def is_settled(study: RawStudy, idle_seconds: float) -> bool:
     """Whether the study is there and nothing in it changed for that long."""
+    return bool(study.entries()) and time.time() - changed_at(study) >= idle_seconds
+
+
+def changed_at(study: RawStudy) -> float:
+    """When something in the study changed last, in seconds since 1970; 0 when it is not there."""
     now = time.time()
     # A time in the future comes from a wrong clock; it would never get old.
-    changes = [changed for changed in _changes(study) if changed <= now + 1]
-    return bool(study.entries()) and now - max(changes, default=0.0) >= idle_seconds
+    return max((changed for changed in _changes(study) if changed <= now + 1), default=0.0)
 
 
 def _changes(study: RawStudy) -> Iterator[float]:
@@ -140,7 +144,7 @@ class _Intake:
             self._note(self._instance_id(entry), InstanceState.HELD, NOT_A_FILE, None)
             return
         size = source.stat().st_size
-        sop_uid = _sop_instance_uid(source)
+        sop_uid = sop_instance_uid_of(source)
         name = self._instance_id(sop_uid or entry)
         if sop_uid is None or sop_uid not in self._first:
             if sop_uid is not None:
@@ -168,8 +172,8 @@ class _Intake:
         self.updates[name] = InstanceUpdate(name, state, reason=reason, size=size)
 
 
-def _sop_instance_uid(path: Path) -> str | None:
-    """SOPInstanceUID of a file; None when it has none that can be read: screening holds it then."""
+def sop_instance_uid_of(path: Path) -> str | None:
+    """Return the SOPInstanceUID of a file; None when it has none that can be read: screening holds it then."""
     try:
         return read_header(path)["sop_instance_uid"] or None
     except UnreadableInstance:

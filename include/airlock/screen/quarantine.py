@@ -103,8 +103,8 @@ def _check_idle(ledger: Ledger, transfer_id: str) -> None:
     summary = ledger.find(transfer_id)
     if summary is None:
         raise InvalidRequest("The ledger knows no such transfer. `airlock quarantine list` shows those that hold some.")
-    if summary.state is TransferState.WITHDRAWN:
-        raise InvalidRequest("This transfer was withdrawn. Request a new one.")
+    if summary.state in (TransferState.WITHDRAWN, TransferState.CANCELLED):
+        raise InvalidRequest(f"This transfer was {summary.state}. Request a new one.")
     if not summary.state.ended:
         raise InvalidRequest("This transfer is running. Wait until it has ended.")
 

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
 
+from airlock.deliver.journal import JOURNAL
 from airlock.errors import AirlockError, InvalidRequest
+from airlock.hooks import find_hooks
 from airlock.identity.keys import KeyRing
 from airlock.ledger import Ledger, TransferState, TransferSummary
 from airlock.project import find_policy
@@ -25,7 +27,7 @@ from airlock_provider.status import tell_redcap, tell_running
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-FINISHED = (TransferState.SENT, TransferState.EMPTY, TransferState.PREPARED)
+FINISHED = (TransferState.SENT, TransferState.EMPTY, TransferState.PREPARED, TransferState.CANCELLED)
 
 
 class AcceptRequestOperator(BaseOperator):
@@ -81,11 +83,13 @@ class AcceptRequestOperator(BaseOperator):
 
     @staticmethod
     def _find_policy(ledger: Ledger, transfer_id: str, settings: Settings) -> str:
+        ledger.check_not_cancelled(transfer_id)
         request = RequestStore(settings.proc_folder).get(transfer_id).request
         policy = find_policy(settings.projects, request.transfer_project_name)
         ledger.describe(transfer_id, project=policy.name, policy_digest=policy.digest)
         policy.check_approved(datetime.now(UTC).astimezone().date())
         policy.check_subject(request.transfer_name)
+        find_hooks((*policy.hooks.after_deidentify, *policy.hooks.after_confirm), settings.hooks)
         return policy.digest
 
 
@@ -97,6 +101,7 @@ class UpdateRedcapOperator(BaseOperator):
 
     ui_color = "#e8f2ec"
     not_when = ("dry_run",)
+    stoppable = False
 
     def execute(self, context: Context) -> dict[str, int]:
         """Write the status row of a transfer that went well; return the numbers of rows written, and owed."""
@@ -115,6 +120,7 @@ class ArchiveRequestOperator(BaseOperator):
     """Archive the request as done, end the transfer in the ledger, and remove its workspace."""
 
     ui_color = "#e8f2ec"
+    stoppable = False
 
     def execute(self, context: Context) -> dict[str, int]:
         """End a transfer that went well; return its counts."""
@@ -175,6 +181,10 @@ class ReportFailureOperator(BaseOperator):
             messages = {"error": failure.message, "step": failure.step, "transfer": transfer_id}
             archive_failed(settings.proc_folder, stored, messages)
             ledger.event(transfer_id, self.task_id, "archived", failure=failure.number)
+        if failure.state is TransferState.CANCELLED:
+            # Nobody will go on from here: what is left of the study has no reason to stay. The journal knows what the
+            # PACS may have although it never answered; it holds no patient data.
+            workspace_of(transfer_id, settings).purge(JOURNAL)
         return _find(ledger, transfer_id)
 
 

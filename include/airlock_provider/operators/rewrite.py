@@ -69,9 +69,11 @@ class PixelRewriteOperator(DockerOperator):
     def execute(self, context: Context) -> Any:
         """Rewrite the flagged instances; return how many boxes were masked."""
         from airlock.pixels.job import prepare_rewrite
+        from airlock.review.step import take_corrections
 
         with guarded():
             transfer = open_transfer(context)
+            take_corrections(transfer)
             job = prepare_rewrite(transfer, attempt=context["ti"].try_number)
         if job is None:
             raise AirflowSkipException("No burned-in text to remove.")

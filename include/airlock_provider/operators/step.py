@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import asdict, is_dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowSkipException
+from airflow.sdk.observability.stats import incr, timing
 
-from airlock.errors import AirlockError
+from airlock.disk import check_room
+from airlock.errors import AirlockError, NotPossibleNow
+from airlock.hooks import HookCall, Point, find_hooks
+from airlock.ledger import TransferState
 from airlock.quiet import guarded
 from airlock.transfer import Transfer
 from airlock_provider.context import Role, open_transfer, peer_of
@@ -29,13 +34,26 @@ class TransferStepOperator(BaseOperator):
     :param step: the step's function as `package.module:function`; it takes the transfer, and the peer if `peer` is
         given, and returns counts. Imported when the task runs, to keep DAG parsing fast.
     :param peer: the PACS the step talks to.
+    :param room: wait as long as there is no room for as much again as the study has, as far as its size is known.
+    :param hooks: the point of the project's hooks that are called when the step is done.
     :param not_when: request options that skip this step (`dry_run`, `stop_before_send`).
     """
 
     ui_color = "#e8f2ec"
 
-    def __init__(self, *, step: str, peer: Role | None = None, not_when: tuple[str, ...] = (), **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *,
+        step: str,
+        peer: Role | None = None,
+        room: bool = False,
+        hooks: Point | None = None,
+        not_when: tuple[str, ...] = (),
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
+        self.room = room
+        self.hooks = hooks
         self.step = step
         self.peer = peer
         self.not_when = not_when
@@ -44,15 +62,44 @@ class TransferStepOperator(BaseOperator):
         """Run the step; tell the ledger when it starts, ends or fails."""
         with guarded():
             transfer = open_transfer(context)
-        return run_step(self, transfer, context, lambda: self._call(transfer))
+        return run_step(self, transfer, context, lambda: self._call_with_hooks(transfer))
+
+    def _call_with_hooks(self, transfer: Transfer) -> Any:
+        result = self._call(transfer)
+        if self.hooks is not None:
+            call_hooks(transfer, self.hooks)
+        return result
 
     def _call(self, transfer: Transfer) -> Any:
         module, _, name = self.step.partition(":")
         function: Callable[..., Any] = getattr(import_module(module), name)
+        if self.room:
+            sizes = (instance.size or 0 for instance in transfer.ledger.instances(transfer.id))
+            check_room(transfer.settings, sum(sizes))
         if self.peer == "destination":
             # The approval may have ended since the request was accepted: a transfer can wait for days.
             transfer.policy.check_approved(datetime.now(UTC).astimezone().date())
         return function(transfer, peer_of(transfer, self.peer)) if self.peer else function(transfer)
+
+
+def call_hooks(transfer: Transfer, point: Point) -> None:
+    """Call the project's hooks of a point, and note each in the ledger.
+
+    :raises PolicyError: when one is neither registered nor allowed.
+    """
+    names = getattr(transfer.policy.hooks, point)
+    counts = transfer.ledger.counts(transfer.id)
+    call = HookCall(
+        point,
+        transfer.policy.name,
+        transfer.id,
+        transfer.workspace.folder("deidentified"),
+        {name: int(getattr(counts, name)) for name in ("received", "sent", "skipped", "held", "boxes")},
+        transfer.request.options.dry_run,
+    )
+    for name, hook in zip(names, find_hooks(names, transfer.settings.hooks), strict=True):
+        hook(call)
+        transfer.ledger.event(transfer.id, "hook", "called", name=name, point=point)
 
 
 def run_step(
@@ -62,23 +109,32 @@ def run_step(
 
     :param work: does it, and returns counts: a dataclass, a mapping, or one number.
     :raises AirflowSkipException: when the request's options leave this step out.
+    :raises Cancelled: when a person stopped the transfer, before the work or between two batches of it.
     """
     chosen = [name for name in getattr(operator, "not_when", ()) if getattr(transfer.request.options, name)]
     if chosen:
         raise AirflowSkipException(f"The request says {chosen[0]}: this step is left out.")
     ledger, step = transfer.ledger, operator.task_id
+    summary = ledger.find(transfer.id)
+    if summary is not None and summary.state is TransferState.CANCELLED:
+        raise NotPossibleNow("This transfer was cancelled and its files are gone. Clear its whole run to begin again.")
     ledger.resume(transfer.id)
     ledger.event(transfer.id, step, "started", attempt=context["ti"].try_number, **detail)
     begun = monotonic()
     try:
-        with guarded():
+        # What is at its destination already is told and archived, whoever asks to stop.
+        stopping = ledger.stopping(transfer.id) if getattr(operator, "stoppable", True) else nullcontext()
+        with guarded(), stopping:
             counts = as_counts(work())
     except AirlockError as error:
         ledger.event(transfer.id, step, "failed", error=type(error).__name__, message=str(error))
+        incr(f"airlock.step.{step}.failed")
         operator.log.error("%s", error)
         raise
     seconds = round(monotonic() - begun, 3)
     ledger.event(transfer.id, step, "finished", seconds=seconds, **counts)
+    # To StatsD or OpenTelemetry, where Airflow is told to use one ([metrics] in its configuration).
+    timing(f"airlock.step.{step}.duration", timedelta(seconds=seconds))
     operator.log.info("%s: %s in %.1f s", step, ", ".join(f"{k} {v}" for k, v in counts.items()) or "done", seconds)
     return counts
 

@@ -6,6 +6,7 @@ Airflow itself (starting a run again) it does through Airflow's own API with the
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,15 +18,17 @@ from fastapi.responses import HTMLResponse, JSONResponse, Response
 from fastapi.staticfiles import StaticFiles
 
 from airlock.errors import AirlockError, InvalidRequest, PolicyError
-from airlock.ledger import TransferState
+from airlock.ledger import TransferState, TransferSummary
 from airlock.project import load_policies
 from airlock.report.audit import as_html, audit
 from airlock.report.ending import outcome_line
 from airlock.report.listing import listing
+from airlock.report.withdrawal import take_back
 from airlock.request.drop import drop
 from airlock.settings import load_settings
 from airlock.transfer import open_ledger
 from airlock_provider.context import request_from_form
+from airlock_provider.pages.review import router as review
 
 STATIC = Path(__file__).parent / "static"
 # The audit page carries its own style and nothing else.
@@ -35,6 +38,7 @@ may_read = Depends(requires_access_dag("GET", param_dag_id="transfer"))
 may_start = Depends(requires_access_dag("POST", DagAccessEntity.RUN, param_dag_id="transfer"))
 
 app = FastAPI(title="Airlock", docs_url=None, redoc_url=None, openapi_url=None, dependencies=[may_read])
+app.include_router(review)
 app.mount("/static", StaticFiles(directory=STATIC), name="static")
 
 
@@ -74,7 +78,8 @@ def transfers(
 ) -> dict[str, Any]:
     """Return the transfers of the last days, the latest first, and how many there are in each state."""
     since = datetime.now(UTC) - timedelta(days=days)
-    return listing(open_ledger(load_settings()), since, project, state, slice(offset, offset + limit))
+    part = slice(offset, offset + limit)
+    return listing(open_ledger(load_settings()), since, project, state, part, _overdue_now())
 
 
 @app.get("/api/transfers/{transfer_id}")
@@ -118,6 +123,35 @@ def new_request(fields: dict[str, Any]) -> dict[str, str]:
         raise HTTPException(400, "There is no policy for this project. Choose one of the list.")
     drop(request, settings)
     return {"transfer": request.transfer_id(KeyRing.load(settings.key_path))}
+
+
+@app.post("/api/transfers/{transfer_id}/cancel", dependencies=[may_start])
+def cancel(transfer_id: str, user: GetUserDep) -> dict[str, str]:
+    """Stop a transfer that waits or runs; the ledger keeps who asked."""
+    open_ledger(load_settings()).ask_cancel(transfer_id, user.get_name())
+    return {"transfer": transfer_id}
+
+
+@app.post("/api/transfers/{transfer_id}/withdraw", dependencies=[may_start])
+def withdraw(transfer_id: str, user: GetUserDep) -> dict[str, Any]:
+    """Take back a transfer that has ended; return how many instances the research PACS must delete."""
+    settings = load_settings()
+    ledger = open_ledger(settings)
+    count, target = take_back(ledger, settings, transfer_id)
+    ledger.event(transfer_id, "request", "withdraw", by=user.get_name())
+    return {"transfer": transfer_id, "to_delete": count, "list": target.name}
+
+
+def _overdue_now() -> Callable[[TransferSummary], bool]:
+    """Return whether a transfer takes longer than its project allows."""
+    try:
+        policies = load_policies(load_settings().projects)
+    except PolicyError:
+        return lambda _: False
+    now = datetime.now(UTC)
+    return lambda summary: bool(
+        (policy := policies.get(summary.project or "")) and policy.notify.is_overdue(summary, now)
+    )
 
 
 def _audit(transfer_id: str) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
 
+from airlock.disk import has_room
 from airlock.errors import PeerUnavailable, StudyNotFound
 from airlock.quiet import guarded
 from airlock.request.drop import settled_files
@@ -32,7 +33,7 @@ class RequestSensor(BaseOperator):
     def execute(self, context: Context, event: dict[str, Any] | None = None) -> None:
         """Return when there is a request; hand the waiting to the triggerer until then."""
         settings = load_settings()
-        if event is None and not settled_files(settings.drop_folder, settings.settle_seconds):
+        if event is None and not (has_room(settings) and settled_files(settings.drop_folder, settings.settle_seconds)):
             from airlock_provider.triggers import RequestTrigger
 
             trigger = RequestTrigger(str(settings.drop_folder.absolute()), settings.settle_seconds, self.poke_interval)

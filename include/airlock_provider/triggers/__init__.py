@@ -12,10 +12,12 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airlock.dicomio.peer import Peer
 from airlock.dicomio.webpeer import WebPeer
+from airlock.disk import has_room
 from airlock.errors import PeerUnavailable
 from airlock.quiet import guarded
 from airlock.request.drop import settled_files
 from airlock.retrieve.step import study_is_ready
+from airlock.settings import load_settings
 from airlock.transfer import Transfer
 from airlock_provider.status import statuses_due
 
@@ -47,9 +49,13 @@ class RequestTrigger(BaseTrigger):
         """Look until there is a request."""
         # Never at once: a task that is resumed before its first process has ended is taken for a failed one.
         await asyncio.sleep(self.poke_interval)
-        while not await asyncio.to_thread(settled_files, Path(self.folder), self.settle_seconds):
+        while not await asyncio.to_thread(self._look):
             await asyncio.sleep(self.poke_interval)
         yield TriggerEvent({"found": True})
+
+    def _look(self) -> bool:
+        """Whether there is a request, and room to take it in."""
+        return bool(settled_files(Path(self.folder), self.settle_seconds)) and has_room(load_settings())
 
 
 class StudyTrigger(BaseTrigger):
@@ -96,7 +102,9 @@ class StudyTrigger(BaseTrigger):
         """Whether the study is there; None when the PACS doesn't answer."""
         with guarded():
             try:
-                return study_is_ready(Transfer.open(self.transfer_id), self._peer())
+                transfer = Transfer.open(self.transfer_id)
+                # The task that is resumed stops a transfer that is to stop.
+                return transfer.ledger.cancel_asked(self.transfer_id) or study_is_ready(transfer, self._peer())
             except PeerUnavailable:
                 return None
 

@@ -22,11 +22,15 @@ from demo.phantoms import Patient, draw_text, ultrasound_cine
 BOX = (3, 4, 20, 12)
 
 
-@pytest.mark.parametrize("syntax", [RLELossless, JPEGLSLossless, JPEG2000Lossless])
-@pytest.mark.parametrize("photometric", ["MONOCHROME2", "RGB", "PALETTE COLOR"])
+# The phantom's JPEG 2000 has no palette.
+KINDS = [
+    *((syntax, kind) for syntax in (RLELossless, JPEGLSLossless) for kind in ("MONOCHROME2", "RGB", "PALETTE COLOR")),
+    *((JPEG2000Lossless, kind) for kind in ("MONOCHROME2", "RGB")),
+]
+
+
+@pytest.mark.parametrize(("syntax", "photometric"), KINDS)
 def test_frames_without_boxes_keep_their_bytes(tmp_path, syntax, photometric):
-    if (syntax, photometric) == (JPEG2000Lossless, "PALETTE COLOR"):
-        pytest.skip("the phantom has no such file")
     [source] = ultrasound_cine(tmp_path, Patient(), 3, rows=48, columns=64, syntax=syntax, photometric=photometric)
     target, _ = rewrite_file(source, tmp_path / "out", {1: [BOX]})
     before, after = dcmread(source), dcmread(target)

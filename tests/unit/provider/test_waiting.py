@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import asdict
+from types import SimpleNamespace
 
 import pytest
 from airflow.sdk.exceptions import TaskDeferred
@@ -33,7 +34,8 @@ def looks(*answers):
 
 @pytest.fixture
 def look(monkeypatch):
-    monkeypatch.setattr(triggers.Transfer, "open", lambda transfer_id: transfer_id)
+    ledger = SimpleNamespace(cancel_asked=lambda _transfer_id: False)
+    monkeypatch.setattr(triggers.Transfer, "open", lambda _transfer_id: SimpleNamespace(ledger=ledger))
 
     def look(peer, timeout, *answers):
         ready = looks(*answers)
@@ -81,3 +83,10 @@ def test_the_task_waits_instead_of_failing(tmp_path, monkeypatch):
         StudySensor(task_id="wait_for_study").execute({})
     assert isinstance(deferred.value.trigger, StudyTrigger)
     assert not [kind for _, _, kind, _ in transfer.ledger.events(transfer.id) if kind == "failed"]
+
+
+def test_a_transfer_that_is_to_stop_is_not_waited_for(look, monkeypatch):
+    ledger = SimpleNamespace(cancel_asked=lambda _transfer_id: True)
+    monkeypatch.setattr(triggers.Transfer, "open", lambda _transfer_id: SimpleNamespace(ledger=ledger))
+    payload, asked = look(PEER, 60.0, False)
+    assert (payload, asked) == ({"found": True}, [])

@@ -1,8 +1,8 @@
 // The list of transfers, one transfer's history, and the form for a new one. Everything is written as text, never as HTML.
 const PAGE = 50, REFRESH_MS = 4000;
-const STATES = ["requested", "running", "held", "failed", "refused", "prepared", "empty", "sent", "withdrawn"];
-const CHAIN = ["accept_request", "wait_for_study", "pull_study", "screen_instances", "detect_burned_in_text", "rewrite_pixels",
-  "deidentify", "verify_output", "send_to_research", "confirm_receipt", "update_redcap", "archive_request"];
+const STATES = ["requested", "running", "in review", "held", "failed", "refused", "prepared", "empty", "sent", "cancelled", "withdrawn"];
+const CHAIN = ["accept_request", "wait_for_study", "pull_study", "screen_instances", "detect_burned_in_text", "review_findings", "rewrite_pixels", "review_masked",
+  "deidentify", "verify_output", "release_to_research", "send_to_research", "confirm_receipt", "update_redcap", "archive_request"];
 const view = { state: "", offset: 0, chosen: location.hash.slice(1), mayStart: false };
 const by = (id) => document.getElementById(id);
 
@@ -41,7 +41,7 @@ function row(transfer) {
   const line = make("tr", { tabIndex: 0 },
     make("td", { style: "white-space: nowrap" }, when(transfer.arrived_at)), make("td", {}, transfer.project || "unknown"),
     make("td", { className: "id" }, make("code", {}, transfer.transfer)),
-    make("td", { className: `state ${transfer.state}` }, transfer.state, transfer.redcap_owed ? make("div", { className: "dim" }, "REDCap is told later") : ""),
+    make("td", { className: `state ${transfer.state}` }, transfer.state, transfer.overdue ? make("div", { className: "failed" }, "overdue") : "", transfer.redcap_owed ? make("div", { className: "dim" }, "REDCap is told later") : ""),
     make("td", {}, bar(transfer)), ...cells, make("td", { className: "number" }, span(transfer.seconds)));
   line.dataset.transfer = transfer.transfer;
   line.setAttribute("aria-selected", String(transfer.transfer === view.chosen));
@@ -94,17 +94,20 @@ async function showDetail() {
     return;
   }
   const steps = [...facts.steps].sort((a, b) => a.at.localeCompare(b.at) || CHAIN.indexOf(a.step) - CHAIN.indexOf(b.step));
-  const ended = !["running", "requested"].includes(facts.state);
+  const ended = !["running", "requested", "in review"].includes(facts.state);
   const again = make("button", { disabled: !view.mayStart || !ended || !facts.run, onclick: () => startAgain(facts, false) }, "Do it again from the start");
   const goOn = make("button", { disabled: !view.mayStart || !["failed", "held"].includes(facts.state), onclick: () => startAgain(facts, true) }, "Go on at the failed task");
+  const stop = make("button", { disabled: !view.mayStart, onclick: () => change(facts, "cancel", "Stop this transfer? Its files are removed; what was sent already stays at the research PACS.") }, "Cancel");
+  const back = make("button", { disabled: !view.mayStart, onclick: () => change(facts, "withdraw", "Take this transfer back? Airlock lists what must be deleted at the research PACS, and tells REDCap.") }, "Withdraw");
   const reasons = Object.entries(facts.reasons).map(([reason, number]) => make("tr", {}, make("td", {}, reason), make("td", { className: "number" }, String(number))));
   show(
     make("h2", {}, make("code", {}, facts.transfer)),
     make("p", { className: `state ${facts.state}`, style: "white-space: normal" }, facts.outcome),
+    facts.state === "in review" ? make("p", {}, make("a", { href: `review/${encodeURIComponent(facts.transfer)}`, id: "review" }, "Look at the pictures and answer")) : "",
     facts.redcap_owed.length ? make("p", { className: "held" }, `REDCap is told later: ${facts.redcap_owed[0]}`) : "",
     make("div", { className: "buttons" },
       make("a", { href: `api/transfers/${encodeURIComponent(facts.transfer)}/report`, target: "_blank" }, "Report"),
-      facts.run ? make("a", { href: `../dags/transfer/runs/${encodeURIComponent(facts.run)}`, target: "_top" }, "Airflow run") : "", goOn, again, closeButton()),
+      facts.run ? make("a", { href: `../dags/transfer/runs/${encodeURIComponent(facts.run)}`, target: "_top" }, "Airflow run") : "", goOn, again, ended ? (facts.state === "withdrawn" ? "" : back) : stop, closeButton()),
     make("h3", {}, "Timeline"),
     make("table", {}, make("tbody", {}, ...steps.map((step) => stepLine(step, facts.run)))),
     ...(reasons.length ? [make("h3", {}, "Why instances were left out or held"), make("table", {}, make("tbody", {}, ...reasons))] : []),
@@ -134,6 +137,15 @@ async function startAgain(facts, onlyFailed) {
     await call("../api/v2/dags/transfer/clearTaskInstances", { method: "POST", headers: { "Content-Type": "application/json" },
       body: JSON.stringify({ dry_run: false, dag_run_id: facts.run, only_failed: onlyFailed, include_downstream: true, reset_dag_runs: true }) });
     await refresh();
+  } catch (error) { tell(error); }
+}
+
+async function change(facts, what, question) {
+  if (!confirm(question)) return;
+  try {
+    const done = await call(`api/transfers/${encodeURIComponent(facts.transfer)}/${what}`, { method: "POST" });
+    await refresh();
+    if (done.to_delete) alert(`${done.to_delete} instances must be deleted at the research PACS. They are listed in withdrawn/${done.list} below AIRLOCK_HOME.`);
   } catch (error) { tell(error); }
 }
 
