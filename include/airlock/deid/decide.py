@@ -190,8 +190,7 @@ class Decider:
         if action in ("K", "C", "S"):
             action = self._checked(action, tag, vr, dictionary_vr)
         if action == "U" and (vr in BINARY_VRS or vr in NUMERIC_VRS):
-            # These are no UIDs, and could be anything.
-            action = "X/Z/D"
+            action = "X/Z/D"  # bytes could be anything
         if not dictionary_vr and self._profile.row(tag) is None:
             action = self._profile.unknown(tag, vr)
         if action == "K" and self._profile.row(tag) is None and vr in FREE_TEXT_VRS:
