@@ -192,6 +192,8 @@ class Decider:
         action = self._profile.action(tag)
         if action in ("K", "C", "S"):
             action = self._checked(action, tag, vr, dictionary_vr)
+        if action == "U" and (vr in BINARY_VRS or vr in NUMERIC_VRS):
+            action = "X/Z/D"  # bytes could be anything
         if not dictionary_vr and self._profile.row(tag) is None:
             action = self._profile.unknown(tag, vr)
         if action == "K" and self._profile.row(tag) is None and vr in FREE_TEXT_VRS:

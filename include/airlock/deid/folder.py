@@ -233,7 +233,7 @@ def _in_order(
 
 
 def files_of(folder: Path) -> list[Path]:
-    """Return every file below a folder, in order of path.
+    """Return every file below a folder, in order of path, and every link that leads to none: that will be held.
 
     :raises RefusedError: when a folder cannot be read: files in it would be missing from every count.
     """
@@ -241,8 +241,9 @@ def files_of(folder: Path) -> list[Path]:
     def refuse(error: OSError) -> None:
         raise RefusedError(f"A folder below the input cannot be read: {error.strerror}. Correct its permissions.")
 
-    paths = (Path(parent) / name for parent, _folders, names in os.walk(folder, onerror=refuse) for name in names)
-    return sorted(path for path in paths if path.is_file())
+    walk = os.walk(folder, onerror=refuse)
+    paths = (Path(parent) / name for parent, folders, names in walk for name in (*folders, *names))
+    return sorted(path for path in paths if path.is_file() or path.is_symlink())
 
 
 def _mixed_studies(found: Iterable[Evidence]) -> set[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import re
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
@@ -156,7 +157,9 @@ def check_identity(dataset: Dataset) -> None:
         value = dataset.get(keyword, None)
         if not isinstance(value, str) or not value.strip(" \0"):
             raise InstanceNotUnderstood(f"It has no usable {keyword}.")
-    sop_class = str(dataset.SOPClassUID)
+    sop_class = str(dataset.SOPClassUID).strip(" \0")
+    if not re.fullmatch(r"[0-9.]+", sop_class):
+        raise InstanceNotUnderstood("It has no usable SOPClassUID.")
     if not is_registered(sop_class) and not sop_class.startswith(_STORAGE_ROOT):
         raise InstanceNotUnderstood("Its SOP class is private: what its content means is not known.")
 

@@ -96,7 +96,10 @@ class Rewriter:
         structural = is_structural(tag)
         # An attribute that holds no class UIDs may still name a well-known frame of reference or palette.
         mapped = [
-            uid if is_registered(uid) or (structural and uid not in self._identifiers.uids) else self._uids(uid)
+            uid
+            if is_registered(uid)
+            or (structural and _WRITTEN_AS["UI"].fullmatch(uid) and uid not in self._identifiers.uids)
+            else self._uids(uid)
             for uid in values
         ]
         return _values(mapped) if mapped != values else SAME

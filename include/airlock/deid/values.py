@@ -27,6 +27,9 @@ _BY_KEYWORD: dict[str, Any] = {
     "TimezoneOffsetFromUTC": "+0000",
     # Its defined terms are COERCE and CORRECT (PS3.3 section C.12.1.1.9).
     "ReasonForTheAttributeModification": "COERCE",
+    # Of what is not known, the careful one of its two terms (PS3.3 table C.12-10 and section C.7.6.1).
+    "BurnedInAnnotation": "YES",
+    "RecognizableVisualFeatures": "YES",
 }
 
 # Coding schemes that others than a site fill (PS3.16 section 8, table 8-1).

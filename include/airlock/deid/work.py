@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -41,7 +42,13 @@ def make_harvester(_argument: None) -> Callable[[Task], Evidence | Refused]:
 def _harvest(harvester: StreamHarvester, task: Task) -> Evidence:
     try:
         return harvester.harvest_file(task.source)
-    except PermissionError:
+    except OSError as error:
+        if error.errno in (errno.EISDIR, errno.ELOOP):
+            raise InstanceNotUnderstood(
+                "It is a link to a folder, or to itself. Put the files in its place, or remove it."
+            ) from None
+        if not isinstance(error, PermissionError):
+            raise
         raise InstanceNotUnderstood("It may not be read. Correct the permissions of its file.") from None
 
 

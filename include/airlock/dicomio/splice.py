@@ -57,7 +57,7 @@ def encode(instance: Instance) -> tuple[bytes, bytes]:
     :raises InstanceNotUnderstood: when its sequences are nested too deeply.
     """
     dataset, pixels = instance.dataset, instance.pixels
-    _check_depth(dataset)
+    check_depth(dataset)
     if pixels is None or max(dataset.keys(), default=0) < pixels.tag:
         return _encode(instance, dataset), b""
     character_set = dataset.get("SpecificCharacterSet", None) or "iso8859"
@@ -65,8 +65,11 @@ def encode(instance: Instance) -> tuple[bytes, bytes]:
     return _encode(instance, dataset[: pixels.tag]), _encode(instance, following, character_set)
 
 
-def _check_depth(dataset: Dataset) -> None:
-    """Find out what pydicom, which calls itself for each level, would fail at after a very long time."""
+def check_depth(dataset: Dataset) -> None:
+    """Find out what pydicom, which calls itself for each level, would fail at after a very long time.
+
+    :raises InstanceNotUnderstood: when its sequences are nested too deeply.
+    """
     level: list[Any] = [dataset]
     depth = 0
     while level:

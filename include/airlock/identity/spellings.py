@@ -18,7 +18,25 @@ from airlock.identity.vocabulary import fold, vocabulary
 _SEPARATORS = r"[\W_]*"
 _RUNS = re.compile(r"[^\W_]+")
 # English and its neighbours.
-_MONTHS = ("jan", "feb", "mar|mrz", "apr", "mai|may|mei", "jun", "jul", "aug", "sep", "okt|oct", "nov", "dec|dez|des")
+_MONTHS = (
+    "jan|ene|gen|янв", "feb|fev|fév|фев", "mar|mrz|maar|мар", "apr|avr|abr|апр", "mai|may|mei|maj|mag|май|мая",
+    "jun|juin|giu|июн", "jul|juil|lug|июл", "aug|aou|ago|авг", "sep|set|сен", "okt|oct|out|ott|окт", "nov|ноя",
+    "dec|dez|des|dic|déc|дек",
+)  # fmt: skip
+_ROMAN = ("i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix", "x", "xi", "xii")
+# What stands between day and month in words, and the signs of Chinese, Japanese and Korean dates.
+_OF = r"(?:[\W_]*(?:st|nd|rd|th|de|of|di|den)(?![^\W\d_])){0,2}[\W_]*"
+_SIGNS = "|".join(fold(sign) for sign in "年月년월")
+# What institutions are called, and departments: these words alone lead to none.
+_GENERIC = frozenset(
+    """
+    academic and center centre central clinic clinica clinical clinics clinique de der des di du for fur general gmbh
+    health healthcare hopital hospital hospitals hospitalet imaging inc institut institute klinik klinikum kliniken
+    krankenhaus ltd medical medicine memorial national of ospedale private radiology regional saint st sykehus the
+    und universitair universitaire universitat university cardiology oncology surgery neurology pediatrics emergency
+    department dept service services ward street str road avenue ave
+    """.split()  # noqa: SIM905 - seventy quoted words are harder to read
+)
 
 
 @dataclass(frozen=True)
@@ -81,7 +99,8 @@ def _significant(word: str) -> bool:
 
 def spell_name(group: str) -> Iterator[Spelling]:
     """Spell one component group of a PN value, `family^given^middle^prefix^suffix` or free text."""
-    lowered = unicodedata.normalize("NFC", group).lower()
+    # Halfwidth kana become the usual ones.
+    lowered = unicodedata.normalize("NFKC", group).lower()
     variants = {group, lowered.translate(_UMLAUTS), lowered.translate(_KANA)}
     variants |= {lowered.translate({kana: code for code, kana in _KANA.items()})}
     for variant in variants:
@@ -92,11 +111,16 @@ def spell_name(group: str) -> Iterator[Spelling]:
 def _spell_name(group: str) -> Iterator[Spelling]:
     components = [_RUNS.findall(fold(part)) for part in group.split("^")[:3]]
     parts = [runs for runs in components if runs]
-    if len(parts) == 1:
+    unstructured = len(parts) == 1
+    if unstructured:
         parts = [[run] for run in parts[0][:3]]
     for word in {run for runs in components for run in runs}:
         if _significant(word):
-            yield replace(_joined([word]), weak=len(word) < 4 and not _ideographic(word))
+            yield replace(_inflected(word), weak=len(word) < 4 and not _ideographic(word))
+    # `OBrien`, `vanderberg`: the words of one component, written as one.
+    for runs in components:
+        if 1 < len(runs) <= 6 and sum(map(len, runs)) >= 5 and not _common(runs):
+            yield _joined(runs)
     # Of several given names, usually only the first is written.
     shortest = [part[:1] for part in parts[:2]]
     for order in (*permutations(parts, 2), *permutations(parts, 3), *permutations(shortest, 2)):
@@ -105,6 +129,16 @@ def _spell_name(group: str) -> Iterator[Spelling]:
             if sum(map(len, runs)) >= (2 if _ideographic("".join(runs)) else 4) and not _common(runs):
                 yield _joined(runs)
     yield from _with_initials(parts)
+    if unstructured:
+        yield from _with_initials(parts[1::-1])
+
+
+def _inflected(word: str) -> Spelling:
+    """Match a word of a name, as it stands or with the ending of a genitive or of a case."""
+    if len(word) < 5 or _ideographic(word):
+        return _joined([word])
+    ending = "[^\\W\\d_]{0,3}" if "\u0400" <= word[0] < "\u0500" else "s?"
+    return Spelling(word, f"(?<![^\\W\\d_]){re.escape(word)}{ending}(?![^\\W\\d_])", True)
 
 
 def _with_initials(parts: list[list[str]]) -> Iterator[Spelling]:
@@ -144,13 +178,18 @@ def _spell_number(value: str) -> Iterator[Spelling]:
         if len(bare := text.lstrip("0")) >= 6:
             yield Spelling(bare, rf"(?<!\d)0*{bare}(?!\d)", True)
         yield from _in_groups(bare)
+        if len(text) == 12 and text[:2] in ("19", "20"):
+            # Personal numbers that begin with the date of birth are mostly written without the century.
+            yield _joined([text[2:8], text[8:]])
     elif any(run.isdigit() for run in runs):
         if len(text) >= 4 and len(runs) <= 12:
             yield _joined(runs, free_only=len(text) < 6)
         longest = max((run for run in runs if run.isdigit()), key=len)
-        if len(longest) >= 6:
-            yield replace(_joined([longest]), weak=True)
-            yield from _in_groups(longest)
+        bare = longest.lstrip("0")
+        if len(longest) >= 6 and len(bare) >= 5:
+            yield Spelling(bare, rf"(?<!\d)0*{bare}(?!\d)", True, weak=True)
+            for digits in {longest, bare}:
+                yield from _in_groups(digits)
     elif len(text) >= (2 if _ideographic(text) else 6) and not _common(runs):
         yield _joined(runs)
 
@@ -183,6 +222,18 @@ def spell_phrase(value: str) -> Iterator[Spelling]:
         telling = (len(runs) >= 2 and len(text) >= 6) or len(text) >= (4 if _ideographic(text) else 10)
         if runs and telling and not _common(runs):
             yield replace(_joined(runs[:24]), kind="address")
+        name = _without_generic(runs)
+        if (name != runs[:24] or not telling) and len("".join(name)) >= 5 and not _common(name):
+            yield replace(_joined(name, free_only=len("".join(name)) < 6), kind="address")
+
+
+def _without_generic(runs: list[str]) -> list[str]:
+    """Return the words that tell an institution or a place from others of its kind."""
+    while runs and runs[0] in _GENERIC | vocabulary():
+        runs = runs[1:]
+    while runs and runs[-1] in _GENERIC | vocabulary():
+        runs = runs[:-1]
+    return runs[:24]
 
 
 def spell_date(value: str) -> Iterator[Spelling]:
@@ -192,15 +243,17 @@ def spell_date(value: str) -> Iterator[Spelling]:
 
 
 def _spell_date(year: str, month: str, day: str) -> Iterator[tuple[str, str, bool]]:
-    m, d, s = f"0?{int(month)}", f"0?{int(day)}", r"[\W_]{1,3}"
-    name = f"(?:{_MONTHS[int(month) - 1]})[^\\W\\d_]*"
+    m, d, s = f"0?{int(month)}", f"0?{int(day)}", rf"(?:[\W_]{{1,3}}|\s?(?:{_SIGNS})\s?)"
+    name = f"(?:{fold(_MONTHS[int(month) - 1])})[^\\W\\d_]*"
     short = rf"(?:(?:19|20)?{year[2:]})"
     time = r"(?:(?:[01]\d|2[0-3])(?:[0-5]\d){1,2})?"
     yield year, rf"(?<!\d){year}[\W_]?{month}[\W_]?{day}{time}(?!\d)", True
     yield year, rf"(?<!\d){year}{s}{m}{s}{d}(?!\d)", False
     yield year, rf"(?<!\d)(?:{day}{month}|{month}{day}){year}(?!\d)", True
     yield year[2:], rf"(?<!\d)(?:{d}{s}{m}|{m}{s}{d}){s}{short}(?!\d)", False
-    yield year, rf"(?<!\d){d}(?:st|nd|rd|th)?[\W_]*{name}[\W_]*{year}(?!\d)", False
-    yield year[2:], rf"(?<!\d){d}(?:st|nd|rd|th)?[\W_]+{name}[\W_]+{short}(?!\d)", False
+    yield year[2:], rf"(?<!\d){year[2:]}(?:-{month}-{day}|/{month}/{day})(?!\d)", False
+    yield year, rf"(?<!\d){d}{_OF}{name}{_OF}{year}(?!\d)", False
+    yield year[2:], rf"(?<!\d){d}{_OF}{name}[\W_]*{short}(?!\d)", False
+    yield year[2:], rf"(?<!\d){d}[./ -]{_ROMAN[int(month) - 1]}[./ -]{short}(?!\d)", False
     yield year, rf"(?<!\d){year}[\W_]*{name}[\W_]*{d}(?!\d)", False
     yield year, rf"(?<![^\W\d_]){name}[\W_]*{d}(?:st|nd|rd|th)?[\W_]+{year}(?!\d)", False

@@ -21,7 +21,8 @@ def vocabulary() -> frozenset[str]:
 def fold_character(character: str) -> str:
     """Return a character without case and accents: `É` gives `e`, `ß` gives `ss`, a combining accent nothing."""
     decomposed = unicodedata.normalize("NFKD", character).casefold()
-    kept = (c for c in decomposed if not unicodedata.combining(c))
+    # Soft hyphens and joiners are not seen.
+    kept = (c for c in decomposed if not unicodedata.combining(c) and unicodedata.category(c) != "Cf")
     return "".join(_PLAIN.get(c, c) for c in kept)
 
 

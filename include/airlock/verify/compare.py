@@ -121,7 +121,8 @@ class Comparison:
         allowed = self._allowed(place, tag, element)
         if override is not None and override[0] == tag:
             allowed = override[1]
-        if element.start == element.end and allowed:
+        if element.start == element.end and (allowed or self._kind(place, tag) in ("2", "2C")):
+            # Empty also says nothing where the table would remove, and the object must have the attribute.
             return
         if element.items is not None:
             self._sequence(place, tag, element, allowed, stack, collected)
@@ -228,7 +229,7 @@ class Comparison:
             if left is None:
                 if kind == "2" or (kind == "1" and source.end > source.start):
                     collected.problems.append(Problem(name_of(tag), f"is missing, and is of type {kind}"))
-            elif kind != "2" and left.end == left.start and source.end > source.start:
+            elif kind in ("1", "1C") and left.end == left.start and source.end > source.start:
                 collected.problems.append(Problem(name_of(tag), f"is empty, and is of type {kind}"))
 
 

@@ -149,8 +149,8 @@ def _pixels(dataset: Level, source: Level, *, rewritten: bool) -> Iterator[Probl
     burned, before = _first(dataset, 0x00280301), _first(source, 0x00280301)
     if rewritten and burned != "NO":
         yield Problem(name_of(0x00280301), "does not say that burned-in text was removed")
-    if not rewritten and burned and burned != before:
+    if not rewritten and burned not in ("", "YES", before):
         yield Problem(name_of(0x00280301), "says what nobody found out")
     faces = _first(dataset, 0x00280302)
-    if faces and faces != _first(source, 0x00280302):
+    if faces not in ("", "YES", _first(source, 0x00280302)):
         yield Problem(name_of(0x00280302), "says what nobody found out")

@@ -162,7 +162,7 @@ def _basic(action: str) -> Allowance:
 
 @lru_cache(maxsize=128)
 def types_of(sop_class_uid: str) -> dict[int, dict[int, str]]:
-    """Return types 1, 1C and 2 of a SOP class: by innermost enclosing sequence (0: top level), then by tag.
+    """Return types 1, 1C, 2 and 2C of a SOP class: by innermost enclosing sequence (0: top level), then by tag.
 
     Of a class that the table does not know, no type is known. Where modules differ the strictest counts.
     """
@@ -171,7 +171,7 @@ def types_of(sop_class_uid: str) -> dict[int, dict[int, str]]:
     for module in document["iods"].get(document["sop_classes"].get(sop_class_uid), _COMMON):
         for parent, by_type in document["modules"].get(module, {}).items():
             level = found.setdefault(_tag(parent), {})
-            for kind in ("2", "1C", "1"):
+            for kind in ("2C", "2", "1C", "1"):
                 for keyword in by_type.get(kind, "").split():
                     tag = _tag(keyword)
                     level[tag] = min(level.get(tag, kind), kind)

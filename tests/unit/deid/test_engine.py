@@ -10,6 +10,7 @@ from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 from pydicom.uid import BasicTextSRStorage, CTImageStorage
 
+from airlock.deid.instance import check_identity
 from airlock.deid.profile import Profile
 from airlock.errors import InstanceNotUnderstood, PolicyError
 from tests.synthetic import ct
@@ -214,3 +215,22 @@ def test_options_that_contradict_each_other_are_refused() -> None:
         Profile("2026d", ("retain_longitudinal_full_dates", "retain_longitudinal_modified_dates"))
     with pytest.raises(PolicyError, match="not supported"):
         Profile("2026d", ("clean_everything",))
+
+
+def test_what_is_no_uid_does_not_stay_where_class_uids_do(apply: Apply) -> None:
+    ds = Dataset()
+    ds.SOPClassUID = "1.2.840.10008.5.1.4.1.1.2"
+    ds.PatientName = "Quillfeather^Zed"
+    ds.add_new(0x00340003, "OB", b"Quillfeather")
+    ds.add_new(0x00081150, "UI", "Quillfeather")
+    ds.add_new(0x00083002, "UI", "1.2.3.4")
+    apply(ds)
+    assert 0x00340003 not in ds
+    assert ds[0x00081150].value.startswith("2.25.")
+    assert ds[0x00083002].value == "1.2.3.4"
+
+
+@pytest.mark.parametrize("sop_class", ["1.2.840.10008.5.1.4.Quillfeather", "1.2.840.10008.5.1.4.1.1.2\x96"])
+def test_a_class_that_is_no_uid_is_held(sop_class: str) -> None:
+    with pytest.raises(InstanceNotUnderstood, match="SOPClassUID"):
+        check_identity(ct(1, SOPClassUID=sop_class))

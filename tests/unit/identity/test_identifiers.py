@@ -107,3 +107,45 @@ def test_evidence_is_collected_at_every_level() -> None:
     assert evidence.patients == {("P-1", "")}
     assert "Deep" not in repr(evidence)
     assert "Deep" not in repr(Identifiers(evidence))
+
+
+SPELLED = {
+    "O'Brien^Seán": ["OBrien", "obrien s", "O\u2019BRIEN"],
+    "van der Berg^Johanna Maria": ["vanderberg", "johannamaria"],
+    "García-Márquez^José": ["GarciaMarquez", "MARQUEZ"],
+    "SMITH JOHN": ["JSmith", "Smiths", "Sm\u00adith", "S\u200bmith"],
+    "Иванов^Сергей": ["Иванова", "ивановым"],
+    "ﾔﾏﾀﾞ^ﾀﾛｳ": ["やまだ", "ヤマダ"],
+}
+
+
+@pytest.mark.parametrize("name", SPELLED)
+def test_names_as_people_write_them(name: str) -> None:
+    identifiers = Identifiers(Evidence(names={name}))
+    for text in SPELLED[name]:
+        assert identifiers.find(text), text
+        assert not identifiers.find(identifiers.cut(text)), text
+
+
+def test_numbers_without_what_surrounds_them() -> None:
+    identifiers = Identifiers(Evidence(numbers={"MRN-00123456", "19450312-1234"}))
+    for text in ("123456", "x0123456x", "MRN-00-12-34-56", "450312-1234", "4503121234"):
+        assert identifiers.find(text), text
+    assert not identifiers.find("1234567 123455")
+
+
+def test_dates_in_words() -> None:
+    identifiers = Identifiers(Evidence(birth_dates={"19450312"}))
+    written = ("12mar45", "45-03-12", "12 de marzo de 1945", "12th of March, 1945", "12 maart 1945", "12.III.1945")
+    for text in (*written, "1945年3月12日", "1945년 3월 12일", "12 марта 1945", "12 mars 1945"):
+        assert identifiers.find(text), text
+    for text in ("13 mar 1945", "45-03-13", "1945年3月13日", "112 march 1945", "12 mar 1946", "45.3.12"):
+        assert not identifiers.find(text), text
+
+
+def test_institutions_by_the_words_that_tell_them() -> None:
+    identifiers = Identifiers(Evidence(phrases={"St. Mary's Hospital", "Charité", "Radiology Dept", "SIEMENS Medical"}))
+    for text in ("Saint Mary\u2019s", "ST MARYS", "CHARITE CT1"):
+        assert identifiers.find(text), text
+    for text in ("hospital", "Radiology", "Siemens", "medical"):
+        assert not identifiers.find(text), text

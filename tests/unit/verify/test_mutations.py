@@ -245,3 +245,14 @@ def test_an_input_that_only_pydicom_reads(case: MakeCase) -> None:
     assert not any(changed.verify().values())
     changed.change(lambda ds: setattr(ds, "SeriesDescription", "Quillfeather"))
     assert changed.attributes() == {"SeriesDescription"}
+
+
+def test_what_would_be_removed_and_an_object_must_have_is_empty(tmp_path: Path) -> None:
+    report = ct(1, SOPClassUID="1.2.840.10008.5.1.4.1.1.88.22", Modality="SR", BurnedInAnnotation="ZQUILL")
+    report.ReferencedRequestSequence = item(RequestedProcedureID="RP-1", StudyInstanceUID="1.2.3")
+    made = make_case(tmp_path / "case", [report])
+    output = pydicom.dcmread(made.outputs[0])
+    assert output.ReferencedRequestSequence[0].RequestedProcedureID == ""
+    assert not any(made.verify().values())
+    made.change(lambda ds: setattr(ds.ReferencedRequestSequence[0], "RequestedProcedureID", "RP-2"))
+    assert made.attributes() == {"RequestedProcedureID"}

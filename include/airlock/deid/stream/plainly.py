@@ -12,6 +12,7 @@ from airlock.deid.basis import Basis
 from airlock.deid.decide import TOP, Context
 from airlock.deid.engine import Engine
 from airlock.dicomio.quiet import quiet
+from airlock.dicomio.splice import check_depth
 
 
 def treat_plainly(
@@ -25,6 +26,7 @@ def treat_plainly(
     with quiet():
         dataset = read_dataset(BytesIO(element), implicit, True, parent_encoding=encodings, at_top_level=context == TOP)
         outcome = Engine.on(basis).apply(dataset, context, sop_class_uid)
+        check_depth(dataset)
         buffer = DicomBytesIO()
         buffer.is_implicit_VR, buffer.is_little_endian = implicit, True
         write_dataset(buffer, dataset, encodings)

@@ -10,12 +10,14 @@ import pytest
 from pydicom.uid import ExplicitVRLittleEndian
 
 from airlock.deid.batch import Refused, Task, deidentify_all, harvest_all
+from airlock.deid.folder import FolderRun
 from airlock.deid.instance import Deidentifier
 from airlock.deid.recipe import Recipe, Written
 from airlock.deid.stream import file as engine
 from airlock.dicomio import copying
 from airlock.identity.evidence import Evidence
 from airlock.identity.keys import KeyRing
+from airlock.project import ProjectPolicy
 from airlock.workers import Workers
 from tests.synthetic import ct
 from tests.unit.deid.stream.conftest import Both
@@ -48,6 +50,23 @@ def test_deep_nesting(both: Both, levels: int, defined: bool) -> None:
     outcome = both(nested(levels, defined=defined))
     assert len(outcome) > 1 or levels > 60, "held"
     assert b"Quillfeather" not in (outcome[0] if isinstance(outcome[0], bytes) else b"")
+
+
+def test_deep_reports(both: Both) -> None:
+    content = struct.pack("<HH", 0x0040, 0xA730)
+    for levels in (60, 2000):
+        outcome = both(nested(levels, defined=True).replace(b"\x00\x52\x29\x92SQ", content + b"SQ"))
+        assert len(outcome) > 1 or levels > 60, "held"
+
+
+def test_links_that_lead_to_no_file_are_held(tmp_path: Path) -> None:
+    source, target = tmp_path / "in", tmp_path / "out"
+    (source / "a").mkdir(parents=True)
+    (source / "gone").symlink_to(tmp_path / "nothing")
+    (source / "itself").symlink_to(source / "itself")
+    (source / "folder").symlink_to(source / "a")
+    outcomes = list(FolderRun(source, target, ProjectPolicy(name="P"), KeyRing(b"k" * 32)).run())
+    assert {outcome.name: outcome.kind for outcome in outcomes} == dict.fromkeys(("gone", "itself", "folder"), "held")
 
 
 def test_forty_thousand_elements(both: Both) -> None:
