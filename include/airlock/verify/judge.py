@@ -18,6 +18,8 @@ _LONG_DIGITS = re.compile(r"\d{6,}")
 _DAY = re.compile(r"(\d{4})(\.?)(\d{2})\2(\d{2})")
 _UNITS = re.compile(r"mm|cm|ml|mg|sec|s|ms|t|kv|kvp|mas|mev|hz|mhz|min|x|d|st|nd|rd|th|b")
 _METHOD = 0x00120063
+# BurnedInAnnotation and RecognizableVisualFeatures: what they may say is checked with the other duties.
+_CAREFUL = frozenset((0x00280301, 0x00280302))
 _METHOD_TEXT = re.compile(r"Airlock: DICOM PS3\.15 \w+ Annex E; see the method codes")
 
 
@@ -45,7 +47,13 @@ class Judge:
         if before == b"" and (KEEP not in allowed or SAME in allowed) and not self._is_dummy(raw, vr, charsets[0]):
             problems.append(Problem(name_of(tag), "comes from nowhere"))
         if KEEP in allowed:
-            if SAME in allowed and before and raw != before and not self._is_part(vr, raw, before, charsets):
+            if (
+                SAME in allowed
+                and before
+                and raw != before
+                and tag not in _CAREFUL
+                and not self._is_part(vr, raw, before, charsets)
+            ):
                 problems.append(Problem(name_of(tag), "is not the input's"))
             return Found(tuple(problems)) if problems else NOTHING
         if vr == b"UI":

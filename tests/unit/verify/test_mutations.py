@@ -249,6 +249,7 @@ def test_an_input_that_only_pydicom_reads(case: MakeCase) -> None:
 
 def test_what_would_be_removed_and_an_object_must_have_is_empty(tmp_path: Path) -> None:
     report = ct(1, SOPClassUID="1.2.840.10008.5.1.4.1.1.88.22", Modality="SR", BurnedInAnnotation="ZQUILL")
+    report.RecognizableVisualFeatures = "ZQUILL"
     report.ReferencedRequestSequence = item(RequestedProcedureID="RP-1", StudyInstanceUID="1.2.3")
     made = make_case(tmp_path / "case", [report])
     output = pydicom.dcmread(made.outputs[0])
