@@ -7,26 +7,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+from airlock import rules
 from airlock.deid.formats.attributes import Attribute
 
-Action = Literal[
-    "keep",
-    "remove",
-    "empty",
-    "dummy",
-    "replace",
-    "clean",
-    "uid",
-    "shift",
-    "hash",
-    "round",
-    "truncate",
-    "lookup",
-    "keep-matching",
-    "require",
-    "hold",
-    "unresolved",
-]
+Action = rules.Action | Literal["unresolved"]
 """The actions of project files. `unresolved` is none of them: a file that holds it is refused when it is loaded."""
 
 STRICTNESS: dict[str, int] = {
