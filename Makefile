@@ -33,7 +33,7 @@ image: setup ## build the pixel rewriter's container image (Docker, debootstrap)
 	@images/pixel-rewriter/build
 
 test: setup ## run every test that this machine has the peers for
-	@$(BIN)/python -m pytest -n auto --dist loadgroup
+	@$(BIN)/python -m pytest -n auto --dist loadscope --no-loadscope-reorder
 
 lint: setup ## check style, types, layers and spelling
 	$(BIN)/ruff check .

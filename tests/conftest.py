@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,15 +16,23 @@ os.environ["PATH"] = os.pathsep.join([os.environ.get("PATH", ""), *_SERVERS])
 _TOGETHER = ("e2e/", "component/pixels/test_container.py")
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes longest."""
+    items.sort(key=lambda item: _group_of(item.nodeid) != "installation")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """Let the processes of a parallel run share the tests file by file, so that no fixture of a file is made twice."""
-    groups = {item: _group_of(item) for item in items}
-    for item, group in groups.items():
-        item.add_marker(pytest.mark.xdist_group(group))
-    items.sort(key=lambda item: groups[item] != "installation")
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByFile(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return _group_of(nodeid)
+
+    return ByFile(config, log)
 
 
-def _group_of(item: pytest.Item) -> str:
-    file = item.path.relative_to(Path(__file__).parent).as_posix()
+def _group_of(nodeid: str) -> str:
+    file = nodeid.split("::", maxsplit=1)[0].removeprefix("tests/")
     return "installation" if file.startswith(_TOGETHER) else file
