@@ -79,8 +79,9 @@ class Kind:
         ds = common(Patient(), _sop_class(self), "OT", 1, 1)
         ds.ImageType, ds.ConversionType, ds.PatientOrientation = ["DERIVED", "SECONDARY"], "WSD", ""
         ds.NumberOfFrames, ds.FrameIncrementPointer, ds.PageNumberVector = FRAMES, 0x00182001, [1, 2, 3]
-        ds.BurnedInAnnotation, ds.RecognizableVisualFeatures, ds.PresentationLUTShape = "NO", "NO", "IDENTITY"
-        ds.RescaleIntercept, ds.RescaleSlope, ds.RescaleType = 0, 1, "US"
+        ds.BurnedInAnnotation, ds.RecognizableVisualFeatures = "NO", "NO"
+        if self.photometric == "MONOCHROME2" and self.bits > 1:
+            ds.PresentationLUTShape, ds.RescaleIntercept, ds.RescaleSlope, ds.RescaleType = "IDENTITY", 0, 1, "US"
         set_pixels(ds, self.values, self.photometric, self.bits)
         if self.bits == 1:
             ds.BitsAllocated, content = 1, np.packbits(self.values.ravel(), bitorder="little").tobytes()
@@ -266,7 +267,7 @@ LOSSLESS = [
     Kind("32 bits", texture(32), 32, M2, native),
     Kind("signed 32 bits", texture(32, signed=True), 32, M2, native),
     Kind("32 bits, big endian", texture(32), 32, M2, big_endian),
-    Kind("32 bits, RLE", texture(32), 32, M2, compressed(RLELossless), kept=True),
+    Kind("32 bits, RLE", texture(32), 32, M2, tool("gdcmconv", "--rle")),
     Kind("1 bit", _BITS, 1, M2, native, black=(0,)),
     Kind("1 bit, big endian", _BITS, 1, M2, big_endian, black=(0,)),
     Kind("RGB of 16 bits", _COLOURS_16, 16, RGB, native, black=(0, 0, 0)),
