@@ -11,9 +11,10 @@ import pytest
 import requests
 from PIL import Image
 from pydicom import dcmread
-from pydicom.encaps import generate_frames
+from pydicom.encaps import encapsulate, generate_frames, get_frame, parse_basic_offsets
 from pydicom.uid import UID
 
+from airlock.errors import InstanceNotUnderstood
 from airlock.pixels.rewrite import rewrite_file
 from demo.services import free_port
 from tests.pacs import orthanc
@@ -147,3 +148,88 @@ def test_orthanc_shows_them(tmp_path, made):
             assert picture.shape[:2] == (ROWS, COLUMNS)
             assert (picture[MASKED[1:]] == picture[10, 10]).all(), kind.name
             session.delete(f"{base}/{instance}", timeout=10)
+
+
+def damaged(folder, what: str):
+    """A file of a kind that is understood, in which something is not."""
+    extended = next(kind for kind in LOSSY if kind.name == "12 bits, JPEG Extended")
+    pieces = next(kind for kind in LOSSLESS if kind.name == "JPEG-LS, offset table: fragments without table")
+    kind = pieces if what == "a picture too many" else extended
+    path = kind.write(folder / "in")
+    ds = dcmread(path)
+    frames = list(generate_frames(ds.PixelData, number_of_frames=FRAMES))
+    match what:
+        case "cut off":
+            frames[1] = frames[1][: len(frames[1]) // 2 // 2 * 2]
+        case "other size":
+            ds.Rows += 1
+        case "other precision":
+            ds.BitsStored, ds.HighBit = 10, 9
+        case "signed":
+            ds.PixelRepresentation = 1
+        case "colours":
+            ds.SamplesPerPixel, ds.PhotometricInterpretation, ds.PlanarConfiguration = 3, "YBR_FULL", 0
+        case "a picture too many":
+            ds.NumberOfFrames = FRAMES - 1
+        case "YBR_PARTIAL_420":
+            ds.PhotometricInterpretation = what
+        case "JPEG XL":
+            ds.file_meta.TransferSyntaxUID = "1.2.840.10008.1.2.4.110"
+    if what != "a picture too many":
+        ds.PixelData = encapsulate(frames)
+        ds["PixelData"].is_undefined_length = True
+    ds.save_as(path)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("what", "reason"),
+    [
+        ("cut off", "cut off"),
+        ("other size", "not the one that its header says"),
+        ("other precision", "not the one that its header says"),
+        ("signed", "signed"),
+        ("colours", "colours of more than 8 bits"),
+        ("a picture too many", "which fragments"),
+        ("YBR_PARTIAL_420", "compressed YBR_PARTIAL_420"),
+        ("JPEG XL", "transfer syntax"),
+    ],
+)
+def test_what_is_not_certain_is_held(tmp_path, what, reason):
+    with pytest.raises(InstanceNotUnderstood, match=reason):
+        rewrite_file(damaged(tmp_path, what), tmp_path / "out", {1: [BOX]})
+    assert not [path for path in (tmp_path / "out").rglob("*") if path.is_file()]
+
+
+@pytest.mark.parametrize("kind", ["float", "double"])
+def test_text_in_float_pixels_is_held(tmp_path, kind):
+    path = LOSSLESS[0].write(tmp_path / "in")
+    ds = dcmread(path)
+    values, keyword = (np.float32, "FloatPixelData") if kind == "float" else (np.float64, "DoubleFloatPixelData")
+    setattr(ds, keyword, np.zeros((FRAMES, ROWS, COLUMNS), values).tobytes())
+    ds.BitsAllocated = values().itemsize * 8
+    del ds.PixelData
+    ds.save_as(path)
+    with pytest.raises(InstanceNotUnderstood, match="no pixels of a kind that can be masked"):
+        rewrite_file(path, tmp_path / "out", {1: [BOX]})
+
+
+def test_tables_of_frames_are_those_of_the_new_frames(made):
+    """A frame that is found by its table is the frame."""
+    for table in ("basic", "extended", "none"):
+        _, target = made(next(kind for kind in LOSSLESS if kind.name == f"JPEG-LS, offset table: {table}"))
+        ds = dcmread(target)
+        assert ("ExtendedOffsetTable" in ds) == (table == "extended")
+        basic = parse_basic_offsets(ds.PixelData, endianness="<")
+        assert bool(basic) == (table == "basic")
+        whole = list(generate_frames(ds.PixelData, number_of_frames=FRAMES))
+        if table == "basic":
+            start = 8 + 4 * FRAMES
+            sizes = [int.from_bytes(ds.PixelData[start + at + 4 : start + at + 8], "little") for at in basic]
+            found = [ds.PixelData[start + at + 8 :][:size] for at, size in zip(basic, sizes, strict=True)]
+        else:
+            extended = (ds.ExtendedOffsetTable, ds.ExtendedOffsetTableLengths) if table == "extended" else None
+            found = [
+                get_frame(ds.PixelData, n, number_of_frames=FRAMES, extended_offsets=extended) for n in range(FRAMES)
+            ]
+        assert found == whole
