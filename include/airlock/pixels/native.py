@@ -46,6 +46,21 @@ def unpack_bits(content: bytes, skip: int, rows: int, columns: int) -> npt.NDArr
     return bits[skip : skip + rows * columns].reshape(rows, columns)
 
 
+def has_hidden_bits(content: bytes, allocated: int, stored: int, *, little_endian: bool) -> bool:
+    """Return whether bits of a frame that no value uses hold something (PS3.5 section 8.1.1).
+
+    They should be zero, or repeat the sign. Overlays were put there once, and stay when only their header is removed.
+
+    :param allocated: 8, 16 or 32.
+    """
+    values = np.frombuffer(content, f"{'<' if little_endian else '>'}u{allocated // 8}")
+    above = values >> stored
+    if not above.any():
+        return False
+    ones = (1 << (allocated - stored)) - 1
+    return bool((above != np.where(values >> (stored - 1) & 1, ones, 0)).any())
+
+
 def expand_chroma(content: bytes, dtype: str, rows: int, columns: int) -> Array:
     """Return `Y Y Cb Cr` for each two pixels as `(rows, columns, 3)`.
 
