@@ -32,7 +32,7 @@ from pydicom.uid import (
     RLELossless,
 )
 
-from demo.phantoms import Patient
+from demo.phantoms import Patient, invent_uid
 from demo.phantoms.dataset import common, save, set_pixels
 
 Array = npt.NDArray[Any]
@@ -77,6 +77,7 @@ class Kind:
     def write(self, folder: Path) -> Path:
         """Write the file."""
         ds = common(Patient(), _sop_class(self), "OT", 1, 1)
+        ds.SOPInstanceUID = ds.file_meta.MediaStorageSOPInstanceUID = invent_uid(self.name)
         ds.ImageType, ds.ConversionType, ds.PatientOrientation = ["DERIVED", "SECONDARY"], "WSD", ""
         ds.NumberOfFrames, ds.FrameIncrementPointer, ds.PageNumberVector = FRAMES, 0x00182001, [1, 2, 3]
         ds.BurnedInAnnotation, ds.RecognizableVisualFeatures = "NO", "NO"
