@@ -1,15 +1,17 @@
 """Seen working: every kind of pixels through the DAG with the real container, and containers that fail.
 
-    python -m tests.seen FOLDER
+    python -m tests.seen FOLDER [kinds] [faults]
 
 starts an installation of its own, carries one study of all kinds, compares what the research PACS has with the
 originals, writes contact sheets into the folder, for a person to look at, and lets the container run out of memory,
-hang, and end well without a file. It needs Docker, Orthanc and DCMTK. It is no test of the suite: it takes minutes.
+hang, and end well without a file. It needs Docker, Orthanc and DCMTK. It is no test of the suite: it takes minutes. Run
+again with the same folder, it goes on where it was stopped.
 """
 
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -25,6 +27,7 @@ from airlock.ledger import InstanceState, TransferState
 from airlock.pixels.colours import displayable
 from airlock.pixels.decode import StoredImage
 from airlock.pixels.overlays import read_planes
+from airlock.request import TransferRequest
 from demo.phantoms import Patient
 from demo.stack import Stack
 from tests.e2e.conftest import Installation, wait_until
@@ -96,6 +99,18 @@ def sheet(name: str, before: Path, after: Path | None, frames: list[int]) -> Ima
     return result
 
 
+def begin(installation: Installation, request: TransferRequest) -> str:
+    """Request a transfer; one that was stopped goes on."""
+    run = installation.id(request)
+    known = installation.airflow.run_of(run)
+    if known is None:
+        return installation.drop(request)
+    stopped = [t for t, task in installation.airflow.tasks_of(run).items() if task["state"] == "failed"]
+    if stopped:
+        installation.airflow.clear(run, *stopped)
+    return run
+
+
 def rewritten_in(installation: Installation, transfer_id: str) -> str:
     """Return where the rewriter ran, by the ledger."""
     events = installation.ledger.events(transfer_id)
@@ -119,10 +134,11 @@ def stored(installation: Installation, transfer_id: str, folder: Path) -> dict[i
 
 def kinds(installation: Installation, folder: Path) -> list[Seen]:
     """Carry one study of all kinds; write the contact sheets."""
-    patient = installation.patient()
+    patient = Patient.invent(1001)
+    installation.patients.append(patient)
     originals = {picture: picture.make(folder / "in" / str(n), patient) for n, picture in enumerate(PICTURES)}
     study = installation.put_into_raw(list(originals.values()))
-    transfer_id = installation.drop(installation.request(study))
+    transfer_id = begin(installation, installation.request(study))
     installation.wait(transfer_id)
     summary, after = installation.find(transfer_id), stored(installation, transfer_id, folder)
     where = rewritten_in(installation, transfer_id)
@@ -184,7 +200,9 @@ def _stopped(installation: Installation, name: str, run: str) -> Seen:
 def main() -> int:
     """Run everything; return 0 when all is as meant."""
     folder = Path(sys.argv[1]).absolute()
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    parts = [part for part in (kinds, faults) if part.__name__ in sys.argv[2:]] or [kinds, faults]
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # stops the installation below
     subprocess.run(["docker", "tag", GOOD, OURS], check=True)
     settings = {"AIRLOCK_REWRITER": "docker", "AIRLOCK_REWRITER_IMAGE": OURS, "AIRLOCK_REWRITER_TIMEOUT_MINUTES": "1"}
     settings |= {"AIRLOCK_RETRIES": "0", "AIRLOCK_STUDY_IDLE_SECONDS": "1", "AIRLOCK_SETTLE_SECONDS": "1"}
@@ -193,7 +211,7 @@ def main() -> int:
     try:
         stack.start(print)
         installation = Installation(stack, [Patient.invent(900)])
-        for part in (kinds, faults):
+        for part in parts:
             found = part(installation, folder)
             seen += found
             for one in found:
