@@ -1,10 +1,10 @@
 """Seen working: every kind of pixels through the DAG with the real container, and containers that fail.
 
-    python -m tests.seen FOLDER [kinds] [faults]
+    python -m tests.seen FOLDER [kinds] [review] [faults]
 
 starts an installation of its own, carries one study of all kinds, compares what the research PACS has with the
-originals, writes contact sheets into the folder, for a person to look at, and lets the container run out of memory,
-hang, and end well without a file. It needs Docker, Orthanc and DCMTK. It is no test of the suite: it takes minutes. Run
+originals, writes contact sheets into the folder, for a person to look at, lets the demonstration's reviewer decide, and
+lets the container run out of memory, hang, and end well without a file. It needs Docker, Orthanc and DCMTK. It is no test of the suite: it takes minutes. Run
 again with the same folder, it goes on where it was stopped.
 """
 
@@ -29,7 +29,9 @@ from airlock.pixels.decode import StoredImage
 from airlock.pixels.overlays import read_planes
 from airlock.request import TransferRequest
 from demo.phantoms import Patient
+from demo.reviewer import Reviewer
 from demo.stack import Stack
+from demo.watch import Watch
 from tests.e2e.conftest import Installation, wait_until
 from tests.seen_pictures import PICTURES, TEXT_ROWS
 
@@ -159,6 +161,24 @@ def kinds(installation: Installation, folder: Path) -> list[Seen]:
     return seen
 
 
+def review(installation: Installation, folder: Path) -> list[Seen]:
+    """Let the demonstration's reviewer decide about a small cine, at both gates."""
+    patient = Patient.invent(1002)
+    installation.patients.append(patient)
+    cine = PICTURES[6].make(folder / "in" / "review", patient)
+    study = installation.put_into_raw([cine])
+    run = begin(installation, installation.request(study, "demo-reviewed"))
+    reviewer = Reviewer(installation.airflow, print)
+    Watch(installation.airflow, {run: "review"}, print, reviewer).until([run], seconds=300)
+    for content in reviewer.sheets.values():
+        (folder / "review.png").write_bytes(content)
+    answers = [d["answer"] for _, _, kind, d in installation.ledger.events(run) if kind == "answered"]
+    [after] = stored(installation, run, folder).values()
+    corner = [displayable(f, StoredImage(after).pixels)[-28:-9, -50:-9] for f in StoredImage(after).read()]
+    masked = all(part.max() == 0 for part in corner) and len(corner) == 3
+    return [Seen("review", f"{answers}, corner masked in all frames: {masked}", masked and len(answers) == 2)]
+
+
 def faults(installation: Installation, folder: Path) -> list[Seen]:
     """Let the container fail in each way; each transfer must stop and say so, and send nothing."""
     runs = {}
@@ -201,7 +221,7 @@ def main() -> int:
     """Run everything; return 0 when all is as meant."""
     folder = Path(sys.argv[1]).absolute()
     folder.mkdir(parents=True, exist_ok=True)
-    parts = [part for part in (kinds, faults) if part.__name__ in sys.argv[2:]] or [kinds, faults]
+    parts = [part for part in (kinds, review, faults) if part.__name__ in sys.argv[2:]] or [kinds, review, faults]
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # stops the installation below
     subprocess.run(["docker", "tag", GOOD, OURS], check=True)
     settings = {"AIRLOCK_REWRITER": "docker", "AIRLOCK_REWRITER_IMAGE": OURS, "AIRLOCK_REWRITER_TIMEOUT_MINUTES": "1"}
