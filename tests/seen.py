@@ -3,9 +3,9 @@
     python -m tests.seen FOLDER [kinds] [review] [faults]
 
 starts an installation of its own, carries one study of all kinds, compares what the research PACS has with the
-originals, writes contact sheets into the folder, for a person to look at, lets the demonstration's reviewer decide, and
-lets the container run out of memory, hang, and end well without a file. It needs Docker, Orthanc and DCMTK. It is no test of the suite: it takes minutes. Run
-again with the same folder, it goes on where it was stopped.
+originals, and writes contact sheets into the folder, for a person to look at; lets the demonstration's reviewer decide
+about a cine; lets the container run out of memory, hang, and end well without a file. It needs Docker, Orthanc and
+DCMTK. It is no test of the suite: it takes minutes. Run again with the same folder, it goes on where it was stopped.
 """
 
 from __future__ import annotations
@@ -174,9 +174,11 @@ def review(installation: Installation, folder: Path) -> list[Seen]:
         (folder / "review.png").write_bytes(content)
     answers = [d["answer"] for _, _, kind, d in installation.ledger.events(run) if kind == "answered"]
     [after] = stored(installation, run, folder).values()
-    corner = [displayable(f, StoredImage(after).pixels)[-28:-9, -50:-9] for f in StoredImage(after).read()]
-    masked = all(part.max() == 0 for part in corner) and len(corner) == 3
-    return [Seen("review", f"{answers}, corner masked in all frames: {masked}", masked and len(answers) == 2)]
+    drawn = [displayable(f, StoredImage(after).pixels)[122:148, 202:238] for f in StoredImage(after).read()]
+    masked = all(part.max() == 0 for part in drawn) and len(drawn) == 3
+    return [
+        Seen("review", f"{answers}; what was drawn is masked in all frames: {masked}", masked and len(answers) == 2)
+    ]
 
 
 def faults(installation: Installation, folder: Path) -> list[Seen]:
