@@ -176,9 +176,7 @@ def review(installation: Installation, folder: Path) -> list[Seen]:
     [after] = stored(installation, run, folder).values()
     drawn = [displayable(f, StoredImage(after).pixels)[122:148, 202:238] for f in StoredImage(after).read()]
     masked = all(part.max() == 0 for part in drawn) and len(drawn) == 3
-    return [
-        Seen("review", f"{answers}; drawn, and masked in all frames: {masked}", masked and len(answers) == 2)
-    ]
+    return [Seen("review", f"{answers}; drawn, and masked in all frames: {masked}", masked and len(answers) == 2)]
 
 
 def faults(installation: Installation, folder: Path) -> list[Seen]:
