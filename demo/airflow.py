@@ -156,13 +156,14 @@ class Airflow:
             with closing(sqlite3.connect(folder / "airflow.db")) as database:
                 database.execute("PRAGMA journal_mode=WAL")
         # Pools and connections first, while nobody else writes to the database, and before a task needs them.
-        self._start("api-server")
+        self.start_components("api-server")
         self._wait_for("api-server", lambda: [] if self._get_health() else ["api-server"])
         self._configure(connections)
-        self._start(*COMPONENTS)
+        self.start_components(*COMPONENTS)
         self._wait_for("Airflow", self._unhealthy)
 
-    def _start(self, *names: str) -> None:
+    def start_components(self, *names: str) -> None:
+        """Start components that don't run."""
         for name in names:
             command = [sys.executable, "-m", "airflow", *COMPONENTS[name]]
             self.services.start(name, command, self.environment, cwd=self.root)
@@ -235,7 +236,11 @@ class Airflow:
 
     def api(self, method: str, path: str, *, check: bool = True, **arguments: Any) -> requests.Response:
         """Call the stable REST API; `path` is below `/api/v2`."""
-        answer = self._session.request(method, f"{self.url}/api/v2/{path}", timeout=60, **arguments)
+        return self.call(method, f"api/v2/{path}", check=check, **arguments)
+
+    def call(self, method: str, path: str, *, check: bool = True, **arguments: Any) -> requests.Response:
+        """Call anything of the API server, such as a plugin's app, as the administrator."""
+        answer = self._session.request(method, f"{self.url}/{path}", timeout=60, **arguments)
         if check:
             answer.raise_for_status()
         return answer
