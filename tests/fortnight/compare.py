@@ -122,11 +122,9 @@ def _report(world: World, case: Case) -> Iterator[str]:
     finished = {step["step"] for step in facts["steps"] if step["ended"] == "finished"}
     if case.state in ("sent", "withdrawn"):
         lacking = [step for step in STEPS_SENT if step not in finished]
-        unproven = [
-            i["instance"] for i in facts["instances"] if i["state"] != "sent" or i["c_store_status"] != "0x0000"
-        ]
-        if lacking or unproven or len(facts["instances"]) != case.instances:
-            yield f"its report lacks the steps {lacking}; {len(unproven)} instances are not proven stored"
+        stored = [i for i in facts["instances"] if (i["state"], i["c_store_status"]) == ("sent", "0x0000")]
+        if lacking or len(stored) != len(facts["instances"]) or len(stored) != case.instances:
+            yield f"its report lacks the steps {lacking}; {len(stored)} instances are proven stored"
     if case.twist != "unknown project" and not facts["policy_digest"]:
         yield "its report names no policy"
     if not all(facts[name] for name in ("run", "arrived_at", "started_at", "finished_at", "outcome")):

@@ -25,18 +25,13 @@ def speed(world: World, driver: Driver) -> str:
     lines = [f"{attempts} transfers in {seconds:.0f} s: {seconds / max(1, attempts):.1f} s each"]
     tasks: dict[tuple[str, str], list[tuple[float, float, float]]] = defaultdict(list)
     for dag, task, start, end, queued, scheduled in _tasks(world):
-        tasks[dag, task].append(
-            ((queued or start) - (scheduled or queued or start), start - (queued or start), end - start)
-        )
-    lines.append(
-        f"{sum(map(len, tasks.values()))} tasks; median seconds scheduled, queued, running, and sum of running:"
-    )
+        at = queued or start
+        tasks[dag, task].append((at - (scheduled or at), start - at, end - start))
+    lines.append(f"{sum(map(len, tasks.values()))} tasks; median seconds scheduled, queued, running; sum of running:")
     for (dag, task), rows in sorted(tasks.items(), key=lambda item: -sum(row[2] for row in item[1])):
-        middles = [median(row[index] for row in rows) for index in range(3)]
+        waited, queued_, ran = (median(row[index] for row in rows) for index in range(3))
         total = sum(row[2] for row in rows)
-        lines.append(
-            f"  {dag:<12} {task:<24} {len(rows):5} {middles[0]:6.2f} {middles[1]:6.2f} {middles[2]:6.2f} {total:8.1f}"
-        )
+        lines.append(f"  {dag:<12} {task:<24} {len(rows):5} {waited:6.2f} {queued_:6.2f} {ran:6.2f} {total:8.1f}")
     return "\n".join(lines)
 
 

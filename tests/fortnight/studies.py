@@ -39,12 +39,9 @@ def receive(world: World, case: Case, files: list[Path]) -> None:
         if (series / header.SOPInstanceUID).exists():
             continue
         shutil.copyfile(file, series / header.SOPInstanceUID)
+        titles = {"AETitleCaller": "FNSCANNER", "AETitleCalled": _called(case), "CallerIP": "127.0.0.1"}
         index = {
-            "IncomingConnection": {
-                "AETitleCaller": "FNSCANNER",
-                "AETitleCalled": _called(case),
-                "CallerIP": "127.0.0.1",
-            },
+            "IncomingConnection": titles,
             "ClassifyType": [],
             "Modality": [header.Modality],
             "NumFiles": str(len(list(series.iterdir()))),

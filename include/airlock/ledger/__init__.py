@@ -1,7 +1,8 @@
 """The ledger: what happened to every transfer and every instance. It holds no patient data."""
 
 from airlock.ledger.chain import ChainReport, Event
-from airlock.ledger.ledger import Counts, InstanceUpdate, Ledger, TransferSummary
+from airlock.ledger.facts import Counts, InstanceUpdate, TransferSummary
+from airlock.ledger.ledger import Ledger
 from airlock.ledger.models import InstanceState, TransferState
 from airlock.ledger.statuses import OwedStatus
 

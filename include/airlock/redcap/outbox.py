@@ -70,9 +70,8 @@ def deliver(
         except AirlockError as error:
             later += 1
             problems[str(error)] = None
-            ledger.statuses.postpone(
-                status, str(error), datetime.now(UTC) + _pause(status.attempts, error, retry_seconds)
-            )
+            pause = _pause(status.attempts, error, retry_seconds)
+            ledger.statuses.postpone(status, str(error), datetime.now(UTC) + pause)
             if status.attempts == 0:
                 ledger.event(status.transfer_id, "redcap", "postponed", error=type(error).__name__)
         else:
