@@ -63,6 +63,7 @@ class World:
             "AIRLOCK_STUDY_WAIT_MINUTES": "0.5",
             "AIRLOCK_RETRY_SECONDS": "1",
             "AIRLOCK_SETTLE_SECONDS": "1",
+            "AIRLOCK_LATE_MINUTES": "0.1",
             "AIRLOCK_REDCAP_POLL": "* * * * *",
             "AIRLOCK_ARRIVALS": "* * * * *",
             "AIRLOCK_ROUTING": str(self.home / "routing.yaml"),
