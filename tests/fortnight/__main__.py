@@ -34,13 +34,14 @@ def main() -> int:
     problems: list[str] = []
     try:
         world.start()
-        driver.run()
-    except (AirflowNotReady, Stuck) as error:
-        problems.append(str(error))
-    try:
-        if world.sandbox is not None:
-            problems += compare(world, cases, find_all(world))
+        try:
+            driver.run()
+        except Stuck as error:
+            problems.append(str(error))
+        problems += compare(world, cases, find_all(world))
         print(speed(world, driver))
+    except AirflowNotReady as error:
+        problems.append(str(error))
     finally:
         world.stop()
     for problem in problems:

@@ -11,7 +11,8 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
-from airflow.sdk.exceptions import AirflowSkipException
+from airflow.sdk.bases.xcom import BaseXCom
+from airflow.sdk.exceptions import AirflowSkipException, DownstreamTasksSkipped
 from airflow.sdk.observability.stats import incr, timing
 
 from airlock.disk import check_room
@@ -36,6 +37,8 @@ class TransferStepOperator(BaseOperator):
     :param peer: the PACS the step talks to.
     :param room: wait as long as there is no room for as much again as the study has, as far as its size is known.
     :param hooks: the point of the project's hooks that are called when the step is done.
+    :param ahead: function as `package.module:function` that takes the transfer, and returns the tasks after this one
+        that have nothing to do; they are skipped without being started.
     :param not_when: request options that skip this step (`dry_run`, `stop_before_send`).
     """
 
@@ -48,12 +51,14 @@ class TransferStepOperator(BaseOperator):
         peer: Role | None = None,
         room: bool = False,
         hooks: Point | None = None,
+        ahead: str | None = None,
         not_when: tuple[str, ...] = (),
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.room = room
         self.hooks = hooks
+        self.ahead = ahead
         self.step = step
         self.peer = peer
         self.not_when = not_when
@@ -62,7 +67,12 @@ class TransferStepOperator(BaseOperator):
         """Run the step; tell the ledger when it starts, ends or fails."""
         with guarded():
             transfer = open_transfer(context)
-        return run_step(self, transfer, context, lambda: self._call_with_hooks(transfer))
+        counts = run_step(self, transfer, context, lambda: self._call_with_hooks(transfer))
+        if self.ahead is not None and (idle := _function(self.ahead)(transfer)):
+            # This way of ending returns nothing by itself.
+            context["ti"].xcom_push(key=BaseXCom.XCOM_RETURN_KEY, value=counts)
+            raise DownstreamTasksSkipped(tasks=idle)
+        return counts
 
     def _call_with_hooks(self, transfer: Transfer) -> Any:
         result = self._call(transfer)
@@ -71,8 +81,7 @@ class TransferStepOperator(BaseOperator):
         return result
 
     def _call(self, transfer: Transfer) -> Any:
-        module, _, name = self.step.partition(":")
-        function: Callable[..., Any] = getattr(import_module(module), name)
+        function = _function(self.step)
         if self.room:
             sizes = (instance.size or 0 for instance in transfer.ledger.instances(transfer.id))
             check_room(transfer.settings, sum(sizes))
@@ -80,6 +89,13 @@ class TransferStepOperator(BaseOperator):
             # The approval may have ended since the request was accepted: a transfer can wait for days.
             transfer.policy.check_approved(datetime.now(UTC).astimezone().date())
         return function(transfer, peer_of(transfer, self.peer)) if self.peer else function(transfer)
+
+
+def _function(name: str) -> Callable[..., Any]:
+    """Return the function that is called `package.module:function`."""
+    module, _, attribute = name.partition(":")
+    function: Callable[..., Any] = getattr(import_module(module), attribute)
+    return function
 
 
 def call_hooks(transfer: Transfer, point: Point) -> None:
