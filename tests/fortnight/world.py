@@ -16,6 +16,7 @@ import yaml
 from airlock.identity.keys import KeyRing
 from airlock.redcap.sandbox import RedcapSandbox
 from airlock.settings import Settings, load_settings
+from airlock.transfer import open_ledger
 from airlock.workspace import write_atomically
 from demo.stack import Say, Stack
 from tests.fortnight.scenario import AUTO, CLOSED, CLOSING, FOREVER, NO_PR
@@ -91,6 +92,7 @@ class World:
         self.home.mkdir(parents=True, exist_ok=True)
         write_atomically(self.home / "routing.yaml", yaml.safe_dump({"routes": ROUTES}))
         write_atomically(self.home / "coupling.csv", COUPLING_HEAD)
+        open_ledger(self.settings)
         self.open_redcap()
         self.stack.start(self.say)
         policy = yaml.safe_load((self.settings.projects / "demo.yaml").read_text())
