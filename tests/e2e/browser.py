@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,8 +24,8 @@ FLAGS = [
 
 
 @contextmanager
-def logged_in_page(airflow: Airflow) -> Iterator[Page]:
-    """Open a browser page with Airflow's session."""
+def logged_in_page(airflow: Airflow, user: str = USER) -> Iterator[Page]:
+    """Open a browser page with Airflow's session, of the administrator or another user."""
     require("chromium")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS, env=dict(os.environ))
@@ -32,11 +33,17 @@ def logged_in_page(airflow: Airflow) -> Iterator[Page]:
             page = browser.new_page(viewport={"width": 1500, "height": 1000})
             page.set_default_timeout(30_000)
             page.goto(f"{airflow.url}/auth/login")
-            page.get_by_label("Username").fill(USER)
-            page.get_by_label("Password", exact=False).first.fill(airflow.state["password"])
+            page.get_by_label("Username").fill(user)
+            page.get_by_label("Password", exact=False).first.fill(password_of(airflow, user))
             page.get_by_role("button", name="Sign in", exact=False).click()
             page.wait_for_url(lambda url: "/auth/" not in url)
             page.wait_for_load_state("networkidle")
             yield page
         finally:
             browser.close()
+
+
+def password_of(airflow: Airflow, user: str) -> str:
+    """Return the password of a user, as Airflow's simple auth manager wrote it."""
+    file = airflow.home / "airflow" / "simple_auth_manager_passwords.json.generated"
+    return str(json.loads(file.read_text())[user])
