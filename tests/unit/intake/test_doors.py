@@ -11,6 +11,7 @@ import yaml
 from airlock.errors import NotPossibleNow, PolicyError
 from airlock.identity.keys import KeyRing
 from airlock.intake.arrived import arrived_studies
+from airlock.intake.ask import Ask
 from airlock.intake.coupling import load_coupling
 from airlock.intake.route import route_arrived
 from airlock.ledger import TransferState
@@ -214,6 +215,16 @@ class TestAgain:
         assert read_requests() == []
         assert dropped(settings) == []
         assert airlock("request", "again", transfer_id).status == 2
+
+
+def test_two_projects_of_a_study_have_rows_of_their_own(settings):
+    """REDCap's record is the study's: transfers that nobody gave a repeat instance must not write over each other."""
+    keys = KeyRing.load(settings.key_path)
+    asks = [Ask(f"{ROOT}.1", project, "S-001", event) for project in ("P", "Q") for event in ("", "late")]
+    instances = [ask.request(keys).redcap_repeat_instance for ask in asks]
+    assert len(set(instances)) == 4
+    assert min(instances) > 1000
+    assert [ask.request(keys).redcap_repeat_instance for ask in asks] == instances
 
 
 def test_ten_of_twelve_start_by_priority_then_age(settings, monkeypatch):
