@@ -13,7 +13,7 @@ from airlock.ledger import TransferState
 from demo import phantoms
 from demo.phantoms import Patient
 from demo.services import free_port
-from tests.e2e.browser import logged_in_page, password_of
+from tests.e2e.browser import log_in, logged_in_page, password_of
 
 SOON = 120_000
 """Milliseconds in which a transfer must have ended, on a busy machine too."""
@@ -77,7 +77,7 @@ def test_cancel_again_and_withdraw_by_the_page(installation, tmp_path):
         buttons.get_by_role("button", name="Cancel").click(timeout=20_000)
         expect(state).to_contain_text("cancelled", timeout=SOON)
         page.screenshot(path=tmp_path / "cancelled.png")
-        look_as_a_viewer(installation, transfer_id, tmp_path)
+        look_as_a_viewer(installation, page.context.browser, transfer_id, tmp_path)
 
         sent = send_files(installation.stack.staging, [Outgoing.of(str(n), file) for n, file in enumerate(files)])
         assert [outcome.status for outcome in sent] == [0, 0]
@@ -96,19 +96,19 @@ def test_cancel_again_and_withdraw_by_the_page(installation, tmp_path):
     assert by == {"cancel": "admin", "withdraw": "admin"}
 
 
-def look_as_a_viewer(installation, transfer_id, tmp_path):
+def look_as_a_viewer(installation, browser, transfer_id, tmp_path):
     """Who may only look sees the transfer, and can change nothing: not by a button, not by a call of the browser's."""
     before = installation.ledger.history(transfer_id)
-    with logged_in_page(installation.airflow, "viewer") as page:
-        page.goto(f"{installation.airflow.url}/airlock/#{transfer_id}")
-        buttons = page.locator("#detail .buttons")
-        for name in ("Do it again from the start", "Withdraw"):
-            expect(buttons.get_by_role("button", name=name)).to_be_disabled(timeout=20_000)
-        expect(page.get_by_role("button", name="New transfer")).to_be_hidden()
-        page.screenshot(path=tmp_path / "viewer.png")
-        for path in (f"api/transfers/{transfer_id}/cancel", f"api/transfers/{transfer_id}/withdraw", "api/requests"):
-            call = "path => fetch(path, {method: 'POST', body: '{}', headers: {'Content-Type': 'application/json'}})"
-            assert page.evaluate(f"{call}.then(answer => answer.status)", path) == 403, path
+    page = log_in(browser, installation.airflow, "viewer")
+    page.goto(f"{installation.airflow.url}/airlock/#{transfer_id}")
+    for name in ("Do it again from the start", "Withdraw"):
+        expect(page.locator("#detail .buttons").get_by_role("button", name=name)).to_be_disabled(timeout=20_000)
+    expect(page.get_by_role("button", name="New transfer")).to_be_hidden()
+    page.screenshot(path=tmp_path / "viewer.png")
+    for path in (f"api/transfers/{transfer_id}/cancel", f"api/transfers/{transfer_id}/withdraw", "api/requests"):
+        call = "path => fetch(path, {method: 'POST', body: '{}', headers: {'Content-Type': 'application/json'}})"
+        assert page.evaluate(f"{call}.then(answer => answer.status)", path) == 403, path
+    page.close()
     assert installation.ledger.history(transfer_id) == before
     assert installation.ledger.find(transfer_id).state is TransferState.CANCELLED
 
