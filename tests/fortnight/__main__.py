@@ -38,6 +38,7 @@ def main() -> int:
             driver.run()
         except Stuck as error:
             problems.append(str(error))
+        problems += ["the scheduler ended by itself"] * driver.died
         problems += compare(world, cases, find_all(world))
         print(speed(world, driver))
     except AirflowNotReady as error:

@@ -39,6 +39,7 @@ class Driver:
     calm: bool = False
     begun: float = 0.0
     ended: float = 0.0
+    died: int = 0
     waiting: dict[int, tuple[Iterator[Condition], Condition]] = field(default_factory=dict)
 
     def run(self) -> None:
@@ -50,6 +51,7 @@ class Driver:
         self.begun = moved = told = monotonic()
         coming = list(enumerate(self.cases))
         while coming or self.waiting or not (self.calm or weather.over) or self._owed():
+            self._see_to_the_scheduler()
             if self._resume():
                 moved = monotonic()
             while coming and len(self.waiting) < self.at_a_time and self._may_come(coming[0][1]):
@@ -68,6 +70,13 @@ class Driver:
                 raise Stuck(f"not over after {monotonic() - self.begun:.0f} s: {names or 'REDCap is owed statuses'}")
             sleep(PAUSE_SECONDS)
         self.ended = monotonic()
+
+    def _see_to_the_scheduler(self) -> None:
+        """Start a scheduler again that has ended by itself, as a service manager would, and remember that it had."""
+        if self.world.stack.services.pid("scheduler") is None:
+            self.died += 1
+            self.world.say("    the scheduler has ended by itself")
+            self.world.stack.airflow.start_components("scheduler")
 
     def _may_come(self, case: Case) -> bool:
         """Whether it can be asked for now: what comes after the end of an approval waits for that."""
