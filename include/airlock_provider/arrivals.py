@@ -18,16 +18,24 @@ log = logging.getLogger(__name__)
 
 
 def route_studies() -> dict[str, int]:
-    """Write request files for what arrived and belongs to a project by itself; return counts."""
+    """Write request files for batch folders, and for what arrived and belongs to a project by itself; return counts."""
+    from airlock.intake.batch import take_batches
     from airlock.intake.route import route_arrived
 
     settings = load_settings()
     with guarded():
-        result = route_arrived(settings, open_ledger(settings), KeyRing.load(settings.key_path))
-    for reason, count in result.refused.items():
-        log.warning("%d not routed: %s", count, reason)
-    refused = sum(result.refused.values())
-    return {"requested": len(result.transfers), "known": result.known, "refused": refused}
+        ledger, keys = open_ledger(settings), KeyRing.load(settings.key_path)
+        batches = take_batches(settings, ledger, keys)
+        result = route_arrived(settings, ledger, keys)
+    for reason, count in (*batches.refused.items(), *result.refused.items()):
+        log.warning("%d not requested: %s", count, reason)
+    refused = sum(result.refused.values()) + sum(batches.refused.values())
+    return {
+        "batches": len(batches.transfers),
+        "requested": len(result.transfers),
+        "known": result.known,
+        "refused": refused,
+    }
 
 
 def ask_for_late_series() -> dict[str, int]:
