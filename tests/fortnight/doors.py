@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from datetime import datetime
 from io import StringIO
 from typing import Any
@@ -32,7 +33,7 @@ def prepare(world: World, case: Case) -> None:
         files = studies.images(world, case, case.instances)
         if case.door == "pacs":
             studies.store_at_pacs(world, files)
-        elif case.door not in ("route", "coupling"):
+        elif case.door not in ("route", "coupling", "batch"):
             studies.receive(world, case, files)
 
 
@@ -132,6 +133,16 @@ def _coupling(world: World, case: Case) -> None:
     line = f"{case.patient.accession},,{case.project},{case.subject},,{TODAY}\n"
     write_atomically(path, path.read_text() + line)
     studies.receive(world, case, studies.images(world, case, case.instances))
+
+
+def _batch(world: World, case: Case) -> None:
+    """Write the study and its request into a folder, and rename it into place."""
+    writing = world.settings.proc_folder / "batches" / f"{case.number}.part"
+    writing.mkdir(parents=True)
+    for file in studies.images(world, case, case.instances):
+        shutil.copyfile(file, writing / file.name)
+    (writing / "request.json").write_text(request_of(case).model_dump_json(exclude_none=True))
+    writing.rename(writing.with_suffix(""))
 
 
 def again(world: World, case: Case) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from airlock.request import TransferRequest
 from demo.phantoms import Patient
 
-DOORS = ("file", "redcap", "rest", "page", "csv", "route", "coupling", "pacs")
+DOORS = ("file", "redcap", "rest", "page", "csv", "route", "coupling", "pacs", "batch")
 FOREVER, DEMO = "fn-forever", "demo"
 CLOSED, CLOSING, NO_PR, AUTO = "fn-closed", "fn-closing", "fn-no-pr", "fn-auto"
 
