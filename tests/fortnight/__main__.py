@@ -11,7 +11,7 @@ from demo.airflow import AirflowNotReady
 from tests.fortnight.compare import compare
 from tests.fortnight.driver import Driver, Stuck
 from tests.fortnight.found import find_all
-from tests.fortnight.scenario import make_scenario
+from tests.fortnight.scenario import TWISTS, make_scenario
 from tests.fortnight.speed import speed
 from tests.fortnight.world import World
 
@@ -26,10 +26,11 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=45.0, help="give up after that")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="environment of Airflow")
     parser.add_argument("--calm", action="store_true", help="without outages and restarts")
+    parser.add_argument("--only", default="", choices=TWISTS, help="one kind of request only, to measure")
     given = parser.parse_args()
     home = given.home or Path(tempfile.mkdtemp(prefix="fortnight-"))
     world = World(home, lambda text: print(text, flush=True), dict(pair.split("=", 1) for pair in given.set))
-    cases = make_scenario(given.requests, given.seed)
+    cases = make_scenario(given.requests, given.seed, given.only)
     driver = Driver(world, cases, given.at_a_time, given.minutes * 60, calm=given.calm)
     problems: list[str] = []
     try:

@@ -69,14 +69,17 @@ class Case:
         return f"{self.number:03} {self.door}, {self.twist}"
 
 
-def make_scenario(count: int, seed: int) -> list[Case]:
+def make_scenario(count: int, seed: int, only: str = "") -> list[Case]:
     """Return the cases, in the order in which they are asked for.
 
     Every twist occurs once before any occurs by chance, and its doors take turns.
+
+    :param only: the one twist that there is, to measure how fast transfers go.
     """
     dice = random.Random(seed)
     weights = [weight for weight, _ in TWISTS.values()]
     twists = [*TWISTS, *dice.choices(list(TWISTS), weights, k=max(0, count - len(TWISTS)))][:count]
+    twists = [only] * count if only else twists
     turns = dict.fromkeys(TWISTS, 0)
     cases: list[Case] = []
     for number, twist in enumerate(twists):
