@@ -115,6 +115,8 @@ class Airflow:
             "AIRFLOW__DATABASE__SQL_ALCHEMY_CONNECT_ARGS": "demo.sqlite.CONNECT_ARGUMENTS",
             "AIRFLOW__LOGGING__NAMESPACE_LEVELS": "pynetdicom=CRITICAL pydicom=CRITICAL",
             "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.2",
+            # When what a killed scheduler worked on is noticed, in seconds. Airflow's own is five minutes.
+            "AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "30",
             # How late a supervisor may notice that its task has ended, in seconds.
             "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
             "OPENBLAS_NUM_THREADS": "1",

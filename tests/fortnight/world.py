@@ -70,7 +70,9 @@ class World:
             "AIRLOCK_ROUTING": str(self.home / "routing.yaml"),
             "AIRLOCK_COUPLING": str(self.home / "coupling.csv"),
             "AIRLOCK_REWRITER": "process",
-            # A killed task is noticed by its missing heartbeat.
+            # A killed task is noticed by its missing heartbeat, what a killed scheduler ran by that of the scheduler.
+            "AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD": "15",
+            "AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "10",
             "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "20",
             "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "5",
         }
