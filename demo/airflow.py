@@ -240,10 +240,10 @@ class Airflow:
 
     def api(self, method: str, path: str, *, check: bool = True, **arguments: Any) -> requests.Response:
         """Call the stable REST API; `path` is below `/api/v2`."""
-        return self.call(method, f"api/v2/{path}", check=check, **arguments)
+        return self.page(method, f"api/v2/{path}", check=check, **arguments)
 
-    def call(self, method: str, path: str, *, check: bool = True, **arguments: Any) -> requests.Response:
-        """Call anything of the API server, such as a plugin's app, as the administrator."""
+    def page(self, method: str, path: str, *, check: bool = True, **arguments: Any) -> requests.Response:
+        """Call anything that the API server serves, as its user."""
         answer = self._session.request(method, f"{self.url}/{path}", timeout=60, **arguments)
         if check:
             answer.raise_for_status()

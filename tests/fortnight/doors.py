@@ -105,7 +105,7 @@ def _rest(world: World, case: Case) -> None:
 
 
 def _page(world: World, case: Case) -> None:
-    answer = world.stack.airflow.call("POST", "airlock/api/requests", json=_fields(request_of(case)))
+    answer = world.stack.airflow.page("POST", "airlock/api/requests", json=_fields(request_of(case)))
     assert answer.json()["transfer"] == case.transfer_id
 
 

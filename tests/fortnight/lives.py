@@ -89,7 +89,7 @@ def _late(world: World, case: Case) -> Iterator[Condition]:
 
 def _cancel(world: World, case: Case) -> None:
     if case.door == "page":
-        world.stack.airflow.call("POST", f"airlock/api/transfers/{case.transfer_id}/cancel")
+        world.stack.airflow.page("POST", f"airlock/api/transfers/{case.transfer_id}/cancel")
     elif airlock("request", "cancel", case.transfer_id).status:
         case.notes.append("it could not be cancelled")
 
@@ -103,7 +103,7 @@ def _after_all(world: World, case: Case) -> Iterator[Condition]:
 
 
 def _withdraw(world: World, case: Case) -> Iterator[Condition]:
-    answer = world.stack.airflow.call("POST", f"airlock/api/transfers/{case.transfer_id}/withdraw").json()
+    answer = world.stack.airflow.page("POST", f"airlock/api/transfers/{case.transfer_id}/withdraw").json()
     if answer["to_delete"] != case.instances:
         case.notes.append(f"{answer['to_delete']} instances are listed to be deleted, not {case.instances}")
     # What the research team does then, with its PACS' own means.

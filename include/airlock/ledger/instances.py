@@ -9,8 +9,9 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from airlock.ledger.cancellation import Cancellation
-from airlock.ledger.facts import Counts, InstanceUpdate
+from airlock.ledger.facts import Counts
 from airlock.ledger.models import InstanceRow, InstanceState, TransferRow
+from airlock.ledger.update import InstanceUpdate
 
 
 class Instances(Cancellation):
