@@ -6,6 +6,7 @@ from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
+from airflow.sdk import DagRunState
 from airflow.sdk.exceptions import AirflowRuntimeError, AirflowSkipException
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ class StartTransferOperator(TriggerDagRunOperator):
     def _state(self, context: Context) -> str | None:
         """Return the state of the run; None when there is none."""
         try:
-            return str(context["ti"].get_dagrun_state(DAG_ID, str(self.trigger_run_id)))
+            # A text or a member of Airflow's enumeration, whose text is not its value.
+            return DagRunState(context["ti"].get_dagrun_state(DAG_ID, str(self.trigger_run_id))).value
         except AirflowRuntimeError:
             return None

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
+from airflow.sdk import DagRunState
 from airflow.sdk.exceptions import AirflowRuntimeError, AirflowSkipException, ErrorType
 from airflow.sdk.execution_time.comms import ErrorResponse
 
@@ -39,11 +40,11 @@ def begin(*states, again=True, **options):
 
 
 def test_one_that_is_just_ending_is_waited_for(started):
-    assert begin("running", "running", "success", "never looked at") == ["never looked at"]
+    assert begin("queued", DagRunState.RUNNING, "success", "never looked at") == ["never looked at"]
     assert started == ["transfer-1"]
 
 
-@pytest.mark.parametrize("state", ["failed", "success", None])
+@pytest.mark.parametrize("state", ["failed", "success", DagRunState.SUCCESS, DagRunState.FAILED, None])
 def test_one_that_has_ended_or_never_was_is_begun_at_once(started, state):
     begin(state)
     assert started == ["transfer-1"]
