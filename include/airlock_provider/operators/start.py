@@ -23,7 +23,7 @@ class StartTransferOperator(TriggerDagRunOperator):
     A transfer's ending is in the ledger a moment before its run ends in Airflow. Whoever clears a run in that moment
     takes task instances from under the scheduler, which then ends with an error; so that moment is waited for.
 
-    :param patience_seconds: how long. A run that still runs then is being done again by somebody: it is left alone.
+    :param patience_seconds: how long. A run that still runs then is left alone.
     """
 
     def __init__(self, *, patience_seconds: float = 60.0, **kwargs: Any) -> None:
@@ -36,9 +36,22 @@ class StartTransferOperator(TriggerDagRunOperator):
 
         :raises AirflowSkipException: when it is to begin again, and still runs.
         """
-        if self.reset_dag_run and not self._has_ended(context):
-            raise AirflowSkipException("The run is being done already.")
+        if self.reset_dag_run:
+            if not self._has_ended(context):
+                raise AirflowSkipException("Its run has not ended. What asks for it again is kept.")
+            self._note()
         super().execute(context)
+
+    def _note(self) -> None:
+        """Tell the ledger, from which the intake knows that the file that asked for it can go."""
+        from airlock.quiet import guarded
+        from airlock.request.again import note_begun
+        from airlock.settings import load_settings
+        from airlock.transfer import open_ledger
+
+        conf = self.conf if isinstance(self.conf, dict) else {}
+        with guarded():
+            note_begun(str(conf["transfer_id"]), open_ledger(load_settings()))
 
     def _has_ended(self, context: Context) -> bool:
         deadline = monotonic() + self.patience_seconds

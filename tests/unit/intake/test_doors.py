@@ -15,7 +15,7 @@ from airlock.intake.ask import Ask
 from airlock.intake.coupling import load_coupling
 from airlock.intake.route import route_arrived
 from airlock.ledger import TransferState
-from airlock.request.again import again_of, ask_again
+from airlock.request.again import again_of, ask_again, has_begun, note_begun
 from airlock.request.drop import settled_files, take
 from airlock.settings import load_settings
 from airlock.transfer import open_ledger
@@ -186,8 +186,20 @@ class TestAgain:
             False,
         )
         archive_requests([transfer_id])
+        assert len(dropped(settings)) == 1, "its run was left alone"
+        note_begun(transfer_id, open_ledger(settings))
+        archive_requests([transfer_id])
         assert dropped(settings) == []
-        assert open_ledger(settings).events(transfer_id)[-1][1:3] == ("request", "again")
+        kinds = [kind for _, step, kind, _ in open_ledger(settings).events(transfer_id) if step == "request"]
+        assert kinds == ["again", "begun again"]
+
+    def test_an_earlier_beginning_is_no_answer_to_a_new_file(self, settings):
+        transfer_id = self.ended(settings, 1)
+        note_begun(transfer_id, open_ledger(settings))
+        path = ask_again(transfer_id, "asked", open_ledger(settings), settings)
+        assert not has_begun(transfer_id, path, open_ledger(settings))
+        archive_requests([transfer_id])
+        assert path.exists()
 
     def test_exactly_those_that_are_chosen(self, settings):
         first, other, failed = (

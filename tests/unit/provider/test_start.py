@@ -20,6 +20,7 @@ def started(monkeypatch):
     ids = []
     monkeypatch.setattr(TriggerDagRunOperator, "execute", lambda self, _context: ids.append(self.trigger_run_id))
     monkeypatch.setattr(start, "POKE_SECONDS", 0.0)
+    monkeypatch.setattr(StartTransferOperator, "_note", lambda self: ids.append(f"noted {self.conf['transfer_id']}"))
     return ids
 
 
@@ -34,20 +35,22 @@ def begin(*states, again=True, **options):
             raise AirflowRuntimeError(ErrorResponse(error=ErrorType.API_SERVER_ERROR))
         return state
 
-    operator = StartTransferOperator(task_id="start", trigger_run_id="transfer-1", reset_dag_run=again, **options)
+    operator = StartTransferOperator(
+        task_id="start", trigger_run_id="transfer-1", conf={"transfer_id": "t-1"}, reset_dag_run=again, **options
+    )
     operator.execute({"ti": SimpleNamespace(get_dagrun_state=state_of)})
     return left
 
 
 def test_one_that_is_just_ending_is_waited_for(started):
     assert begin("queued", DagRunState.RUNNING, "success", "never looked at") == ["never looked at"]
-    assert started == ["transfer-1"]
+    assert started == ["noted t-1", "transfer-1"]
 
 
 @pytest.mark.parametrize("state", ["failed", "success", DagRunState.SUCCESS, DagRunState.FAILED, None])
 def test_one_that_has_ended_or_never_was_is_begun_at_once(started, state):
     begin(state)
-    assert started == ["transfer-1"]
+    assert started == ["noted t-1", "transfer-1"]
 
 
 def test_one_that_goes_on_running_is_left_alone(started):
