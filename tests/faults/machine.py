@@ -12,8 +12,8 @@ from pathlib import Path
 
 from pydicom.uid import generate_uid
 
-from airlock.deliver.reconcile import withdraw
 from airlock.deliver.step import confirm_receipt, send_to_research
+from airlock.deliver.withdraw import withdraw
 from airlock.retrieve.step import pull_study
 from tests.faults import pulling
 from tests.faults.outcome import Clock, Outcome, compare, until_done
