@@ -22,10 +22,10 @@ class DeliveryOperator(TransferStepOperator):
     A destination that is down is no failure: the task is deferred, holds no worker, and goes on when it answers. That
     is bounded by `AIRLOCK_DESTINATION_WAIT_HOURS`; then the task fails, and is retried as any other.
 
-    :param poke_interval: seconds between two looks whether it answers.
+    :param poke_interval: seconds between two looks whether it answers; None: `AIRLOCK_RETRY_SECONDS`.
     """
 
-    def __init__(self, *, poke_interval: float = 15.0, **kwargs: Any) -> None:
+    def __init__(self, *, poke_interval: float | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.poke_interval = poke_interval
 
@@ -74,7 +74,7 @@ class DeliveryOperator(TransferStepOperator):
         seconds = min(left, float("inf") if error.seconds is None else error.seconds)
         destinations = destinations_of(transfer)
         down = {name: asdict(destinations[name]) for name in error.connections}
-        trigger = DestinationTrigger(
-            transfer.id, down, self.poke_interval, None if seconds == float("inf") else seconds
-        )
+        # Not more often than once in a second, whatever is set: each look is an association with everybody's PACS.
+        pause = max(1.0, transfer.settings.retry_seconds) if self.poke_interval is None else self.poke_interval
+        trigger = DestinationTrigger(transfer.id, down, pause, None if seconds == float("inf") else seconds)
         self.defer(trigger=trigger, method_name="execute")
