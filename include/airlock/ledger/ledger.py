@@ -114,7 +114,7 @@ class Ledger(Decisions, Cancellation, Deliveries):
             session.query(InstanceRow).filter_by(transfer_id=transfer_id).delete()
 
     def describe(self, transfer_id: str, **columns: Any) -> None:
-        """Set `project`, `policy_digest` or `expected` of a transfer."""
+        """Set `project`, `policy_digest`, `expected` or `message` of a transfer."""
         with self._begin() as session:
             session.execute(update(TransferRow).where(TransferRow.id == transfer_id).values(**columns))
 

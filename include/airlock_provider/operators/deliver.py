@@ -77,4 +77,6 @@ class DeliveryOperator(TransferStepOperator):
         # Not more often than once in a second, whatever is set: each look is an association with everybody's PACS.
         pause = max(1.0, transfer.settings.retry_seconds) if self.poke_interval is None else self.poke_interval
         trigger = DestinationTrigger(transfer.id, down, pause, None if seconds == float("inf") else seconds)
+        # Shown with the transfer until the step goes on.
+        transfer.ledger.describe(transfer.id, message=f"Waits. {error}")
         self.defer(trigger=trigger, method_name="execute")

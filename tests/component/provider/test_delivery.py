@@ -86,7 +86,9 @@ def test_it_waits_and_goes_on_when_the_destination_is_back(make):
         assert trigger.seconds is None
         assert not fires(trigger, within=0.3)
         assert kinds(transfer) == ["started", "waiting"]
-        assert transfer.ledger.find(transfer.id).state is TransferState.RUNNING
+        summary = transfer.ledger.find(transfer.id)
+        assert summary.state is TransferState.RUNNING
+        assert summary.message.startswith("Waits. SIMULATED@127.0.0.1:")
         assert transfer.ledger.counts(transfer.id).open == 3
         assert audit(transfer.ledger, transfer.id)["steps"][0]["ended"] == "waiting"
         with two.running() as peers[TWO]:
@@ -95,6 +97,7 @@ def test_it_waits_and_goes_on_when_the_destination_is_back(make):
             task().execute(CONTEXT, event={})
             assert task("confirm_receipt").execute(CONTEXT)["sent"] == 3
     assert (len(one.stored), len(two.stored)) == (3, 3)
+    assert transfer.ledger.find(transfer.id).message == ""
     assert kinds(transfer) == ["started", "waiting", "started", "finished"]
 
 
