@@ -59,7 +59,10 @@ class Deliveries(ABC):
             )
             lacking = of_transfer, DeliveryRow.state == InstanceState.READY, DeliveryRow.destination.in_(destinations)
             query = select(DeliveryRow.instance_id).join(InstanceRow, _same()).where(*lacking, finished).distinct()
-            _roll_up(session, transfer_id, list(session.scalars(query)), destinations)
+            ids = list(session.scalars(query))
+            for start in range(0, len(ids), _CHUNK):
+                rows = _rows(session, transfer_id, ids[start : start + _CHUNK], destinations)
+                _roll_up(session, transfer_id, rows, destinations)
 
     def deliveries(self, transfer_id: str, destination: str, *states: InstanceState) -> list[InstanceUpdate]:
         """Return the instances of a transfer with state, reason and status as they are at one destination.
@@ -100,19 +103,15 @@ class Deliveries(ABC):
         ids = list(pending)
         with self._begin() as session:
             for start in range(0, len(ids), _CHUNK):
-                chunk = ids[start : start + _CHUNK]
-                query = select(DeliveryRow).where(
-                    DeliveryRow.transfer_id == transfer_id,
-                    DeliveryRow.destination == destination,
-                    DeliveryRow.instance_id.in_(chunk),
-                )
-                for row in session.scalars(query):
-                    change = pending[row.instance_id]
-                    row.state = change.state or row.state
-                    row.reason = row.reason if change.reason is None else change.reason
-                    row.status = row.status if change.status is None else change.status
-            session.flush()
-            _roll_up(session, transfer_id, ids, among)
+                rows = _rows(session, transfer_id, ids[start : start + _CHUNK], {destination, *among})
+                for row in rows:
+                    if row.destination == destination:
+                        change = pending[row.instance_id]
+                        row.state = change.state or row.state
+                        row.reason = row.reason if change.reason is None else change.reason
+                        row.status = row.status if change.status is None else change.status
+                if among:
+                    _roll_up(session, transfer_id, rows, among)
         self._stop_if_asked(transfer_id)
 
     def destinations(self, transfer_id: str | None = None) -> dict[str, dict[InstanceState, int]]:
@@ -188,27 +187,28 @@ def _missing_rows(transfer_id: str, destination: str) -> Insert:
     return insert(DeliveryRow).from_select(columns, wanted)
 
 
-def _roll_up(session: Session, transfer_id: str, ids: Sequence[str], destinations: Collection[str]) -> None:
-    """Write into instances what their deliveries make of them."""
-    for start in range(0, len(ids), _CHUNK) if destinations else ():
-        chunk = ids[start : start + _CHUNK]
-        rows: defaultdict[str, list[DeliveryRow]] = defaultdict(list)
-        for row in session.scalars(
-            select(DeliveryRow).where(
-                DeliveryRow.transfer_id == transfer_id,
-                DeliveryRow.instance_id.in_(chunk),
-                DeliveryRow.destination.in_(destinations),
-            )
-        ):
-            rows[row.instance_id].append(row)
-        for instance in session.scalars(
-            select(InstanceRow).where(
-                InstanceRow.transfer_id == transfer_id,
-                InstanceRow.id.in_(list(rows)),
-                InstanceRow.state.in_((*_ON_ITS_WAY, InstanceState.HELD)),
-            )
-        ):
-            decides = min(rows[instance.id], key=lambda row: (_ORDER.index(row.state), -(row.status or 0)))
-            named = f"{decides.destination}: " if len(destinations) > 1 and decides.reason else ""
-            instance.state, instance.status = decides.state, decides.status
-            instance.reason = named + decides.reason
+def _rows(session: Session, transfer_id: str, ids: Sequence[str], destinations: Collection[str]) -> list[DeliveryRow]:
+    query = select(DeliveryRow).where(
+        DeliveryRow.transfer_id == transfer_id,
+        DeliveryRow.instance_id.in_(ids),
+        DeliveryRow.destination.in_(destinations),
+    )
+    return list(session.scalars(query))
+
+
+def _roll_up(session: Session, transfer_id: str, rows: Iterable[DeliveryRow], among: Collection[str]) -> None:
+    """Write into instances what their deliveries to some destinations make of them."""
+    of_instance: defaultdict[str, list[DeliveryRow]] = defaultdict(list)
+    for row in rows:
+        if row.destination in among:
+            of_instance[row.instance_id].append(row)
+    query = select(InstanceRow).where(
+        InstanceRow.transfer_id == transfer_id,
+        InstanceRow.id.in_(list(of_instance)),
+        InstanceRow.state.in_((*_ON_ITS_WAY, InstanceState.HELD)),
+    )
+    for instance in session.scalars(query):
+        decides = min(of_instance[instance.id], key=lambda row: (_ORDER.index(row.state), -(row.status or 0)))
+        named = f"{decides.destination}: " if len(among) > 1 and decides.reason else ""
+        instance.state, instance.status = decides.state, decides.status
+        instance.reason = named + decides.reason
