@@ -15,8 +15,12 @@ from airlock.identity.mapped import Mapped
 from airlock.identity.vocabulary import fold, fold_character
 
 _GAPS = re.compile(r"[\W_]+")
-# `ErikaMustermann`, `MRMustermann`, and digits between letters stay what they are.
-_HUMP = re.compile(r"(?<=[a-zß-öø-ÿ])(?=[A-ZÀ-ÖØ-Þ])|(?<=[A-ZÀ-ÖØ-Þ])(?=[A-ZÀ-ÖØ-Þ][a-zß-öø-ÿ])")
+# `ErikaMustermann`, `MRMustermann`, `患者Mustermann`; digits between letters stay what they are.
+_SMALL, _LARGE, _SIGN = "a-zß-öø-ÿ", "A-ZÀ-ÖØ-Þ", "\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"
+_HUMP = re.compile(
+    f"(?<=[{_SMALL}])(?=[{_LARGE}])|(?<=[{_LARGE}])(?=[{_LARGE}][{_SMALL}])"
+    f"|(?<=[{_SMALL}{_LARGE}])(?=[{_SIGN}])|(?<=[{_SIGN}])(?=[{_SMALL}{_LARGE}])"
+)
 # `M U S T E R`, `M.U.S.T.E.R`, `张 小 东`: single letters with one sort of gap between them.
 _SPACED = re.compile(
     r"(?<![^\W\d_])[^\W\d_]([\W_]{1,3})[^\W\d_](?:(?:\1|[\W_]{1,3})[^\W\d_](?![^\W\d_]))+(?![^\W\d_])"

@@ -68,7 +68,7 @@ def _in_words(year: str, month: str, day: str) -> Iterator[Form]:
     yield year, rf"(?<!\d){d}{_OF}{name}{_OF}{year}(?!\d)"
     yield year[2:], rf"(?<!\d){d}{_OF}{name}[\W_]*{short}(?!\d)"
     yield year, rf"(?<!\d){year}[\W_]*{name}[\W_]*{d}(?:{_ORDINAL})?(?!\d)"
-    yield year[2:], rf"(?<!\d){year[2:]}[\W_]*{name}[\W_]*{day}(?!\d)"
+    yield year[2:], rf"(?<!\d){year[2:]}[\W_]*{name}[\W_]*{d}(?!\d)"
     yield year[2:], rf"(?<![^\W\d_]){name}[\W_]*(?:the[\W_]+)?{d}(?:{_ORDINAL})?[\W_]+{short}(?!\d)"
 
 
