@@ -125,9 +125,18 @@ class Rewriter:
             return self._fall_back(decision, tag, value, decision.fallback)
         values = _texts(value, decision.vr, encodings)
         cleaned = [self._cleaner.clean(text) for text in values]
+        if self._is_left(value, values, cleaned, free=True):
+            return self._fall_back(decision, tag, value, decision.fallback)
         if cleaned == values:
             return SAME
         return _values(cleaned) if any(cleaned) else self._fall_back(decision, tag, value, decision.fallback)
+
+    def _is_left(self, value: Any, before: Sequence[str], after: Sequence[str], *, free: bool) -> bool:
+        """Whether an identifier is left that no single text shows: across values, or in bytes that are no such text."""
+        if len(after) > 1 and self._identifiers.find("\\".join(after), free=free):
+            return True
+        stays = isinstance(value, bytes) and not (value.isascii() and b"\x1b" not in value) and before == after
+        return stays and self._identifiers.in_bytes(value, dates=False)
 
     def _keep(self, decision: Decision, tag: int, value: Any, encodings: Sequence[str]) -> New:
         vr = decision.vr
@@ -141,6 +150,8 @@ class Rewriter:
         if vr in _FREE or vr in _CODED:
             values = _texts(value, vr, encodings)
             cut = [self._identifiers.cut(text, free=vr in _FREE) for text in values]
+            if self._is_left(value, values, cut, free=vr in _FREE):
+                return self._fall_back(decision, tag, value, fallback)
             if cut == values:
                 return SAME
             return _values(cut) if any(cut) and vr in _FREE else self._fall_back(decision, tag, value, fallback)

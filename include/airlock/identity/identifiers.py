@@ -23,6 +23,8 @@ _UID_IN_BYTES = re.compile(rb"\d+(?:\.\d+){3,}")
 _SMALL_BYTES = 4096
 # Cutting may bring together what stood apart.
 _MOST_CUTS = 8
+# An escape sequence of ISO 2022 that leads to nothing any more.
+_EMPTY_ESCAPE = re.compile(r"\x1b[$()\-]{1,2}[A-Z@](?=\s|$)")
 Span = tuple[int, int]
 Match = tuple[str, bool]
 """What was found: the kind of identifier, and whether it is a weak one, that a person should judge."""
@@ -164,8 +166,8 @@ class Identifiers:
             if not spans:
                 return text
             dropped = {index for start, end in spans for index in range(start, end)}
-            kept = "".join("\0" if i in dropped else c for i, c in enumerate(text))
-            text = re.sub(r"\s{2,}", " ", re.sub(r"\0+", "", kept)).strip(" ^,;:_-/")
+            kept = _EMPTY_ESCAPE.sub("", "".join(c for i, c in enumerate(text) if i not in dropped))
+            text = re.sub(r"\s{2,}", " ", kept).strip(" ^,;:_-/")
         return ""
 
     def is_number(self, text: str) -> bool:
