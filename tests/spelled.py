@@ -43,7 +43,7 @@ NAMES: dict[str, list[str]] = {
     "de la Cruz^José": ["delacruz", "De La Cruz", "JOSE", "Jos&eacute;", "cruz jose", "JoséDeLaCruz"],
     "von Weizsäcker-Ölbaum^Anna": ["Weizsaecker", "Olbaum", "OELBAUM", "vonWeizsäcker", "weizsacker_olbaum"],
     "Li^Xu": ["Li Xu", "XU LI", "lixu", "LiXu", "Mr Li", "Dr. Xu", "Frau Li", "X. Li", "Li, X"],
-    "Long^An": ["Long An", "an_long", "LONGAN", "AnLong", "Mr. Long", "A. Long", "Long, A.", "Frau Long"],
+    "Long^An": ["Long An", "An_Long", "LONGAN", "AnLong", "Mr. Long", "A. Long", "Long, A.", "Frau Long"],
     "Brown^May": ["Brown", "BROWN", "May Brown", "maybrown", "brown_may", "M. Brown", "MBrown", "Mrs Brown"],
     "O'Brien^Seán": ["OBrien", "O Brien", "O&apos;Brien", "O&#39;Brien", "O%27Brien", "SEAN", "obriens"],
     "Zhang^XiaoDong=张^小东": [

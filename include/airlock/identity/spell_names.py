@@ -3,7 +3,7 @@
 Which rule decides for a single word of a name:
 
 - a word of the shipped vocabulary (`Head`) never counts alone, only beside another part of the name, an initial with
-  its dot, or a title;
+  its dot, or a title; a name of nothing but such words (`Long^An`) where its parts stand together with a capital;
 - an ordinary word that is also a name (`Brown`, `May`) counts as a whole word that begins with a capital;
 - a particle (`van`, `de`) and a word of one or two letters never count alone, as for the vocabulary;
 - a word of three letters counts as a whole word, and a person looks at it;
@@ -142,7 +142,13 @@ def _spell_orders(parts: list[list[str]]) -> Iterator[Spelling]:
     )
     for order in orders:
         runs = [run for part in order for run in part]
-        if sum(map(len, runs)) >= (2 if ideographic("".join(runs)) else 4) and not common(runs):
+        if sum(map(len, runs)) < (2 if ideographic("".join(runs)) else 4):
+            continue
+        if common(runs):
+            yield from (
+                [] if all(map(str.isdigit, runs)) else [replace(joined(runs), capital=True, weak=True, strong=False)]
+            )
+        else:
             yield joined(runs)
             if len("".join(runs)) >= LONG and not ideographic("".join(runs)):
                 yield Spelling("".join(runs), re.escape("".join(runs)), False, glued=True)

@@ -25,6 +25,7 @@ from airlock.verify.words import (
     is_common,
     numbers,
     numbers_with_letters,
+    of_common_words,
     orders,
     street,
     telephone,
@@ -59,6 +60,7 @@ class Lexicon:
         together = {one: "name" for name in parts for one in orders(name)}
         together |= dict.fromkeys(numbers_with_letters(evidence.numbers), "number")
         self._together = {one: kind for one, kind in together.items() if one not in hidden}
+        self._common = {one for name in parts for one in of_common_words(name)} - hidden
         self._addresses = frozenset(addresses(evidence.phrases)) - hidden
         names_alone = {one for one, kind in together.items() if kind == "name" and len(one) >= _LONG}
         self._inside = {one for one in self._alone | names_alone if len(one) >= INSIDE or ideographic(one)} - hidden
@@ -107,6 +109,8 @@ class Lexicon:
             known = known and self._is_word(word.form)
             if kind := self._together.get(text):
                 yield kind, False
+            if text in self._common and not words[0].written[0].islower():
+                yield "name", True
             if address in self._addresses:
                 yield "address", False
             if count > 1 and not known and len(text) >= 6 and text in self._alone:

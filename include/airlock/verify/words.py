@@ -75,6 +75,16 @@ def street(form: str) -> str:
     return _STREETS.get(form) or re.sub(r"strasse$", "str", form)
 
 
+def of_common_words(name: Sequence[Sequence[str]]) -> Iterator[str]:
+    """Yield a name that is made of nothing but words that say nothing, in every order."""
+    parts = _parts(name)
+    words = [word for part in parts for word in part]
+    if len(parts) > 1 and all(map(is_common, words)) and not all(map(str.isdigit, words)):
+        for row in (*permutations(parts, 2), *permutations(parts, 3)):
+            joined = "".join(word for part in row for word in part)
+            yield from [joined] if len(joined) >= INSIDE else []
+
+
 def _telling(words: Sequence[str], least: int = 4) -> Iterator[str]:
     joined = "".join(words)
     if len(joined) >= (2 if ideographic(joined) else least) and not all(map(is_common, words)):
