@@ -1,7 +1,8 @@
 """Every setting of Airlock, typed, with the environment variable it is read from.
 
 Each field `name` is read from `AIRLOCK_NAME`. Folders that are not given lie below `AIRLOCK_HOME`. One variable is
-read elsewhere, so that its value is in no settings object: `AIRLOCK_KEY` (:mod:`airlock.identity.keys`).
+read elsewhere, so that its value is in no settings object: `AIRLOCK_KEY` (:mod:`airlock.identity.keys`, which reads
+`AIRLOCK_KEY_CONNECTION` too, where no other setting is needed).
 """
 
 from __future__ import annotations
@@ -31,6 +32,9 @@ class Settings(BaseSettings):
     )
     ledger_url: str | None = Field(default=None, description="SQLAlchemy URL of the ledger")
     key_file: Path | None = Field(default=None, description="deployment key, mode 0600, made on first start")
+    key_connection: str | None = Field(
+        default=None, description="Airflow connection whose password is the deployment key, in place of the file"
+    )
     identity_url: str | None = Field(default=None, description="SQLAlchemy URL of the identity store")
     identity_users: str = Field(
         default="", description="accounts that may import, export and forget identities and rotate the key: a,b,c"
