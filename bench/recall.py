@@ -18,7 +18,7 @@ from airlock.pixels.decode import StoredImage
 from airlock.pixels.detect import examine
 from airlock.pixels.engine import load_engine
 from airlock.pixels.mask import MARGIN
-from airlock.pixels.strokes import stroke_mask, text_like
+from airlock.pixels.strokes import strokes_of, text_like
 from airlock.pixels.views import planes
 from bench.corpus import Size
 from bench.measure import BenchError
@@ -123,7 +123,7 @@ def judged(drawn: Sample, boxes: dict[int, list[Box]]) -> Score:
     masks = {number: mask_of(found, near.shape) for number, found in boxes.items()}
     strays = {n: [b for b in found if n != marked or not near[_part(b)].any()] for n, found in boxes.items()}
     false = [float((mask & ~near).mean() if number == marked else mask.mean()) for number, mask in masks.items()]
-    dense = text_like(stroke_mask(planes(drawn.blended(marked).astype(np.float32))))
+    dense = text_like(strokes_of(planes(drawn.blended(marked).astype(np.float32)))).both
     lines = tuple(
         LineScore(
             _strata(drawn),

@@ -22,6 +22,9 @@ from airlock.pixels.views import Picture
 
 DETECTION_MODEL = "ch_PP-OCRv4_det_infer.onnx"
 RECOGNITION_MODEL = "ch_PP-OCRv4_rec_infer.onnx"
+NARROWEST = 64
+"""Pixels of the width to which narrower crops are filled up, when they are 48 high."""
+
 READ = 60.0
 """Confidence below which a line is looked at upside down too, and from which it counts as read then."""
 
@@ -146,4 +149,5 @@ def _session_config(model: Path) -> dict[str, Any]:
 
 
 def _recognition_config(model: Path) -> dict[str, Any]:
-    return {**_session_config(model), "rec_img_shape": [3, 48, 320], "rec_batch_num": 6}
+    # One by one, each as wide as it is: a batch is as wide as its widest line, and saves nothing on one thread.
+    return {**_session_config(model), "rec_img_shape": [3, 48, NARROWEST], "rec_batch_num": 1}
