@@ -118,7 +118,7 @@ class Examiner:
         boxes = [b for b in boxes if not any(_holds(f.box, patch.place(b, columns, rows)) for f in self._kept)]
         if not boxes:
             return []
-        verdicts = self._judge.judge(boxes, self._read(patch, boxes), min(patch.picture.shape[:2]))
+        verdicts = self._judge.judge(boxes, self._read(patch, boxes), round(min(rows, columns) * patch.scale))
         return [
             Found(frame.number, patch.place(v.box, columns, rows), OCR, v.confidence, v.matches_identifier)
             for v in verdicts

@@ -41,9 +41,13 @@ WINDOW = (25, 11)
 :const:`ENOUGH` strong ones are text: two letters of the smallest size have more."""
 ENOUGH = 25
 
-LINES = ((24, 8, 3.0), (40, 14, 4.5), (72, 26, 6.0), (112, 40, 6.0))
+LINES = ((24, 8, 3.2), (40, 14, 5.0), (72, 26, 7.5), (112, 40, 9.0))
 """Pixels along and across three letters of several sizes, and how often bright and dark strokes begin in such a window,
 row by row on average. Vessels, edges of bone and hairs begin once or twice."""
+
+LEAST = 48
+"""Pixels that look like text; where fewer hang together it is a fork of vessels. A word of three letters has twice as
+many, a line ten times."""
 
 WIDE, SOLID = 97, 0.75
 """Pixels, and the part of them that looks like text, from which it is texture."""
@@ -51,7 +55,7 @@ WIDE, SOLID = 97, 0.75
 PART = 32
 """Pixels of the parts of a picture whose noise is told apart."""
 
-CELL, MARGIN = 16, 32
+CELL, MARGIN = 16, 24
 """Pixels of the cells of which areas are made, and of the ground around them that the network sees too."""
 
 
@@ -93,22 +97,27 @@ def strokes_of(planes: Planes) -> Strokes:
 def _typical(height: Grey) -> Grey:
     """Return the typical stroke of noise around each pixel: of speckle where there is speckle, else of the picture."""
     rows, columns = height.shape
-    quiet = _by_part(height)
-    nearby = np.asarray(cv2.resize(cv2.erode(quiet, np.ones((3, 3), np.uint8)), (columns, rows)), np.float32)
+    nearby = cv2.erode(_by_part(height), np.ones((3, 3), np.uint8))
     size = (max(columns // 8, 1), max(rows // 8, 1))
     mean = cv2.blur(cv2.resize(height, size, interpolation=cv2.INTER_AREA), (15, 15))
-    everywhere = TO_MEDIAN * float(np.percentile(height[::2, ::2], QUIET_PERCENTILE))
-    return np.maximum(TO_MEDIAN * nearby, np.minimum(np.asarray(cv2.resize(mean, (columns, rows))), everywhere))
+    everywhere = float(_of_noise(height[::2, ::2].reshape(1, -1))[0])
+    least = np.minimum(np.asarray(cv2.resize(mean, (columns, rows))), everywhere)
+    return np.maximum(np.asarray(cv2.resize(nearby, (columns, rows)), np.float32), least)
 
 
 def _by_part(height: Grey) -> Grey:
-    """Return the weaker strokes of every part of a picture, `(rows / PART, columns / PART)`."""
+    """Return the typical stroke of noise in every part of a picture, `(rows / PART, columns / PART)`."""
     rows, columns = (max(side // PART, 1) for side in height.shape)
     fitted = np.asarray(cv2.resize(height, (columns * PART, rows * PART), interpolation=cv2.INTER_NEAREST))[::2, ::2]
     half = PART // 2
-    parts = fitted.reshape(rows, half, columns, half).swapaxes(1, 2).reshape(rows, columns, -1)
-    place = parts.shape[2] * QUIET_PERCENTILE // 100
-    return np.ascontiguousarray(np.partition(parts, place, axis=2)[..., place], np.float32)
+    parts = fitted.reshape(rows, half, columns, half).swapaxes(1, 2).reshape(rows * columns, -1)
+    return _of_noise(parts).reshape(rows, columns)
+
+
+def _of_noise(heights: Grey) -> Grey:
+    """Return the typical stroke of noise in each row."""
+    place = heights.shape[1] * QUIET_PERCENTILE // 100
+    return np.asarray(TO_MEDIAN * np.partition(heights, place, axis=1)[:, place], np.float32)
 
 
 def _range(plane: Grey) -> tuple[float, float]:
@@ -142,7 +151,16 @@ def text_like(strokes: Strokes) -> TextLike:
         return TextLike(strokes.unclear, strokes.unclear)
     level = _alternating(strokes.bright, strokes.dark)
     upright = _alternating(np.ascontiguousarray(strokes.bright.T), np.ascontiguousarray(strokes.dark.T)).T
-    return TextLike(dense & level | strokes.unclear, dense & upright | strokes.unclear)
+    large = _large(dense & (level | upright))
+    return TextLike(large & level | strokes.unclear, large & upright | strokes.unclear)
+
+
+def _large(found: Mask) -> Mask:
+    """Return what is found without its small pieces."""
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(found.astype(np.uint8), connectivity=8)
+    large = np.asarray(stats[:, cv2.CC_STAT_AREA] >= LEAST)
+    large[0] = False
+    return np.asarray(large[labels])
 
 
 def _alternating(bright: Mask, dark: Mask) -> Mask:
@@ -171,9 +189,10 @@ def _sums(counted: Grey, columns: int, rows: int) -> Grey:
 
 def texture(found: Mask) -> Mask:
     """Return where everything around looks like text, far beyond a line: speckle."""
-    share = cv2.blur(found.astype(np.float32), (WIDE, WIDE), borderType=cv2.BORDER_REFLECT)
+    share = cv2.blur(found.astype(np.float32), (WIDE, WIDE), borderType=cv2.BORDER_CONSTANT)
     solid = (np.asarray(share) > SOLID).astype(np.uint8)
-    # Up to its edge, where the window reaches beyond it.
+    # Up to its edge, where the window reaches beyond it. Nothing lies beyond the picture: mirrored there, three lines
+    # in a corner would be texture.
     return np.asarray(cv2.dilate(solid, np.ones((WIDE, WIDE), np.uint8))) > 0
 
 
