@@ -20,6 +20,9 @@ TILE, OVERLAP = 448, 64
 """Pixels of the frame; larger areas are cut, or the network would need gigabytes."""
 
 
+FRAME, GREY = 8, (127, 127, 127)
+"""Pixels, and the middle of the evened view, laid around each part: the network overlooks lines at its edge."""
+
 WHOLE, LARGEST = 640, 0.625
 """Pixels of the longer side to which a frame is reduced to find large letters, and what it is reduced to at least."""
 
@@ -113,8 +116,10 @@ def _tiles(
     for x0, y0, x1, y1 in cut:
         tile = np.ascontiguousarray(view[y0:y1, x0:x1])
         if tile.size and not is_flat(tile):
+            tile = np.asarray(cv2.copyMakeBorder(tile, *[FRAME] * 4, cv2.BORDER_CONSTANT, value=GREY), np.uint8)
             picture = _enlarged(np.rot90(tile) if turned else tile, enlarge)
-            yield Patch(picture, round(x0 / reduced), round(y0 / reduced), enlarge * reduced, turned)
+            corner = round((x0 - FRAME) / reduced), round((y0 - FRAME) / reduced)
+            yield Patch(picture, *corner, enlarge * reduced, turned)
 
 
 def _scaled(box: Box, scale: float) -> Box:
