@@ -36,7 +36,8 @@ class Size:
     :param truth: pictures of the truth set,
     :param first_truth: the number of the first, and
     :param workers: how many processes examine them; and
-    :param read: how many of them the peers read.
+    :param read: how many of them the peers read;
+    :param robust: lines of each unusual way to write.
     """
 
     pairs: int
@@ -55,6 +56,7 @@ class Size:
     first_truth: int = 40_000
     workers: int = 2
     read: int = 10
+    robust: int = 4
 
 
 QUICK = Size(pairs=3, ct=400, mr=200, us=2, sr=10, many=2_000)
