@@ -12,7 +12,7 @@ from airlock.quiet import guarded
 from airlock.request.again import ask_again
 from airlock.settings import Settings, load_settings
 from airlock.transfer import Transfer, open_ledger
-from airlock_provider.context import peer_of
+from airlock_provider.context import source_of
 
 log = logging.getLogger(__name__)
 
@@ -78,7 +78,7 @@ def _late(summary: TransferSummary, settings: Settings, now: datetime, silent: s
         return late_instances(transfer)
     if not is_due(transfer, summary, now):
         return 0
-    peer = peer_of(transfer, "source")
+    peer = source_of(transfer)
     if peer is None or peer.name in silent:
         return 0
     try:

@@ -12,6 +12,7 @@ from sqlalchemy.exc import IntegrityError
 
 from airlock.errors import DuplicateRequest, NotPossibleNow
 from airlock.ledger.decisions import Decisions
+from airlock.ledger.deliveries import Deliveries
 from airlock.ledger.facts import Counts, TransferSummary
 from airlock.ledger.history import History
 from airlock.ledger.instances import Instances
@@ -23,7 +24,7 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-class Ledger(Instances, Decisions, History):
+class Ledger(Instances, Deliveries, Decisions, History):
     """The ledger database.
 
     :param url: SQLAlchemy URL; SQLite and PostgreSQL are tested. Tables are made or migrated by
@@ -65,7 +66,7 @@ class Ledger(Instances, Decisions, History):
             session.query(InstanceRow).filter_by(transfer_id=transfer_id).delete()
 
     def describe(self, transfer_id: str, **columns: Any) -> None:
-        """Set `project`, `policy_digest` or `expected` of a transfer."""
+        """Set `project`, `policy_digest`, `expected` or `message` of a transfer."""
         with self._begin() as session:
             session.execute(update(TransferRow).where(TransferRow.id == transfer_id).values(**columns))
 

@@ -18,6 +18,7 @@ from airlock.verify.pixels import check_pixels
 from airlock.verify.reader import File, read_output
 from airlock.verify.search import Search
 from airlock.verify.source import read_source
+from airlock.verify.spelled import Spelled
 from airlock.verify.table import Override, Table
 from airlock.verify.text import first_value, name_of
 from airlock.verify.uids import UID
@@ -84,8 +85,10 @@ class Inspector:
         if "retain_uids" in marks.options:
             evidence = replace(evidence, uids=set())
         self._marks = marks
-        self._identifiers = Identifiers(evidence, expectation.public, keep_dates=marks.dates == "UNMODIFIED")
-        self._search = Search(self._identifiers, removed=marks.dates == "REMOVED")
+        keep_dates = marks.dates == "UNMODIFIED"
+        identifiers = Identifiers(evidence, expectation.public, keep_dates=keep_dates)
+        spelled = Spelled(evidence, expectation.public, keep_dates=keep_dates)
+        self._search = Search(identifiers, spelled, removed=marks.dates == "REMOVED")
         table = Table(expectation.edition, marks.options, expectation.override)
         judge = Judge(self._search, frozenset(evidence.uids))
         self._comparison = Comparison(table, judge, expectation.private, marks.stamped)
@@ -150,7 +153,7 @@ class Inspector:
             return
         if check.sop_instance_uid is not None:
             yield Problem("file name", "is not made of the new UIDs")
-        for kind, weak in self._identifiers.matches(check.name):
+        for kind, weak in self._search.text(check.name):
             yield Problem("file name", f"holds a {kind} of the input", identifier=True, weak=weak)
 
 

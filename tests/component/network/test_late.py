@@ -47,7 +47,7 @@ def sent(pacs, tmp_path):
 def look(transfer, monkeypatch, peer, now=None):
     """Look as the DAG does."""
     monkeypatch.setattr(arrivals, "load_settings", lambda: transfer.settings)
-    monkeypatch.setattr(arrivals, "peer_of", lambda _transfer, _role: peer)
+    monkeypatch.setattr(arrivals, "source_of", lambda _transfer: peer)
     moment = now or datetime.now(UTC) + timedelta(minutes=11)
     monkeypatch.setattr(arrivals, "datetime", type("Later", (), {"now": staticmethod(lambda _zone: moment)}))
     return arrivals.ask_for_late_series()
@@ -95,7 +95,7 @@ def test_a_pacs_that_is_down_is_asked_once(sent, pacs, monkeypatch):
     monkeypatch.setattr("airlock.retrieve.late.late_instances", down)
     silent: set[str] = set()
     summary, later = sent.ledger.find(sent.id), datetime.now(UTC) + timedelta(minutes=11)
-    monkeypatch.setattr(arrivals, "peer_of", lambda _transfer, _role: pacs.peer)
+    monkeypatch.setattr(arrivals, "source_of", lambda _transfer: pacs.peer)
     with pytest.raises(PeerUnavailable):
         arrivals._late(summary, sent.settings, later, silent)
     assert arrivals._late(summary, sent.settings, later, silent) == 0
