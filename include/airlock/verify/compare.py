@@ -26,6 +26,8 @@ STAMPED = frozenset(
     )
 )  # fmt: skip
 METHOD_CODES = 0x00120064
+# May only be there while another one has a value: ResponsiblePersonRole, beside ResponsiblePerson (PS3.3 table C.7-1).
+_FOLLOWERS = {0x00102298: 0x00102297}
 _KEPT: Allowance = frozenset(("keep",))
 _MOST_REMEMBERED = 20_000
 _LONGEST_REMEMBERED = 64 << 10
@@ -212,6 +214,8 @@ class Comparison:
         """Whether a value of the input that nothing allows to remove was left out although it holds no identifier."""
         element = level.elements[tag]
         if element.items is not None or not tag & 0xFFFF or element.vr not in (b"", entry(tag)[0]):
+            return False
+        if tag in _FOLLOWERS and not self._table.allowed((), _FOLLOWERS[tag]):
             return False
         raw = level.data[element.start : element.end]
         return any(raw) and not self._judge.identifies(tag, raw, charset_of(level, b""))

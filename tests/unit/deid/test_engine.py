@@ -203,11 +203,14 @@ def test_meanings_of_a_sites_own_codes_are_cleaned(apply: Apply) -> None:
 @pytest.mark.parametrize("animal", [False, True])
 def test_who_is_responsible_is_asked_of_animals_only(apply: Apply, animal: bool) -> None:
     ds = ct(ResponsiblePerson="Quillfeather^Olga", ResponsibleOrganization="Zoo of Zebedee")
+    ds.ResponsiblePersonRole = "OWNER"
     if animal:
         ds.PatientSpeciesDescription = "Panthera leo"
     apply(ds)
     assert ("ResponsiblePerson" in ds, "ResponsibleOrganization" in ds) == (animal, animal)
     assert not ds.get("ResponsiblePerson")
+    # It may not stand beside a person without a value (PS3.3 table C.7-1).
+    assert "ResponsiblePersonRole" not in ds
 
 
 def test_options_that_contradict_each_other_are_refused() -> None:
