@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from airlock.identity.harvest import Evidence
+from airlock.identity.evidence import Evidence
 from airlock.identity.identifiers import Identifiers
 from airlock.verify.compare import Comparison, Private
 from airlock.verify.duties import Marks, check_duties
@@ -35,6 +35,7 @@ class Check:
     :param source: the file that it was made from: rewritten, or as it came.
     :param rewritten: whether burned-in text was removed from this instance.
     :param sop_instance_uid: the new UID that the ledger has; None when there is no ledger.
+    :param expected: the new UID that its name says, or that it was found by; None when nothing says.
     """
 
     instance_id: str
@@ -43,6 +44,7 @@ class Check:
     source: Path
     rewritten: bool = False
     sop_instance_uid: str | None = None
+    expected: str | None = None
 
 
 @dataclass(frozen=True, repr=False)
@@ -145,6 +147,8 @@ class Inspector:
             yield Problem(name_of(_INSTANCE), "its UIDs are not complete")
         if check.sop_instance_uid is not None and new[2] != check.sop_instance_uid:
             yield Problem(name_of(_INSTANCE), "is not what the ledger says")
+        if check.expected is not None and new[2] != check.expected:
+            yield Problem(name_of(_INSTANCE), "is not what the file's name says")
         made = f"{new[0]}/{new[1]}/{new[2]}.dcm" if all(map(UID.fullmatch, new)) else ""
         if check.name == made:
             return

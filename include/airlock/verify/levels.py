@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import NamedTuple
 
-from pydicom.datadict import dictionary_VR
+from airlock.dicomio.dictionary import vr_of
 
 
 class Malformed(Exception):
@@ -78,6 +78,6 @@ class Level:
 def is_sequence(tag: int) -> bool:
     """Whether the dictionary (PS3.6) says that an attribute is a sequence."""
     try:
-        return bool(dictionary_VR(tag) == "SQ")
+        return vr_of(tag) == "SQ"
     except KeyError:
         return False

@@ -6,8 +6,6 @@ import io
 import os
 from pathlib import Path
 
-from airlock.dicomio.part10 import PIXEL_TAGS, UNDEFINED, open_instance
-from airlock.dicomio.splice import encode
 from airlock.errors import InstanceNotUnderstood
 from airlock.verify.levels import Level, Malformed, Order
 from airlock.verify.parser import parse_level
@@ -37,6 +35,10 @@ def read_source(path: Path) -> tuple[File, int]:
 
 
 def _by_library(path: Path) -> tuple[File, int]:
+    # They import pydicom, which few inputs need.
+    from airlock.dicomio.part10 import PIXEL_TAGS, UNDEFINED, open_instance  # noqa: PLC0415 - as the comment says
+    from airlock.dicomio.splice import encode  # noqa: PLC0415 - as above
+
     with open_instance(path) as instance:
         order = Order(implicit=instance.syntax == IMPLICIT, little=instance.syntax != BIG_ENDIAN)
         data, after = encode(instance)

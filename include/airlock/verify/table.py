@@ -12,8 +12,7 @@ from functools import lru_cache, partial
 from importlib.resources import files
 from typing import Any
 
-from pydicom.datadict import tag_for_keyword
-
+from airlock.dicomio.dictionary import tag_of
 from airlock.verify.text import entry
 from airlock.verify.uids import is_structural
 
@@ -184,4 +183,4 @@ _COMMON = ("patient", "general-study", "general-series", "sop-common")
 
 @lru_cache(maxsize=4096)
 def _tag(keyword: str) -> int:
-    return int(tag_for_keyword(keyword) or 0) if keyword else 0
+    return tag_of(keyword) or 0 if keyword else 0

@@ -18,8 +18,8 @@ from airlock.dicomio.quiet import quiet
 from airlock.project import ProjectPolicy
 from airlock.verify.harvest import Harvested, Harvester
 from airlock.verify.inspect import Check, Inspector
-from airlock.verify.step import expectation_of
 from airlock.verify.study import Study
+from airlock.verify.together import expectation_of
 from tests import peers
 from tests.component.deid.test_samples import SAMPLES, deidentify
 from tests.every_class import PLANTED, classes, one_of

@@ -163,7 +163,7 @@ def test_the_command(folders: Callable[..., object], tmp_path: Path) -> None:
     second.write_bytes(second.read_bytes()[:-7])
     (tmp_path / "out" / "Quillfeather.txt").write_text("x")
     ended = folders("--report", str(tmp_path / "report.jsonl"))
-    assert (ended.status, ended.last_line) == (3, "in 4 / out 4 / pass 1 / review 0 / fail 3 / inputs without output 2")
+    assert (ended.status, ended.last_line) == (3, "in 4 / out 4 / pass 1 / review 0 / fail 3 / inputs without output 1")
     assert not [word for word in ("quillfeather", "tannenbaum") if word in (ended.stdout + ended.stderr).lower()]
     assert folders("--report", "/nowhere/at/all").status == 2
     ended = airlock("verify", tmp_path / "out", "--against", tmp_path / "in", "--project", "Other")
