@@ -70,6 +70,7 @@ _BY_KEYWORD: dict[str, Any] = {
     "ValueType": "CONTAINER",
     "RelationshipType": "CONTAINS",
     "PatientPosition": "HFS",
+    "RescaleType": "HU",
     "MIMETypeOfEncapsulatedDocument": "application/pdf",
 }
 # One kind of pixels only; and what refers to a place in the object that this one doesn't have.
@@ -84,6 +85,8 @@ _LEFT_OUT = frozenset(
         "PixelData",
         "PlanarConfiguration",
         "QueryRetrieveView",
+        # dciodvfy lets it stand for the anatomic region: where it goes, it asks for that.
+        "SpecimenAccessionNumber",
     )
 )
 
@@ -163,7 +166,7 @@ def _identify(ds: Dataset) -> None:
         if not tag_text.isdecimal() and not all(digit in "0123456789ABCDEFabcdef" for digit in tag_text):
             continue
         tag = int(tag_text, 16)
-        if tag in ds or tag >> 16 in (0x0000, 0x0002, 0x0004, 0x0042, 0x0400) or not keyword:
+        if tag in ds or keyword in _LEFT_OUT or tag >> 16 in (0x0000, 0x0002, 0x0004, 0x0042, 0x0400) or not keyword:
             continue
         try:
             vr = dictionary_VR(tag)

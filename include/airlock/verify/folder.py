@@ -15,7 +15,7 @@ from airlock.verify.found import Problem
 from airlock.verify.harvest import Harvested, identity
 from airlock.verify.inspect import Check
 from airlock.verify.levels import Malformed
-from airlock.verify.reader import read_output
+from airlock.verify.reader import Reader
 from airlock.verify.together import Problems, Project, evidence_of, expectation_of, harvest, inspect
 from airlock.workers import Workers
 
@@ -127,7 +127,7 @@ def _files_of(folder: Path) -> list[Path]:
 
 def _sop_instance_uid(path: Path) -> str | None:
     try:
-        file, descriptor = read_output(path)
+        file, descriptor = Reader(strict=True).open(path)
     except (Malformed, OSError, RecursionError, MemoryError):
         return None
     os.close(descriptor)

@@ -9,21 +9,30 @@ from pathlib import Path
 from airlock.errors import InstanceNotUnderstood
 from airlock.verify.levels import Level, Malformed, Order
 from airlock.verify.parser import parse_level
-from airlock.verify.reader import BIG_ENDIAN, IMPLICIT, File, PixelPlace, Source, read_input
+from airlock.verify.reader import BIG_ENDIAN, IMPLICIT, File, PixelPlace, Reader, Source
 
 
-def read_source(path: Path) -> tuple[File, int]:
-    """Read an input; return it with the open descriptor, which the caller closes.
+class Sources:
+    """Reads inputs, and remembers how their elements lay."""
 
-    What the strict reader refuses is read by pydicom and encoded again.
+    def __init__(self) -> None:
+        self._reader = Reader(strict=False)
 
-    :raises Malformed: when neither can read it.
-    :raises OSError: when the file cannot be opened.
-    """
-    try:
-        return read_input(path)
-    except Malformed:
-        pass
+    def open(self, path: Path) -> tuple[File, int]:
+        """Read an input; return it with the open descriptor, which the caller closes.
+
+        What the strict reader refuses is read by pydicom and encoded again.
+
+        :raises Malformed: when neither can read it.
+        :raises OSError: when the file cannot be opened.
+        """
+        try:
+            return self._reader.open(path)
+        except Malformed:
+            return _by_other_means(path)
+
+
+def _by_other_means(path: Path) -> tuple[File, int]:
     try:
         return _by_library(path)
     except (InstanceNotUnderstood, RecursionError):
@@ -52,5 +61,5 @@ def _by_library(path: Path) -> tuple[File, int]:
     descriptor = os.open(path, os.O_RDONLY)
     size = len(inflated) if inflated is not None else os.fstat(descriptor).st_size
     source = Source(descriptor, size, inflated)
-    meta = Level(b"", Order(implicit=False, little=True))
+    meta = Level(Order(implicit=False, little=True))
     return File(b"", meta, instance.syntax, order, dataset, pixels, tail, source), descriptor
