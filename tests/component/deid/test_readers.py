@@ -26,6 +26,7 @@ from tests.every_class import PLANTED, classes, one_of
 from tests.readers import PROGRAMS, errors, unread
 
 WHOLE = os.environ.get("AIRLOCK_TEST_WHOLE", "").lower() == "true"
+PARTS = 4
 MODIFIED, FULL = "retain_longitudinal_modified_dates", "retain_longitudinal_full_dates"
 OTHERS = (
     "clean_descriptors",
@@ -70,9 +71,10 @@ def sources(folder: Path) -> Iterator[tuple[str, Path]]:
 
 def complaints(source: Path, output: Path, again: Path) -> dict[str, list[str]]:
     """Return what speaks against an output, by who says so."""
+    failed, wrong = unread(output), errors(output)
     found = {
-        "readers": sorted(unread(output) - unread(source)),
-        "dciodvfy": sorted((errors(output) - errors(source)).elements()),
+        "readers": sorted(failed - unread(source)) if failed else [],
+        "dciodvfy": sorted((wrong - errors(source)).elements()) if wrong else [],
         "second run": [] if output.read_bytes() == again.read_bytes() else ["other bytes"],
     }
     return {name: said for name, said in found.items() if said}
@@ -91,12 +93,15 @@ def verified(source: Path, output: Path, options: tuple[str, ...]) -> list[str]:
     return [f"{problem.attribute} {problem.reason}" for problem in problems]
 
 
+@pytest.mark.parametrize("part", range(PARTS if WHOLE else 1))
 @pytest.mark.parametrize("name", SETS if WHOLE else ("basic", "all"))
 @pytest.mark.timeout(1200)
-def test_everything_reads_every_output(name: str, tmp_path: Path) -> None:
+def test_everything_reads_every_output(name: str, part: int, tmp_path: Path) -> None:
     peers.require(*PROGRAMS)
     options, wrong, held, delivered = SETS[name], {}, [], 0
     for number, (title, source) in enumerate(sources(tmp_path)):
+        if WHOLE and number % PARTS != part:
+            continue
         result = deidentify(source, options, tmp_path / f"out-{number}")
         if isinstance(result, str):
             held.append(title)
@@ -113,9 +118,9 @@ def test_everything_reads_every_output(name: str, tmp_path: Path) -> None:
         if found:
             wrong[title] = found
         output.unlink()
-    print(f"{name}: {delivered} outputs read, {len(held)} held")
+    print(f"{name}, part {part}: {delivered} outputs read, {len(held)} held")
     assert wrong == {}
-    assert delivered >= (500 if WHOLE else len(FEW_CLASSES) + len(FEW_SAMPLES))
+    assert delivered >= (500 // PARTS if WHOLE else len(FEW_CLASSES) + len(FEW_SAMPLES))
 
 
 def planted_left(output: Path) -> list[str]:
