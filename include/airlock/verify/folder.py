@@ -121,8 +121,10 @@ def _files_of(folder: Path) -> list[Path]:
     def refuse(error: OSError) -> None:
         raise RefusedError(f"A folder cannot be read: {error.strerror}. Correct its permissions.")
 
-    paths = (Path(parent) / name for parent, _folders, names in os.walk(folder, onerror=refuse) for name in names)
-    return sorted(path for path in paths if path.is_file())
+    walk = os.walk(folder, onerror=refuse)
+    paths = (Path(parent) / name for parent, folders, names in walk for name in (*folders, *names))
+    # A link that leads to no file is counted too: nothing that it may mean is known.
+    return sorted(path for path in paths if path.is_file() or path.is_symlink())
 
 
 def _sop_instance_uid(path: Path) -> str | None:
