@@ -73,6 +73,16 @@ _BY_KEYWORD: dict[str, Any] = {
     "RescaleType": "HU",
     "MIMETypeOfEncapsulatedDocument": "application/pdf",
 }
+_PIXELS = (
+    "SamplesPerPixel",
+    "PhotometricInterpretation",
+    "Rows",
+    "Columns",
+    "BitsAllocated",
+    "BitsStored",
+    "HighBit",
+    "PixelRepresentation",
+)
 # One kind of pixels only; and what refers to a place in the object that this one doesn't have.
 _LEFT_OUT = frozenset(
     (
@@ -122,6 +132,8 @@ def one_of(sop_class_uid: str, *, identifying: bool = True, number: int = 1) -> 
         setattr(ds, keyword, f"{ROOT}.{last}")
     ds.SOPClassUID = sop_class_uid
     if "image-pixel" in modules:
+        for keyword in _PIXELS:
+            setattr(ds, keyword, _BY_KEYWORD[keyword])
         ds.PixelData = bytes(range(128))
         ds["PixelData"].VR = "OW"
     ds.file_meta = FileMetaDataset()
