@@ -43,7 +43,9 @@ def unread(path: Path) -> frozenset[str]:
     found = set()
     for name, command in _COMMANDS.items():
         # What it shows may be much, and doesn't matter: what it complains of goes to the other stream.
-        done = subprocess.run([*command, str(path)], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, timeout=60)
+        done = subprocess.run(
+            [*command, str(path)], check=False, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, timeout=60
+        )
         if done.returncode or (name == "dcdump" and b"Error" in done.stderr):
             found.add(name)
     return frozenset(found | _by_pydicom(path))

@@ -5,11 +5,15 @@ from __future__ import annotations
 import io
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from airlock.errors import InstanceNotUnderstood
 from airlock.verify.levels import Level, Malformed, Order
-from airlock.verify.parser import parse_level
+from airlock.verify.parser import VRS, parse_level
 from airlock.verify.reader import BIG_ENDIAN, IMPLICIT, File, PixelPlace, Reader, Source
+
+if TYPE_CHECKING:
+    from pydicom.dataset import Dataset
 
 
 class Sources:
@@ -43,12 +47,32 @@ def _by_other_means(path: Path) -> tuple[File, int]:
         raise Malformed("no reader can read its source") from None
 
 
+def _name_unknown(top: Dataset) -> None:
+    """Say of values in VRs that don't exist that their VR is unknown (UN), as de-identification reads them.
+
+    Then an attribute's VR is what the dictionary says, and what identifies is harvested from it.
+    """
+    from pydicom.dataelem import RawDataElement  # noqa: PLC0415 - as in `_by_library`
+
+    levels = [top]
+    while levels:
+        level = levels.pop()
+        for tag in list(level.keys()):
+            element = level.get_item(tag)
+            if isinstance(element, RawDataElement):
+                if element.VR is not None and element.VR.encode("latin-1") not in VRS:
+                    level[tag] = element._replace(VR="UN")
+            elif element.VR == "SQ":
+                levels += element.value or []
+
+
 def _by_library(path: Path) -> tuple[File, int]:
     # They import pydicom, which few inputs need.
     from airlock.dicomio.part10 import PIXEL_TAGS, UNDEFINED, open_instance  # noqa: PLC0415 - as the comment says
     from airlock.dicomio.splice import encode  # noqa: PLC0415 - as above
 
     with open_instance(path) as instance:
+        _name_unknown(instance.dataset)
         order = Order(implicit=instance.syntax == IMPLICIT, little=instance.syntax != BIG_ENDIAN)
         data, after = encode(instance)
         found = instance.pixels
