@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from bench import deidentify, detect, machine, recall, receive, send, verify
+from bench import deidentify, detect, machine, readers, recall, receive, robust, send, verify
 from bench.alone import enclose
 from bench.corpus import FULL, QUICK, Size
 from bench.measure import BenchError
@@ -23,6 +23,8 @@ CASES: dict[str, Callable[[Path, Size], Iterator[Result]]] = {
     "receive": receive.measure,
     "detect": detect.measure,
     "recall": recall.measure,
+    "readers": readers.measure,
+    "robust": robust.measure,
 }
 
 

@@ -6,6 +6,7 @@ the next instance, whole sequences at a time.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
@@ -15,7 +16,7 @@ from airlock.verify.judge import Judge
 from airlock.verify.levels import Element, Level, same_items
 from airlock.verify.table import DUMMY, EMPTY, MAP, SAME, Allowance, Table, types_of
 from airlock.verify.table import NOTHING as NOT_ALLOWED
-from airlock.verify.text import FREE, charset_of, entry, name_of, vr_of
+from airlock.verify.text import FREE, NUMERIC, charset_of, entry, name_of, vr_of
 from airlock.verify.uids import is_registered, is_structural
 
 # What de-identification writes itself; :mod:`airlock.verify.duties` checks their values.
@@ -28,6 +29,7 @@ STAMPED = frozenset(
 METHOD_CODES = 0x00120064
 # May only be there while another one has a value: ResponsiblePersonRole, beside ResponsiblePerson (PS3.3 table C.7-1).
 _FOLLOWERS = {0x00102298: 0x00102297}
+_NUMBER = re.compile(rb"(?:[0-9.,+\-eE# \0]|nan|inf|ind)*", re.IGNORECASE)
 _KEPT: Allowance = frozenset(("keep",))
 _MOST_REMEMBERED = 20_000
 _LONGEST_REMEMBERED = 64 << 10
@@ -247,6 +249,9 @@ class Comparison:
         """Whether a value of the input that nothing allows to remove was left out although it holds no identifier."""
         element = level.elements[tag]
         if element.items is not None or not tag & 0xFFFF or element.vr not in (b"", entry(tag)[0]):
+            return False
+        if vr_of(tag, element.vr) in NUMERIC and not all(map(_NUMBER.fullmatch, element.value.split(b"\\"))):
+            # Text where a number belongs may go whole, identifier or not.
             return False
         if tag in _FOLLOWERS and not self._table.allowed((), _FOLLOWERS[tag]):
             return False

@@ -19,6 +19,7 @@ from airlock.verify.pixels import PixelComparison
 from airlock.verify.reader import File, Reader
 from airlock.verify.search import Search
 from airlock.verify.source import Sources
+from airlock.verify.spelled import Spelled
 from airlock.verify.table import Override, Table
 from airlock.verify.text import first_value, name_of
 from airlock.verify.uids import UID
@@ -88,8 +89,10 @@ class Inspector:
             evidence = replace(evidence, uids=set())
         self._marks = marks
         self._outputs, self._sources, self._pixels = _readers()
-        self._identifiers = Identifiers(evidence, expectation.public, keep_dates=marks.dates == "UNMODIFIED")
-        self._search = Search(self._identifiers, removed=marks.dates == "REMOVED")
+        keep_dates = marks.dates == "UNMODIFIED"
+        identifiers = Identifiers(evidence, expectation.public, keep_dates=keep_dates)
+        spelled = Spelled(evidence, expectation.public, keep_dates=keep_dates)
+        self._search = Search(identifiers, spelled, removed=marks.dates == "REMOVED")
         table = Table(expectation.edition, marks.options, expectation.override)
         judge = Judge(self._search, frozenset(evidence.uids))
         self._comparison = Comparison(table, judge, expectation.private, marks.stamped)
@@ -156,7 +159,7 @@ class Inspector:
             return
         if check.sop_instance_uid is not None:
             yield Problem("file name", "is not made of the new UIDs")
-        for kind, weak in self._identifiers.matches(check.name):
+        for kind, weak in self._search.text(check.name):
             yield Problem("file name", f"holds a {kind} of the input", identifier=True, weak=weak)
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from pydicom.dataelem import DataElement
+from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
+from pydicom.tag import BaseTag
 from pydicom.uid import BasicTextSRStorage, CTImageStorage
 
 from airlock.deid.instance import check_identity
@@ -198,6 +199,29 @@ def test_meanings_of_a_sites_own_codes_are_cleaned(apply: Apply) -> None:
     ds.ReasonForVisitCodeSequence = [code("1", "99SITE", "lung of Olga"), code("39607008", "SCT", "Lung structure")]
     apply(ds, "clean_descriptors")
     assert [item.CodeMeaning for item in ds.ReasonForVisitCodeSequence] == ["lung of", "Lung structure"]
+
+
+@pytest.mark.parametrize(
+    ("vr", "tag", "value", "kept"),
+    [
+        ("DS", 0x00180050, b"2.5 ", True),
+        ("DS", 0x00180050, b"2,5 ", True),
+        ("DS", 0x00180050, b"-1.5e-3\\NaN ", True),
+        ("DS", 0x00180050, b"1.#IND00", True),
+        ("DS", 0x00180050, b"of Olga ", False),
+        ("DS", 0x00180050, b"2.5\\Olga", False),
+        ("IS", 0x00201002, b"12", True),
+        ("IS", 0x00201002, b"of Olga ", False),
+        ("AT", 0x00280009, b"\x10\0\x20\0", True),
+        ("AT", 0x00280009, b"Quillfeather", False),
+    ],
+)
+def test_text_where_a_number_belongs_goes(apply: Apply, vr: str, tag: int, value: bytes, kept: bool) -> None:
+    ds = ct()
+    ds[tag] = RawDataElement(BaseTag(tag), vr, len(value), value, 0, False, True)
+    apply(ds)
+    left = ds.get_item(tag).value if tag in ds else None
+    assert left == value if kept else not left or b"lga" not in left
 
 
 @pytest.mark.parametrize("animal", [False, True])
