@@ -83,9 +83,8 @@ class FolderVerification:
             self.result.names[instance_id] = name
             source = by_new.get(new or "")
             if source is None or new is None:
-                self.result.problems[instance_id] = [
-                    Problem("file", "has no input, or none that can be read" if new else "cannot be read")
-                ]
+                reason = "has no input, or none that can be read" if new else "cannot be read"
+                self.result.problems[instance_id] = [Problem("file", reason)]
                 continue
             used.add(new)
             checks[source[1]].append(Check(instance_id, path, name, source[0], expected=new))
