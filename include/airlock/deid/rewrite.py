@@ -22,6 +22,9 @@ _CODED = frozenset(("AE", "CS", "AS", "UR"))
 # Of these only what is written as they must be is kept: anything else is text in the wrong place.
 _WRITTEN_AS = {vr: re.compile(r"[0-9.:+\- \0]*") for vr in ("DA", "DT", "TM")} | {"UI": re.compile(r"[0-9. \0]*")}
 
+# What devices write where a number should stand: also a decimal comma, and what is no number to them.
+_NUMBER = re.compile(r"(?:[0-9.,+\-eE# \0]|nan|inf|ind)*", re.IGNORECASE)
+
 
 @dataclass(frozen=True, slots=True)
 class New:
@@ -140,7 +143,7 @@ class Rewriter:
 
     def _keep(self, decision: Decision, tag: int, value: Any, encodings: Sequence[str]) -> New:
         vr = decision.vr
-        if not value or vr == "AT" or (decision.rule is not None and _is_identifier(decision)):
+        if not value or (decision.rule is not None and _is_identifier(decision)):
             return SAME
         if vr in _WRITTEN_AS:
             return self._keep_plain(decision, tag, value)
@@ -150,7 +153,10 @@ class Rewriter:
         if vr in _FREE or vr in _CODED:
             return self._keep_text(decision, tag, value, encodings, fallback)
         if vr in ("DS", "IS"):
-            found = any(self._identifiers.is_number(text) for text in _texts(value, vr, ()))
+            # Anything but a number is text in the wrong place.
+            found = any(
+                self._identifiers.is_number(text) or not _NUMBER.fullmatch(text) for text in _texts(value, vr, ())
+            )
         else:
             found = isinstance(value, bytes) and self._identifiers.in_bytes(value, dates=False)
         return self._fall_back(decision, tag, value, fallback) if found else SAME
