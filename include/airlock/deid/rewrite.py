@@ -24,7 +24,7 @@ _WRITTEN_AS = {
     "DA": re.compile(r"[0-9.:+\- \0]*"),
     "DT": re.compile(r"[0-9.:+\- \0]*"),
     "TM": re.compile(r"[0-9]{2}(?::?[0-9]{2}(?::?[0-9]{2}(?:\.[0-9]{1,9})?)?)?[ \0]*"),
-    "UI": re.compile(r"[0-9. \0]*"),
+    "UI": re.compile(r"[0-9.]*[ \0]*"),
 }
 _NUMERIC = re.compile(r"[0-9+\-.eE \0]*")
 
@@ -178,8 +178,8 @@ class Rewriter:
         """Keep a date, a time or a UID, if it is one."""
         pattern = _WRITTEN_AS[decision.vr]
         texts = _texts(value, decision.vr, ())
-        dated = decision.vr in ("DA", "DT")
-        if all(pattern.fullmatch(text) and not (dated and self._is_id(text)) for text in texts):
+        is_id = {"DA": self._is_id, "DT": self._is_id, "UI": self._identifiers.in_uid}.get(decision.vr)
+        if all(pattern.fullmatch(text) and not (is_id and is_id(text)) for text in texts):
             return SAME
         return self._map(tag, value) if decision.vr == "UI" else self._unreadable(decision, tag)
 
