@@ -149,7 +149,9 @@ class Rewriter:
 
     def _keep(self, decision: Decision, tag: int, value: Any, encodings: Sequence[str]) -> New:
         vr = decision.vr
-        if not value or (decision.rule is not None and _is_identifier(decision)):
+        # What a rule for a whole VR keeps is not meant to be what identifies the patient.
+        named = decision.rule is not None and decision.rule.vr is None
+        if not value or (named and _is_identifier(decision)):
             return SAME
         if vr in _WRITTEN_AS:
             return self._keep_plain(decision, tag, value)
