@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from bench import deidentify, detect, machine, recall, receive, send
+from bench import deidentify, detect, machine, readers, recall, receive, robust, send
 from bench.alone import enclose
 from bench.corpus import FULL, QUICK, Size
 from bench.measure import BenchError
@@ -22,6 +22,8 @@ CASES: dict[str, Callable[[Path, Size], Iterator[Result]]] = {
     "receive": receive.measure,
     "detect": detect.measure,
     "recall": recall.measure,
+    "readers": readers.measure,
+    "robust": robust.measure,
 }
 
 

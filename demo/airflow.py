@@ -235,7 +235,11 @@ class Airflow:
 
     def api(self, method: str, path: str, *, check: bool = True, **arguments: Any) -> requests.Response:
         """Call the stable REST API; `path` is below `/api/v2`."""
-        answer = self._session.request(method, f"{self.url}/api/v2/{path}", timeout=60, **arguments)
+        return self.page(method, f"api/v2/{path}", check=check, **arguments)
+
+    def page(self, method: str, path: str, *, check: bool = True, **arguments: Any) -> requests.Response:
+        """Call anything that the API server serves, as its user."""
+        answer = self._session.request(method, f"{self.url}/{path}", timeout=60, **arguments)
         if check:
             answer.raise_for_status()
         return answer

@@ -76,12 +76,23 @@ class Settings(BaseSettings):
         default="", description="cron expression: how often arrived studies are routed, and late series looked for"
     )
     max_starts: int = Field(default=500, ge=1, description="transfers that one look at a door starts at most")
+    destination_wait_hours: float = Field(
+        default=float("inf"),
+        ge=0,
+        description="how long a transfer waits for a destination that is down before it fails; inf: without end",
+    )
     retries: int = Field(default=4, ge=0, description="how often a task is tried again")
     retry_seconds: float = Field(default=15.0, ge=0, description="unit of the delay before a retry, doubled each time")
     keep_failed_days: float = Field(default=14.0, ge=0, description="workspaces of failed transfers are kept this long")
     mail_connection: str | None = Field(default=None, description="Airflow connection of the mail server for notices")
     page_url: str = Field(default="", description="URL of the page of transfers, as notices give it")
     deadlines: str = Field(default="0 * * * *", description="cron expression: how often overdue transfers are told")
+    reconcile: str = Field(
+        default="30 3 * * *", description="cron expression: how often destinations are compared with the ledger"
+    )
+    reconcile_days: float = Field(
+        default=90.0, gt=0, description="with the studies that were requested in these days; inf: with all"
+    )
     hooks: str = Field(default="", description="functions that policies may name as hooks: package.module:function,...")
     min_free_gigabytes: float = Field(
         default=2.0, ge=0, description="with less room (10^9 bytes) below AIRLOCK_HOME, no work is taken in"

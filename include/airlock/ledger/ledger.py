@@ -18,8 +18,10 @@ from airlock.errors import DuplicateRequest, NotPossibleNow
 from airlock.ledger.cancellation import Cancellation
 from airlock.ledger.chain import ChainReport, Event, check, link
 from airlock.ledger.decisions import Decisions
+from airlock.ledger.deliveries import Deliveries
 from airlock.ledger.models import EventRow, InstanceRow, InstanceState, TransferRow, TransferState
 from airlock.ledger.statuses import Statuses
+from airlock.ledger.update import InstanceUpdate
 
 
 @dataclass(frozen=True)
@@ -36,32 +38,6 @@ class Counts:
     def open(self) -> int:
         """Instances that a step still has to work on."""
         return self.received - self.sent - self.skipped - self.held
-
-
-@dataclass(frozen=True)
-class InstanceUpdate:
-    """What a step found out about one instance. `None` leaves a column as it is.
-
-    :param id: pseudonymous instance id.
-    :param reason: why it is skipped or held, free of patient data.
-    :param path: file below the workspace, free of patient data.
-    :param status: DIMSE status of the last C-STORE (PS3.7 annex C).
-    """
-
-    id: str
-    state: InstanceState | None = None
-    reason: str | None = None
-    size: int | None = None
-    digest: str | None = None
-    sop_class_uid: str | None = None
-    sop_instance_uid: str | None = None
-    path: str | None = None
-    boxes: int | None = None
-    status: int | None = None
-
-    def values(self) -> dict[str, Any]:
-        """Columns to write."""
-        return {f.name: v for f in fields(self) if f.name != "id" and (v := getattr(self, f.name)) is not None}
 
 
 @dataclass(frozen=True)
@@ -86,7 +62,7 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-class Ledger(Decisions, Cancellation):
+class Ledger(Decisions, Cancellation, Deliveries):
     """The ledger database.
 
     :param url: SQLAlchemy URL; SQLite and PostgreSQL are tested. Tables are made or migrated by
@@ -138,7 +114,7 @@ class Ledger(Decisions, Cancellation):
             session.query(InstanceRow).filter_by(transfer_id=transfer_id).delete()
 
     def describe(self, transfer_id: str, **columns: Any) -> None:
-        """Set `project`, `policy_digest` or `expected` of a transfer."""
+        """Set `project`, `policy_digest`, `expected` or `message` of a transfer."""
         with self._begin() as session:
             session.execute(update(TransferRow).where(TransferRow.id == transfer_id).values(**columns))
 
