@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
 
-from airlock.deliver.journal import JOURNAL
+from airlock.deliver.journal import JOURNALS
 from airlock.errors import AirlockError, InvalidRequest
 from airlock.hooks import find_hooks
 from airlock.identity.keys import KeyRing
@@ -194,9 +194,9 @@ class ReportFailureOperator(BaseOperator):
             archive_failed(settings.proc_folder, stored, messages)
             ledger.event(transfer_id, self.task_id, "archived", failure=failure.number)
         if failure.state is TransferState.CANCELLED:
-            # Nobody will go on from here: what is left of the study has no reason to stay. The journal knows what the
-            # PACS may have although it never answered; it holds no patient data.
-            workspace_of(transfer_id, settings).purge(JOURNAL)
+            # Nobody will go on from here: what is left of the study has no reason to stay. The journals know what a
+            # PACS may have although it never answered; they hold no patient data.
+            workspace_of(transfer_id, settings).purge(JOURNALS)
         return _find(ledger, transfer_id)
 
 
