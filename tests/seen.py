@@ -53,12 +53,12 @@ class Seen:
     good: bool
 
 
-def shown(path: Path, number: int) -> Shown:
-    """One frame as a person sees it, with its overlays, as RGB."""
-    image = StoredImage(path)
+def shown(path: Path, number: int, window: Path) -> Shown:
+    """One frame as a person sees it, with its overlays, as RGB; grey values in the window of another file."""
+    image, other = StoredImage(path), StoredImage(window)
     values = displayable(next(image.read([number])), image.pixels)
     if values.ndim == 2:
-        low, high = np.percentile(values, (1, 99.5))
+        low, high = np.percentile(displayable(next(other.read([number])), other.pixels), (1, 99.5))
         values = np.clip((values - low) / max(high - low, 1) * 255, 0, 255)
         values = 255 - values if image.dataset.PhotometricInterpretation == "MONOCHROME1" else values
         values = np.repeat(values[..., None], 3, axis=2)
@@ -86,7 +86,7 @@ def compare(name: str, before: Path, after: Path, marked: list[int]) -> Seen:
 
 def sheet(name: str, before: Path, after: Path | None, frames: list[int]) -> Image.Image:
     """Frames before (above) and after (below), with a title."""
-    rows = [[Image.fromarray(shown(path, number)) for number in frames] for path in (before, after) if path]
+    rows = [[Image.fromarray(shown(path, number, before)) for number in frames] for path in (before, after) if path]
     width = sum(picture.width + 8 for picture in rows[0])
     heights = [max(picture.height for picture in row) + 8 for row in rows]
     result = Image.new("RGB", (max(width, 200), sum(heights) + 18), (40, 44, 50))
