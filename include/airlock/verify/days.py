@@ -120,9 +120,9 @@ def _worded(text: str) -> Iterator[tuple[str, int, int]]:
         before, after = words[max(0, index - 2) : index], words[index + 1 : index + 3]
         pairs = [before[-1:] + after[:1], after[:2], before[-2:]]
         for first, second in (pair for pair in pairs if len(pair) == 2):
-            if first.isdigit() and second.isdigit():
-                yield second, month, int(first)
-                yield first, month, int(second)
+            for day, year in ((first, second), (second, first)):
+                if day.isdigit() and year.isdigit() and len(day) <= 2:
+                    yield year, month, int(day)
 
 
 def _rare(text: str) -> Iterator[date]:
