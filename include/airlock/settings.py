@@ -75,6 +75,11 @@ class Settings(BaseSettings):
     arrivals: str = Field(
         default="", description="cron expression: how often arrived studies are routed, and late series looked for"
     )
+    late_minutes: float = Field(
+        default=10.0,
+        ge=0,
+        description="a PACS is asked this long after a transfer if its study grew, then after twice as long; 0 never",
+    )
     max_starts: int = Field(default=500, ge=1, description="transfers that one look at a door starts at most")
     destination_wait_hours: float = Field(
         default=float("inf"),
