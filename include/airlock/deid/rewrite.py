@@ -26,11 +26,6 @@ _WRITTEN_AS = {
     "TM": re.compile(r"[0-9]{2}(?::?[0-9]{2}(?::?[0-9]{2}(?:\.[0-9]{1,9})?)?)?[ \0]*"),
     "UI": re.compile(r"[0-9.]*[ \0]*"),
 }
-<<<<<<< HEAD
-
-=======
-_NUMERIC = re.compile(r"[0-9+\-.eE \0]*")
->>>>>>> main
 # What devices write where a number should stand: also a decimal comma, and what is no number to them.
 _NUMBER = re.compile(r"(?:[0-9.,+\-eE# \0]|nan|inf|ind)*", re.IGNORECASE)
 
@@ -167,14 +162,7 @@ class Rewriter:
         if vr in _FREE or vr in _CODED:
             return self._keep_text(decision, tag, value, encodings, fallback)
         if vr in ("DS", "IS"):
-<<<<<<< HEAD
-            # Anything but a number is text in the wrong place.
-            found = any(
-                self._identifiers.is_number(text) or not _NUMBER.fullmatch(text) for text in _texts(value, vr, ())
-            )
-=======
             found = any(self._is_misused(text) for text in _texts(value, vr, ()))
->>>>>>> main
         else:
             found = isinstance(value, bytes) and self._identifiers.in_bytes(value, dates=False)
         return self._fall_back(decision, tag, value, fallback) if found else SAME
@@ -198,8 +186,6 @@ class Rewriter:
             return SAME
         return self._map(tag, value) if decision.vr == "UI" else self._unreadable(decision, tag)
 
-<<<<<<< HEAD
-=======
     def _is_misused(self, text: str) -> bool:
         """Whether a numeric string is an identifying number, or text in the wrong place."""
         if _NUMBER.fullmatch(text) is None:
@@ -208,7 +194,6 @@ class Rewriter:
             return bool(self._identifiers.find(text))
         return self._identifiers.is_number(text)
 
->>>>>>> main
     def _is_id(self, text: str) -> bool:
         """Whether a date is none, but an identifying number."""
         return parse_date(text[:8]) is None and self._identifiers.is_number(text)
