@@ -26,7 +26,6 @@ _WRITTEN_AS = {
     "TM": re.compile(r"[0-9]{2}(?::?[0-9]{2}(?::?[0-9]{2}(?:\.[0-9]{1,9})?)?)?[ \0]*"),
     "UI": re.compile(r"[0-9.]*[ \0]*"),
 }
-_NUMERIC = re.compile(r"[0-9+\-.eE \0]*")
 # What devices write where a number should stand: also a decimal comma, and what is no number to them.
 _NUMBER = re.compile(r"(?:[0-9.,+\-eE# \0]|nan|inf|ind)*", re.IGNORECASE)
 
