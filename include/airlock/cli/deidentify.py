@@ -58,7 +58,8 @@ def command(  # noqa: PLR0913, PLR0917 - one per option of the command
     new ones are noted. Without a store, or without a policy for the project, they get keyed pseudonyms.
 
     Outputs are named by their new UIDs. Files that are not understood are held: they are not written, and the report
-    says why. The maps and the report stay with you: they tell who is who.
+    says why. The maps hold what stands in an output and was another in its input. They and the report stay with you:
+    they tell who is who.
 
     Exit status: 0 when every input went out or was skipped, 2 when nothing was begun, 3 when some are held.
     """
@@ -78,10 +79,7 @@ def command(  # noqa: PLR0913, PLR0917 - one per option of the command
     run.known = _known(keys, policy, subject, store)
     with progress_bar("de-identifying") as show:
         outcomes = list(run.run(show))
-    if uid_map is not None:
-        _write_map(uid_map, run.uid_map())
-    if patid_map is not None:
-        _write_map(patid_map, run.patient_map())
+    _write_maps(run, [target / outcome.output for outcome in outcomes if outcome.output], uid_map, patid_map)
     if report is not None:
         lines = "".join(_line(outcome) for outcome in sorted(outcomes, key=lambda o: o.name))
         # File names need not be UTF-8: what cannot be decoded becomes an escape of JSON, such as `\\udcff`.
@@ -128,6 +126,19 @@ def _strictest(project: str) -> ProjectTerms:
     edition = policy.deidentify.edition
     click.echo(f"No policy describes this project: the Basic Profile of PS3.15 {edition} is used.", err=True)
     return policy
+
+
+def _write_maps(run: FolderRun, outputs: list[Path], uid_map: Path | None, patid_map: Path | None) -> None:
+    """Write what became of UIDs and PatientIDs that stand in an output: of what is held or removed, nothing became."""
+    if uid_map is None and patid_map is None:
+        return
+    from airlock.verify.present import present_in  # noqa: PLC0415 - only who asks for a map needs it
+
+    present = present_in(outputs)
+    if uid_map is not None:
+        _write_map(uid_map, (row for row in run.uid_map() if row[1] in present.uids))
+    if patid_map is not None:
+        _write_map(patid_map, (row for row in run.patient_map() if row[1] in present.subjects))
 
 
 def _write_map(path: Path, rows: Iterable[tuple[str, str]]) -> None:

@@ -25,6 +25,10 @@ _SMALL_BYTES = 4096
 _MOST_CUTS = 8
 # An escape sequence of ISO 2022 that leads to nothing any more.
 _EMPTY_ESCAPE = re.compile(r"\x1b[$()\-]{1,2}[A-Z@](?=\s|$)")
+_FEWEST_DIGITS = 6
+_WHOLE_NUMBER = re.compile(r"[+-]?0*([0-9]+)(?:\.0*)?")
+# Text in bytes of any kind: shorter runs of printable characters are chance.
+_PRINTABLE = re.compile(rb"[\x20-\x7e]{8,}")
 Span = tuple[int, int]
 Match = tuple[str, bool]
 """What was found: the kind of identifier, and whether it is a weak one, that a person should judge."""
@@ -170,9 +174,24 @@ class Identifiers:
             text = re.sub(r"\s{2,}", " ", kept).strip(" ^,;:_-/")
         return ""
 
+    @cached_property
+    def _digits(self) -> frozenset[str]:
+        """What may stand as a number where no number of a patient belongs: ids of six digits or more, and dates."""
+        runs = {run.lstrip("0") for number in self.numbers for run in re.findall(r"\d+", number)}
+        whole = {re.sub(r"\D", "", number).lstrip("0") for number in self.numbers}
+        return frozenset(digits for digits in runs | whole if len(digits) >= _FEWEST_DIGITS) | self.dates
+
     def is_number(self, text: str) -> bool:
-        """Whether a numeric string is, as a whole, an identifying number of six digits or more."""
-        return text.strip(" \0") in self.numbers
+        """Whether a numeric string is, as a whole, an identifying number of six digits or more, or a date."""
+        bare = text.strip(" \0")
+        if bare in self.numbers:
+            return True
+        match = _WHOLE_NUMBER.fullmatch(bare)
+        return match is not None and match[1] in self._digits
+
+    def in_uid(self, uid: str) -> bool:
+        """Whether a component of a UID is an identifying number of six digits or more, or a date."""
+        return not self._digits.isdisjoint(uid.split("."))
 
     def in_bytes(self, data: bytes, *, dates: bool) -> bool:
         """Whether encoded bytes hold an identifier; as :meth:`matches_in_bytes`."""
@@ -196,9 +215,17 @@ class Identifiers:
             for key, spelling in spellings
             if key in lowered and spelling.compiled_for_bytes.search(lowered)
         }
+        for run in _PRINTABLE.findall(data):
+            found |= {match for match in self.matches(run.decode("ascii"), free=False) if _is_sure(match, dates=dates)}
         if self.uids and lowered.count(b".") >= 3:
             found |= {("UID", False) for m in _UID_IN_BYTES.finditer(lowered) if m.group().decode() in self.uids}
         return frozenset(found)
+
+
+def _is_sure(match: Match, *, dates: bool) -> bool:
+    """Whether chance does not make a match in bytes."""
+    kind, weak = match
+    return not weak and (dates or kind != "date")
 
 
 def _binary(spellings: list[Spelling]) -> list[tuple[bytes, Spelling]]:

@@ -6,9 +6,8 @@ from __future__ import annotations
 
 import unicodedata
 from functools import lru_cache
-from importlib.resources import files
+from pathlib import Path
 
-_FILES = "airlock.identity"
 # Letters that Unicode does not decompose, as they are written where a keyboard lacks them.
 _PLAIN = dict(zip("øæœđðłþıħ", "o ae oe d d l th i h".split(), strict=True))  # noqa: SIM905 - letter under letter
 # Cyrillic and Greek letters that cannot be told from Latin ones, small or capital.
@@ -29,7 +28,7 @@ def ordinary() -> frozenset[str]:
 
 
 def _words(name: str) -> frozenset[str]:
-    text = (files(_FILES) / name).read_text("utf-8")
+    text = Path(__file__).with_name(name).read_text("utf-8")
     return frozenset(word for line in text.splitlines() if not line.startswith("#") for word in line.split())
 
 
