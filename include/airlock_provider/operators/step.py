@@ -34,7 +34,7 @@ class TransferStepOperator(BaseOperator):
 
     :param step: the step's function as `package.module:function`; it takes the transfer, and the peer if `peer` is
         given, and returns counts. Imported when the task runs, to keep DAG parsing fast.
-    :param source: whether the step talks to the source.
+    :param source: whether the step talks to the PACS that the study comes from.
     :param room: wait as long as there is no room for as much again as the study has, as far as its size is known.
     :param hooks: the point of the project's hooks that are called when the step is done.
     :param not_when: request options that skip this step (`dry_run`, `stop_before_send`).
@@ -63,19 +63,21 @@ class TransferStepOperator(BaseOperator):
         """Run the step; tell the ledger when it starts, ends or fails."""
         with guarded():
             transfer = open_transfer(context)
-        return run_step(self, transfer, context, lambda: self.call(transfer))
+        return run_step(self, transfer, context, lambda: self._call_with_hooks(transfer))
 
-    def call(self, transfer: Transfer) -> Any:
-        """Call the step's function, then the project's hooks."""
+    def _call_with_hooks(self, transfer: Transfer) -> Any:
+        result = self._call(transfer)
+        if self.hooks is not None:
+            call_hooks(transfer, self.hooks)
+        return result
+
+    def _call(self, transfer: Transfer) -> Any:
         module, _, name = self.step.partition(":")
         function: Callable[..., Any] = getattr(import_module(module), name)
         if self.room:
             sizes = (instance.size or 0 for instance in transfer.ledger.instances(transfer.id))
             check_room(transfer.settings, sum(sizes))
-        result = function(transfer, *self.peers(transfer))
-        if self.hooks is not None:
-            call_hooks(transfer, self.hooks)
-        return result
+        return function(transfer, *self.peers(transfer))
 
     def peers(self, transfer: Transfer) -> tuple[Any, ...]:
         """Return what the step's function gets besides the transfer."""
