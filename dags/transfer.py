@@ -6,7 +6,7 @@ from itertools import pairwise
 
 from airflow.sdk import DAG
 
-from airlock_provider.defaults import COMPUTE_POOL, RESEARCH_POOL, STAGING_POOL, task_defaults
+from airlock_provider.defaults import COMPUTE_POOL, RESEARCH_POOL, STAGING_POOL, chain_defaults
 from airlock_provider.form import transfer_params
 from airlock_provider.notifications import TransferNotifier
 from airlock_provider.operators.deliver import DeliveryOperator
@@ -57,11 +57,12 @@ with DAG(
     doc_md=RUNBOOK,
     schedule=None,
     params=transfer_params(),
-    default_args=task_defaults(),
+    default_args=chain_defaults(),
     max_active_runs=64,
     tags=["airlock", "transfer"],
 ) as dag:
-    accept_request = AcceptRequestOperator(task_id="accept_request")
+    # Before everything else of the chain: whoever asked sees at once that it was accepted.
+    accept_request = AcceptRequestOperator(task_id="accept_request", weight_rule="downstream")
     wait_for_study = StudySensor(task_id="wait_for_study")
     pull_study = TransferStepOperator(
         task_id="pull_study",
@@ -72,7 +73,10 @@ with DAG(
     )
     screen_instances = TransferStepOperator(task_id="screen_instances", step="airlock.screen.step:screen_instances")
     detect_burned_in_text = TransferStepOperator(
-        task_id="detect_burned_in_text", step="airlock.pixels.step:detect_burned_in_text", pool=COMPUTE_POOL
+        task_id="detect_burned_in_text",
+        step="airlock.pixels.step:detect_burned_in_text",
+        ahead="airlock_provider.ahead:after_detection",
+        pool=COMPUTE_POOL,
     )
     review_findings = ReviewOperator(task_id="review_findings")
     rewrite_pixels = PixelRewriteOperator(task_id="rewrite_pixels", pool=COMPUTE_POOL, trigger_rule="none_failed")
@@ -86,7 +90,10 @@ with DAG(
         trigger_rule="none_failed",
     )
     verify_output = TransferStepOperator(
-        task_id="verify_output", step="airlock.verify.step:verify_output", pool=COMPUTE_POOL
+        task_id="verify_output",
+        step="airlock.verify.step:verify_output",
+        ahead="airlock_provider.ahead:after_verification",
+        pool=COMPUTE_POOL,
     )
     release_to_research = ReviewOperator(task_id="release_to_research")
     send_to_research = DeliveryOperator(

@@ -1,7 +1,8 @@
 """Every setting of Airlock, typed, with the environment variable it is read from.
 
 Each field `name` is read from `AIRLOCK_NAME`. Folders that are not given lie below `AIRLOCK_HOME`. One variable is
-read elsewhere, so that its value is in no settings object: `AIRLOCK_KEY` (:mod:`airlock.identity.keys`).
+read elsewhere, so that its value is in no settings object: `AIRLOCK_KEY` (:mod:`airlock.identity.keys`, which reads
+`AIRLOCK_KEY_CONNECTION` too, where no other setting is needed).
 """
 
 from __future__ import annotations
@@ -31,6 +32,9 @@ class Settings(BaseSettings):
     )
     ledger_url: str | None = Field(default=None, description="SQLAlchemy URL of the ledger")
     key_file: Path | None = Field(default=None, description="deployment key, mode 0600, made on first start")
+    key_connection: str | None = Field(
+        default=None, description="Airflow connection whose password is the deployment key, in place of the file"
+    )
     identity_url: str | None = Field(default=None, description="SQLAlchemy URL of the identity store")
     identity_users: str = Field(
         default="", description="accounts that may import, export and forget identities and rotate the key: a,b,c"
@@ -70,6 +74,11 @@ class Settings(BaseSettings):
     route_days: float = Field(default=14.0, ge=0, description="studies that changed within this time are routed")
     arrivals: str = Field(
         default="", description="cron expression: how often arrived studies are routed, and late series looked for"
+    )
+    late_minutes: float = Field(
+        default=10.0,
+        ge=0,
+        description="a PACS is asked this long after a transfer if its study grew, then after twice as long; 0 never",
     )
     max_starts: int = Field(default=500, ge=1, description="transfers that one look at a door starts at most")
     destination_wait_hours: float = Field(

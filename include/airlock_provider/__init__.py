@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from airlock_provider.keys import install
+
+# Whatever of Airflow needs the deployment key has imported this package.
+install()
+
 
 def get_provider_info() -> dict[str, Any]:
     """Describe the provider to Airflow: its connection types and their forms.

@@ -2,7 +2,8 @@
 
 from airlock.ledger.chain import ChainReport, Event
 from airlock.ledger.deliveries import UNNAMED
-from airlock.ledger.ledger import Counts, Ledger, TransferSummary
+from airlock.ledger.facts import Counts, TransferSummary
+from airlock.ledger.ledger import Ledger
 from airlock.ledger.models import InstanceState, TransferState
 from airlock.ledger.statuses import OwedStatus
 from airlock.ledger.update import InstanceUpdate

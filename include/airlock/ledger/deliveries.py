@@ -6,15 +6,14 @@ when one has yet to prove that it has it, and `SENT` when all have proven it.
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import fields, replace
 
 from sqlalchemy import ColumnElement, Insert, and_, exists, func, insert, literal, null, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
+from airlock.ledger.cancellation import Cancellation
 from airlock.ledger.models import DeliveryRow, InstanceRow, InstanceState
 from airlock.ledger.update import InstanceUpdate
 
@@ -25,16 +24,8 @@ _ORDER = (InstanceState.READY, InstanceState.HELD, InstanceState.ACKNOWLEDGED, I
 _CHUNK = 500
 
 
-class Deliveries(ABC):
+class Deliveries(Cancellation):
     """The part of the ledger that knows destinations."""
-
-    @abstractmethod
-    def _begin(self) -> AbstractContextManager[Session]:
-        """Begin a transaction."""
-
-    @abstractmethod
-    def _stop_if_asked(self, transfer_id: str) -> None:
-        """Stop a transfer that is to stop."""
 
     def consign(self, transfer_id: str, destinations: Sequence[str]) -> None:
         """Have every instance that may be sent go to these destinations. What each of them has already stays so.

@@ -39,7 +39,7 @@ class DeliveryOperator(TransferStepOperator):
                 self,
                 transfer,
                 context,
-                lambda: self._call_with_hooks(transfer),
+                lambda: self.call(transfer),
                 waits=lambda error: left > 0 and isinstance(error, PeerDown),
             )
         except PeerDown as error:

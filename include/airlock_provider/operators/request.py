@@ -89,8 +89,20 @@ class AcceptRequestOperator(BaseOperator):
         ledger.describe(transfer_id, project=policy.name, policy_digest=policy.digest)
         policy.check_approved(datetime.now(UTC).astimezone().date())
         policy.check_subject(request.transfer_name)
+        check_locations(settings)
         find_hooks((*policy.hooks.after_deidentify, *policy.hooks.after_confirm), settings.hooks)
         return policy.digest
+
+
+def check_locations(settings: Settings) -> None:
+    """Refuse to begin with a location library that cannot be used: the study would be pulled for nothing.
+
+    :raises PolicyError: with file, line and reason.
+    """
+    from airlock.pixels.locations import load_library
+
+    load_library.cache_clear()
+    load_library(settings.pixel_locations)
 
 
 class UpdateRedcapOperator(BaseOperator):

@@ -12,7 +12,8 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
-from airflow.sdk.exceptions import AirflowSkipException
+from airflow.sdk.bases.xcom import BaseXCom
+from airflow.sdk.exceptions import AirflowSkipException, DownstreamTasksSkipped
 from airflow.sdk.observability.stats import incr, timing
 
 from airlock.disk import check_room
@@ -34,9 +35,11 @@ class TransferStepOperator(BaseOperator):
 
     :param step: the step's function as `package.module:function`; it takes the transfer, and the peer if `peer` is
         given, and returns counts. Imported when the task runs, to keep DAG parsing fast.
-    :param source: whether the step talks to the PACS that the study comes from.
+    :param source: whether the step talks to the source.
     :param room: wait as long as there is no room for as much again as the study has, as far as its size is known.
     :param hooks: the point of the project's hooks that are called when the step is done.
+    :param ahead: function as `package.module:function` that takes the transfer, and returns the tasks after this one
+        that have nothing to do; they are skipped without being started.
     :param not_when: request options that skip this step (`dry_run`, `stop_before_send`).
     """
 
@@ -49,12 +52,14 @@ class TransferStepOperator(BaseOperator):
         source: bool = False,
         room: bool = False,
         hooks: Point | None = None,
+        ahead: str | None = None,
         not_when: tuple[str, ...] = (),
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.room = room
         self.hooks = hooks
+        self.ahead = ahead
         self.step = step
         self.source = source
         self.not_when = not_when
@@ -63,25 +68,34 @@ class TransferStepOperator(BaseOperator):
         """Run the step; tell the ledger when it starts, ends or fails."""
         with guarded():
             transfer = open_transfer(context)
-        return run_step(self, transfer, context, lambda: self._call_with_hooks(transfer))
+        counts = run_step(self, transfer, context, lambda: self.call(transfer))
+        if self.ahead is not None and (idle := _function(self.ahead)(transfer)):
+            # This way of ending returns nothing by itself.
+            context["ti"].xcom_push(key=BaseXCom.XCOM_RETURN_KEY, value=counts)
+            raise DownstreamTasksSkipped(tasks=idle)
+        return counts
 
-    def _call_with_hooks(self, transfer: Transfer) -> Any:
-        result = self._call(transfer)
+    def call(self, transfer: Transfer) -> Any:
+        """Call the step's function, then the project's hooks."""
+        function = _function(self.step)
+        if self.room:
+            sizes = (instance.size or 0 for instance in transfer.ledger.instances(transfer.id))
+            check_room(transfer.settings, sum(sizes))
+        result = function(transfer, *self.peers(transfer))
         if self.hooks is not None:
             call_hooks(transfer, self.hooks)
         return result
 
-    def _call(self, transfer: Transfer) -> Any:
-        module, _, name = self.step.partition(":")
-        function: Callable[..., Any] = getattr(import_module(module), name)
-        if self.room:
-            sizes = (instance.size or 0 for instance in transfer.ledger.instances(transfer.id))
-            check_room(transfer.settings, sum(sizes))
-        return function(transfer, *self.peers(transfer))
-
     def peers(self, transfer: Transfer) -> tuple[Any, ...]:
         """Return what the step's function gets besides the transfer."""
         return (source_of(transfer),) if self.source else ()
+
+
+def _function(name: str) -> Callable[..., Any]:
+    """Return the function that is called `package.module:function`."""
+    module, _, attribute = name.partition(":")
+    function: Callable[..., Any] = getattr(import_module(module), attribute)
+    return function
 
 
 def call_hooks(transfer: Transfer, point: Point) -> None:
