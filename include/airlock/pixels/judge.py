@@ -26,7 +26,7 @@ SURE = 90.0
 SINGLE = 60.0
 """Confidence below which one single character is taken for anatomy."""
 
-GLYPH = 1 / 20
+GLYPH = 1 / 40
 """Part of the frame's shorter side above which one single character is taken for anatomy: a cyst is read as O."""
 
 LARGE = 1 / 16

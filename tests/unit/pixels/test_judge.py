@@ -8,7 +8,7 @@ from airlock.pixels.engine import Reading
 from airlock.pixels.judge import Judge, known_words, merge
 
 LINE = (10, 10, 200, 30)
-FAR = (10, 300, 30, 320)
+FAR = (10, 300, 20, 310)
 SIDE = 400
 
 
