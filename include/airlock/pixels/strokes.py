@@ -108,7 +108,8 @@ def _typical(height: Grey) -> Grey:
 def _by_part(height: Grey) -> Grey:
     """Return the typical stroke of noise in every part of a picture, `(rows / PART, columns / PART)`."""
     rows, columns = (max(side // PART, 1) for side in height.shape)
-    fitted = np.asarray(cv2.resize(height, (columns * PART, rows * PART), interpolation=cv2.INTER_NEAREST))[::2, ::2]
+    size = columns * PART, rows * PART
+    fitted = np.asarray(cv2.resize(height, size, interpolation=cv2.INTER_NEAREST), np.float32)[::2, ::2]
     half = PART // 2
     parts = fitted.reshape(rows, half, columns, half).swapaxes(1, 2).reshape(rows * columns, -1)
     return _of_noise(parts).reshape(rows, columns)
