@@ -6,12 +6,12 @@ import os
 import shutil
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING
 
 from airlock.deid.batch import Refused, Task, deidentify_all, harvest_all
 from airlock.deid.offsets import date_offset
+from airlock.deid.patient import Outcome, Patient
 from airlock.deid.recipe import EngineName, Recipe, Written
 from airlock.deid.terms import ProjectTerms
 from airlock.dicomio.copying import same_content, sync
@@ -22,35 +22,11 @@ from airlock.identity.evidence import Evidence
 from airlock.identity.keys import KeyRing
 from airlock.workers import Workers
 
+if TYPE_CHECKING:
+    from airlock.deid.known import KnownPatients
+
 _PENDING = ".airlock-pending"
 _TWO_PATIENTS = "Its study holds instances of more than one patient. Have the study corrected, or split it."
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What became of one input.
-
-    :param name: its path below the input folder.
-    :param reason: why it is skipped or held, free of values.
-    :param output: path below the output folder.
-    """
-
-    name: str
-    kind: Literal["out", "skipped", "held"]
-    reason: str = ""
-    output: str | None = None
-
-
-@dataclass
-class Patient:
-    """The inputs of one patient."""
-
-    key: str
-    patient_id: str
-    subject: str
-    tasks: list[Task] = field(default_factory=list)
-    evidence: Evidence = field(default_factory=Evidence)
-    studies: dict[str, str] = field(default_factory=dict)
 
 
 class FolderRun:
@@ -61,6 +37,8 @@ class FolderRun:
     :param subject: research subject id; only for one patient. Others get a keyed pseudonym.
     :param engine: `plain` to do without the streaming engine.
     :param keep_paths: keep the inputs' relative paths where they hold no identifier.
+
+    `known` says who patients become; where it is None, they get keyed pseudonyms.
     """
 
     def __init__(
@@ -78,6 +56,7 @@ class FolderRun:
         self._source, self._target, self._policy, self._keys = source, target, policy, keys
         self._subject, self._keep_paths, self._workers = subject, keep_paths, workers
         self._engine = engine
+        self.known: KnownPatients | None = None
         self.patients: list[Patient] = []
         self._taken: set[str] = set()
 
@@ -115,6 +94,8 @@ class FolderRun:
             raise RefusedError(f"The output folder cannot be written: {error.strerror}.") from None
         try:
             for patient in self.patients:
+                if self.known is not None:
+                    yield from self.known.identify(patient)
                 yield from self._deidentify(pool, patient, pending)
         finally:
             shutil.rmtree(pending, ignore_errors=True)
@@ -135,7 +116,7 @@ class FolderRun:
             key = patient_key(patient_id, issuer, min(evidence.studies, default=""))
             if key not in patients:
                 pseudonym = "P-" + self._keys.token(f"patient/{self._policy.name}", key, length=13).upper()
-                patients[key] = Patient(key, patient_id, self._subject or pseudonym)
+                patients[key] = Patient(key, patient_id, self._subject or pseudonym, issuer=issuer)
             patients[key].tasks.append(task)
             patients[key].studies[task.key] = min(evidence.studies, default="")
             patients[key].evidence.update(evidence)
@@ -152,7 +133,7 @@ class FolderRun:
         :param study: StudyInstanceUID, where the dates of every study move by their own offset.
         """
         policy = self._policy.deidentify
-        return Recipe(
+        recipe = Recipe(
             keys=self._keys,
             project=self._policy.name,
             subject=patient.subject,
@@ -164,13 +145,14 @@ class FolderRun:
             policy=policy,
             engine=self._engine,
         )
+        return recipe if self.known is None else self.known.recipe(recipe, patient, study)
 
     def _deidentify(self, pool: Workers, patient: Patient, pending: Path) -> Iterator[Outcome]:
         tasks = [Task(task.key, task.source, name=f"{number}.dcm") for number, task in enumerate(patient.tasks)]
-        if self._policy.deidentify.shift_by == "patient":
+        if self.known is None and self._policy.deidentify.shift_by == "patient":
             yield from self._deidentify_tasks(pool, self.recipe(patient), pending, tasks)
             return
-        for study in sorted({*patient.studies.values()}):
+        for study in sorted({patient.studies[task.key] for task in patient.tasks}):
             own = [task for task in tasks if patient.studies[task.key] == study]
             yield from self._deidentify_tasks(pool, self.recipe(patient, study), pending, own)
 
@@ -210,12 +192,16 @@ class FolderRun:
         from airlock.identity.uids import UidMap  # noqa: PLC0415 - it imports pydicom, which only workers need otherwise
 
         uids = UidMap(self._keys, self._policy.name)
-        for uid in sorted({uid for patient in self.patients for uid in patient.evidence.uids}):
-            yield uid, uids(uid)
+        made = {uid: patient.uids(uids)(uid) for patient in self._told() for uid in patient.evidence.uids}
+        yield from sorted(made.items())
 
     def patient_map(self) -> Iterator[tuple[str, str]]:
         """Yield every PatientID of the inputs with its new one."""
-        yield from sorted((patient.patient_id, patient.subject) for patient in self.patients if patient.patient_id)
+        yield from sorted((patient.patient_id, patient.subject) for patient in self._told() if patient.patient_id)
+
+    def _told(self) -> list[Patient]:
+        """Return the patients of whom it was decided who they become."""
+        return [patient for patient in self.patients if self.known is None or patient.identities]
 
 
 def _in_order(

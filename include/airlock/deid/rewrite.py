@@ -12,7 +12,7 @@ from airlock.deid.decision import Decision
 from airlock.deid.descriptors import DescriptorCleaner
 from airlock.deid.treat import Treatments, round_age
 from airlock.deid.values import dummy
-from airlock.identity.dates import shift_date, shift_datetime
+from airlock.identity.dates import parse_date, shift_date, shift_datetime
 from airlock.identity.harvest import NUMBERS, PHONES, PHRASES, texts
 from airlock.identity.identifiers import Identifiers
 from airlock.identity.uids import UidMap, is_registered, is_structural
@@ -20,7 +20,15 @@ from airlock.identity.uids import UidMap, is_registered, is_structural
 _FREE = frozenset(("LO", "SH", "ST", "LT", "UT", "UC", "PN"))
 _CODED = frozenset(("AE", "CS", "AS", "UR"))
 # Of these only what is written as they must be is kept: anything else is text in the wrong place.
-_WRITTEN_AS = {vr: re.compile(r"[0-9.:+\- \0]*") for vr in ("DA", "DT", "TM")} | {"UI": re.compile(r"[0-9. \0]*")}
+_WRITTEN_AS = {
+    "DA": re.compile(r"[0-9.:+\- \0]*"),
+    "DT": re.compile(r"[0-9.:+\- \0]*"),
+    "TM": re.compile(r"[0-9]{2}(?::?[0-9]{2}(?::?[0-9]{2}(?:\.[0-9]{1,9})?)?)?[ \0]*"),
+    "UI": re.compile(r"[0-9.]*[ \0]*"),
+}
+_NUMERIC = re.compile(r"[0-9+\-.eE \0]*")
+# What devices write where a number should stand: also a decimal comma, and what is no number to them.
+_NUMBER = re.compile(r"(?:[0-9.,+\-eE# \0]|nan|inf|ind)*", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,12 +105,15 @@ class Rewriter:
         # An attribute that holds no class UIDs may still name a well-known frame of reference or palette.
         mapped = [
             uid
-            if is_registered(uid)
-            or (structural and _WRITTEN_AS["UI"].fullmatch(uid) and uid not in self._identifiers.uids)
+            if is_registered(uid) or (structural and _WRITTEN_AS["UI"].fullmatch(uid) and not self._is_instance(uid))
             else self._uids(uid)
             for uid in values
         ]
         return _values(mapped) if mapped != values else SAME
+
+    def _is_instance(self, uid: str) -> bool:
+        """Whether a UID where a class belongs is one of the study's, or holds an identifier."""
+        return uid in self._identifiers.uids or self._identifiers.in_uid(uid)
 
     def _shift(self, decision: Decision, tag: int, value: Any) -> New:
         vr = decision.vr
@@ -125,13 +136,24 @@ class Rewriter:
             return self._fall_back(decision, tag, value, decision.fallback)
         values = _texts(value, decision.vr, encodings)
         cleaned = [self._cleaner.clean(text) for text in values]
+        if self._is_left(value, values, cleaned, free=True):
+            return self._fall_back(decision, tag, value, decision.fallback)
         if cleaned == values:
             return SAME
         return _values(cleaned) if any(cleaned) else self._fall_back(decision, tag, value, decision.fallback)
 
+    def _is_left(self, value: Any, before: Sequence[str], after: Sequence[str], *, free: bool) -> bool:
+        """Whether an identifier is left that no single text shows: across values, or in bytes that are no such text."""
+        if len(after) > 1 and self._identifiers.find("\\".join(after), free=free):
+            return True
+        stays = isinstance(value, bytes) and not (value.isascii() and b"\x1b" not in value) and before == after
+        return stays and self._identifiers.in_bytes(value, dates=False)
+
     def _keep(self, decision: Decision, tag: int, value: Any, encodings: Sequence[str]) -> New:
         vr = decision.vr
-        if not value or vr == "AT" or (decision.rule is not None and _is_identifier(decision)):
+        # What a rule for a whole VR keeps is not meant to be what identifies the patient.
+        named = decision.rule is not None and decision.rule.vr is None
+        if not value or (named and _is_identifier(decision)):
             return SAME
         if vr in _WRITTEN_AS:
             return self._keep_plain(decision, tag, value)
@@ -139,23 +161,43 @@ class Rewriter:
         if vr == "AS":
             return self._age(decision, tag, value, fallback)
         if vr in _FREE or vr in _CODED:
-            values = _texts(value, vr, encodings)
-            cut = [self._identifiers.cut(text, free=vr in _FREE) for text in values]
-            if cut == values:
-                return SAME
-            return _values(cut) if any(cut) and vr in _FREE else self._fall_back(decision, tag, value, fallback)
+            return self._keep_text(decision, tag, value, encodings, fallback)
         if vr in ("DS", "IS"):
-            found = any(self._identifiers.is_number(text) for text in _texts(value, vr, ()))
+            found = any(self._is_misused(text) for text in _texts(value, vr, ()))
         else:
             found = isinstance(value, bytes) and self._identifiers.in_bytes(value, dates=False)
         return self._fall_back(decision, tag, value, fallback) if found else SAME
 
+    def _keep_text(self, decision: Decision, tag: int, value: Any, encodings: Sequence[str], fallback: str) -> New:
+        free = decision.vr in _FREE
+        values = _texts(value, decision.vr, encodings)
+        cut = [self._identifiers.cut(text, free=free) for text in values]
+        if self._is_left(value, values, cut, free=free):
+            return self._fall_back(decision, tag, value, fallback)
+        if cut == values:
+            return SAME
+        return _values(cut) if any(cut) and free else self._fall_back(decision, tag, value, fallback)
+
     def _keep_plain(self, decision: Decision, tag: int, value: Any) -> New:
         """Keep a date, a time or a UID, if it is one."""
         pattern = _WRITTEN_AS[decision.vr]
-        if all(pattern.fullmatch(text) for text in _texts(value, decision.vr, ())):
+        texts = _texts(value, decision.vr, ())
+        is_id = {"DA": self._is_id, "DT": self._is_id, "UI": self._identifiers.in_uid}.get(decision.vr)
+        if all(pattern.fullmatch(text) and not (is_id and is_id(text)) for text in texts):
             return SAME
         return self._map(tag, value) if decision.vr == "UI" else self._unreadable(decision, tag)
+
+    def _is_misused(self, text: str) -> bool:
+        """Whether a numeric string is an identifying number, or text in the wrong place."""
+        if _NUMBER.fullmatch(text) is None:
+            return True
+        if _NUMERIC.fullmatch(text) is None:
+            return bool(self._identifiers.find(text))
+        return self._identifiers.is_number(text)
+
+    def _is_id(self, text: str) -> bool:
+        """Whether a date is none, but an identifying number."""
+        return parse_date(text[:8]) is None and self._identifiers.is_number(text)
 
     def _age(self, decision: Decision, tag: int, value: Any, fallback: str) -> New:
         """Keep an age as the project wants it known (PS3.15 section E.3.7)."""

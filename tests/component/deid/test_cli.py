@@ -57,13 +57,16 @@ def test_several_patients_with_maps_and_report(folder: Path) -> None:
     changed = ct(2, ImageComments="other", SliceThickness=7)
     dcmwrite(folder / "zz.dcm", changed, enforce_file_format=True)
     maps = folder.parent
+    held = ct(4, PatientID="HELD-1", StudyInstanceUID="1.2.276.0.7230010.3.1.2.102", SOPInstanceUID="1.2.276.0.9.1")
+    dcmwrite(folder / "held.dcm", held, enforce_file_format=True)
+    (folder / "held.dcm").write_bytes((folder / "held.dcm").read_bytes()[:-40])
     result = run(
         folder,
         *("--uid-map", str(maps / "u.csv")),
         *("--patid-map", str(maps / "p.csv")),
         *("--report", str(maps / "r")),
     )
-    assert (result.status, result.last_line) == (3, "in 7 / out 4 / skipped 1 / held 2")
+    assert (result.status, result.last_line) == (3, "in 8 / out 4 / skipped 1 / held 3")
     report = {line["input"]: line for line in map(json.loads, (maps / "r").read_text().splitlines())}
     assert set(report) == {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
     assert report["notes.txt"] == {
@@ -74,10 +77,15 @@ def test_several_patients_with_maps_and_report(folder: Path) -> None:
     uids = dict(csv.reader((maps / "u.csv").open()))
     patients = dict(csv.reader((maps / "p.csv").open()))
     assert uids.pop("id_old") == patients.pop("id_old") == "id_new"
+    # Nothing of what was held, and nothing of what was removed.
     assert set(patients) == {"QF-7731942", "OTHER-42"}
+    assert not {"1.2.276.0.9.1", "1.2.276.0.7230010.3.1.2.102"} & set(uids)
     outputs = list((folder.parent / "out").rglob("*.*"))
     files = [path for path in outputs if path.is_file()]
     assert len(files) == 4
+    written = b"".join(path.read_bytes() for path in files)
+    assert all(new.encode() in written and old.encode() not in written for old, new in uids.items())
+    assert len(uids) == 8
     for path in files:
         ds = pydicom.dcmread(path)
         assert path.parts[-3:-1] == (ds.StudyInstanceUID, ds.SeriesInstanceUID)
@@ -105,6 +113,41 @@ def test_paths_are_kept_only_when_they_say_nothing(folder: Path) -> None:
     assert {"a/scan/im1.dcm", "a/scan/im2.dcm"} < names
     assert not [name for name in names if "quillfeather" in name]
     assert len(names) == 3
+
+
+def test_paths_are_not_kept_when_they_spell_somebody(folder: Path) -> None:
+    spelled = [
+        "Q.U.I.L.L.F.E.A.T.H.E.R",
+        "ct_QuillfeatherZ",
+        "quillf%65ather",
+        "CTZEBEDEE",
+        "born-030261",
+        "7731942_1",
+        "03FEB61",
+    ]
+    for number, name in enumerate(spelled, 10):
+        (folder / name).mkdir()
+        dcmwrite(folder / name / "im.dcm", ct(number), enforce_file_format=True)
+    result = run(folder, "--keep-paths")
+    assert (result.status, result.last_line) == (0, "in 10 / out 10 / skipped 0 / held 0")
+    out = folder.parent / "out"
+    names = {path.relative_to(out).parts[0] for path in out.rglob("*.dcm")}
+    assert "a" in names
+    assert not names & set(spelled)
+
+
+def test_instances_that_say_they_are_deidentified(folder: Path) -> None:
+    said = ct(4, PatientIdentityRemoved="YES", DeidentificationMethod="by hand, Zebedee")
+    dcmwrite(folder / "said.dcm", said, enforce_file_format=True)
+    assert run(folder).last_line == "in 4 / out 4 / skipped 0 / held 0"
+    (written,) = (
+        ds for path in (folder.parent / "out").rglob("*.dcm") if (ds := pydicom.dcmread(path)).InstanceNumber == 4
+    )
+    assert "Zebedee" not in str(written)
+    (folder.parent / "projects" / "one.yaml").write_text("name: One\ndeidentify: {already_deidentified: hold}\n")
+    held = airlock("deidentify", folder, folder.parent / "o2", "--project", "One", "--report", folder.parent / "r")
+    assert (held.status, held.last_line) == (3, "in 4 / out 3 / skipped 0 / held 1")
+    assert "already" in (folder.parent / "r").read_text()
 
 
 def test_a_study_of_two_patients_is_held(folder: Path) -> None:
