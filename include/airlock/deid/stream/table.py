@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
 from airlock.deid.decide import Context, Decider, Decision
+from airlock.deid.stream.beside import Beside
 from airlock.dicomio.head import LONG_VRS, SHORT_VRS, Irregular
 
 _group_and_element = struct.Struct("<HH").unpack_from
@@ -17,6 +18,8 @@ PIXEL_TAGS = (0x7FE00008, 0x7FE00009, 0x7FE00010)
 _DIRECTORY = 0x00041220
 # PrivateDataElementCharacteristicsSequence must fit the private elements that stay.
 _DECLARATION = 0x00080300
+MISSING: Final = b"?"
+"""What a memo says of what it does not know: no element is that short."""
 
 
 # What the walk does with an element. Plain numbers: members of an enumeration take three times as long to compare.
@@ -70,13 +73,22 @@ class Table:
     """Plans and memo of the elements that stand at one place.
 
     :param taken: tags that somebody asked for; only at the top level.
+    :param beside: what is known of the values beside the elements.
     """
 
-    __slots__ = ("_decider", "_implicit", "_taken", "context", "items", "memo", "plans")
+    __slots__ = ("_beside", "_decider", "_implicit", "_taken", "context", "items", "memo", "plans")
 
-    def __init__(self, decider: Decider, context: Context, taken: frozenset[int], *, implicit: bool) -> None:
-        self.context = context
-        self.plans: dict[bytes, Plan] = decider.plans.setdefault((context, taken, implicit), {})
+    def __init__(
+        self,
+        decider: Decider,
+        context: Context,
+        taken: frozenset[int],
+        *,
+        implicit: bool,
+        beside: Beside | None = None,
+    ) -> None:
+        self.context, self._beside = context, beside
+        self.plans: dict[bytes, Plan] = decider.plans.setdefault((context, taken, implicit, beside), {})
         self.memo = Memo()
         self.items = Memo()
         self._decider, self._taken, self._implicit = decider, taken, implicit
@@ -100,6 +112,8 @@ class Table:
         if group == 0xFFFE or tag == _DIRECTORY:
             raise Irregular
         decision = self._decider.decide(self.context, tag, vr)
+        if self._beside is not None:
+            decision = self._beside.decide(self._decider, decision, self.context, tag)
         if tag == _DECLARATION and decision.letter != "X":
             raise Irregular
         plan = self.plans[head] = Plan(tag, *layout, self._act(tag, decision), decision)

@@ -4,30 +4,20 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass, field
-from typing import Final
 
 from airlock.deid.basis import Basis
-from airlock.deid.decide import TOP, Context
-from airlock.deid.stream.table import DROP, STOP, TAKE, Plan, Table
-from airlock.deid.stream.values import element_header, encode_element
+from airlock.deid.decide import TOP
+from airlock.deid.stream.beside import Siblings
+from airlock.deid.stream.sequences import Sequences
+from airlock.deid.stream.table import DROP, MISSING, STOP, TAKE, Plan, Table
+from airlock.deid.stream.values import encode_element
 from airlock.dicomio.head import UNDEFINED, Irregular, More, end_of_sequence
 from airlock.errors import InstanceNotUnderstood
 
-_tag_and_length = struct.Struct("<II").unpack_from
-_item_header = struct.Struct("<II").pack
-_ITEM, _SEQUENCE_END = 0xE000FFFE, 0xE0DDFFFE
-_ITEM_DELIMITER = struct.pack("<II", 0xE00DFFFE, 0)
-_SEQUENCE_DELIMITER = struct.pack("<II", _SEQUENCE_END, 0)
 _FAR = 1 << 33
 _CHARACTER_SET = 0x00080005
 # Longer values are looked at again every time: few are the same, and memory is bounded.
 _LONGEST_REMEMBERED = 32 << 10
-_DEEPEST = 32
-_MISSING: Final = b"?"  # no element is that short
-
-
-class Siblings(Exception):
-    """What becomes of an element depends on the values beside it, or the item has a character set of its own."""
 
 
 @dataclass
@@ -56,14 +46,11 @@ class Walk:
     def __init__(
         self, basis: Basis, sop_class_uid: str, encodings: list[str], taken: tuple[int, ...], *, implicit: bool
     ) -> None:
-        self._basis, self._sop_class_uid, self._encodings = basis, sop_class_uid, encodings
-        self._decider = basis.decider(sop_class_uid)
-        self._implicit = implicit
+        self._basis, self._encodings, self._implicit = basis, encodings, implicit
         self._width = 4 if implicit else 6
         self._taken = taken
-        self._top = Table(self._decider, TOP, frozenset(taken), implicit=implicit)
-        self._tables: dict[Context, Table] = {TOP: self._top}
-        self._depth = 0
+        self._top = Table(basis.decider(sop_class_uid), TOP, frozenset(taken), implicit=implicit)
+        self._sequences = Sequences(self, basis, sop_class_uid, encodings, implicit=implicit)
         self.unreadable_dates = 0
 
     def top(self, data: bytes, position: int, last: int = -1) -> Walked:  # noqa: C901, PLR0912 - calls cost too much
@@ -101,8 +88,8 @@ class Walk:
             if act == DROP:
                 new = b""
             else:
-                known = memo(data[position:stop], _MISSING)
-                found = self._become(table, plan, data, position, stop) if known is _MISSING else known
+                known = memo(data[position:stop], MISSING)
+                found = self._become(table, plan, data, position, stop) if known is MISSING else known
                 if act == TAKE:
                     element = data[position:stop]
                     walked.taken[tag] = (element, element if found is None else found)
@@ -139,8 +126,8 @@ class Walk:
             stop = position + base + unpack(data, position + at)[0]
             if stop > end:
                 stop = self._end(plan, data, position, end)
-            new = b"" if act == DROP else memo(data[position:stop], _MISSING)
-            if new is _MISSING:
+            new = b"" if act == DROP else memo(data[position:stop], MISSING)
+            if new is MISSING:
                 new = self._become(table, plan, data, position, stop)
             if new is None:
                 position = stop
@@ -179,7 +166,7 @@ class Walk:
         if element[4:] == b"UN\0\0\0\0\0\0" and not self._implicit:
             raise Siblings  # pydicom gives an empty one the VR of the dictionary
         if plan.decision.vr == "SQ":
-            new = self._sequence(table, plan, element)
+            new = self._sequences.become(table, plan, element)
         elif plan.decision.needs_dataset:
             raise Siblings
         else:
@@ -202,76 +189,12 @@ class Walk:
             return None
         return encode_element(plan.tag, decision.vr, new.value, self._encodings, implicit=self._implicit)
 
-    def _sequence(self, table: Table, plan: Plan, element: bytes) -> bytes | None:
-        decision = plan.decision
-        if decision.needs_dataset or (not self._implicit and element[4:6] != b"SQ"):
-            if decision.keyword == "ContentSequence" and table is not self._top:
-                raise Irregular  # whether items are referred to by position is known from the top
-            return self._plainly(table, element)
-        if decision.letter == "X":
-            return b""
-        if decision.items is None:
-            return element_header(plan.tag, b"SQ", 0, implicit=self._implicit)
-        inner = self._tables.get(decision.items)
-        if inner is None:
-            inner = Table(self._decider, decision.items, frozenset(), implicit=self._implicit)
-            self._tables[decision.items] = inner
-        if self._depth >= _DEEPEST:
-            raise Irregular
-        self._depth += 1
-        undefined = plan.unpack(element, plan.at)[0] == UNDEFINED
-        unreadable = self.unreadable_dates
-        try:
-            body = self._items(element[plan.base : -8 if undefined else None], inner)
-        except Siblings:
-            self.unreadable_dates = unreadable
-            return self._plainly(table, element)
-        finally:
-            self._depth -= 1
-        if undefined:
-            return element[: plan.base] + body + _SEQUENCE_DELIMITER
-        return element_header(plan.tag, b"SQ", len(body), implicit=self._implicit) + body
-
-    def _items(self, data: bytes, table: Table) -> bytes:
-        pieces: list[bytes] = []
-        position, end = 0, len(data)
-        while position < end:
-            tag, length = _tag_and_length(data, position)
-            if tag != _ITEM:
-                raise Irregular
-            if length == UNDEFINED:
-                stop = end_of_sequence(data, position + 8, end, implicit=self._implicit, item=True)
-                new = self._item(data[position + 8 : stop - 8], table)
-                pieces += (_item_header(_ITEM, UNDEFINED), new, _ITEM_DELIMITER)
-            else:
-                stop = position + 8 + length
-                if stop > end:
-                    raise Irregular
-                new = self._item(data[position + 8 : stop], table)
-                pieces += (_item_header(_ITEM, len(new)), new)
-            position = stop
-        return b"".join(pieces)
-
-    def _item(self, data: bytes, table: Table) -> bytes:
-        new = table.items.get(data, _MISSING)
-        if new is _MISSING:
+    def item(self, data: bytes, table: Table) -> bytes:
+        """Return what becomes of an item of a sequence, without its header."""
+        new = table.items.get(data, MISSING)
+        if new is MISSING:
             before = self.unreadable_dates
             new = self._dataset(data, table)
             if len(data) <= _LONGEST_REMEMBERED and self.unreadable_dates == before:
                 table.items.note(data, new)
         return data if new is None else new
-
-    def _plainly(self, table: Table, element: bytes) -> bytes:
-        """Have the plain engine treat one sequence."""
-        from airlock.deid.stream.plainly import treat_plainly  # noqa: PLC0415 - it imports pydicom; few files need it
-
-        new, unreadable = treat_plainly(
-            self._basis,
-            element,
-            table.context,
-            self._sop_class_uid,
-            self._encodings,
-            implicit=self._implicit,
-        )
-        self.unreadable_dates += unreadable
-        return new
