@@ -57,10 +57,8 @@ class Sequences:
             return self._content_items(table, plan, element)
         if not regular or (decision.needs_dataset and decision.letter != "D"):
             return self._plainly(table, element, before)
-        if decision.letter == "X":
-            return b""
         if decision.items is None:
-            return element_header(plan.tag, b"SQ", 0, implicit=self._implicit)
+            return self._without_items(plan)
         try:
             if decision.letter == "D" and self._holds_code(element):
                 return self._dummy_code(plan.tag)
@@ -77,7 +75,7 @@ class Sequences:
                 # What is left out must be readable all the same.
                 for item, _ in self._items(sequence_body(element, implicit=self._implicit)):
                     self._beside(item)
-                return b"" if decision.letter == "X" else element_header(plan.tag, b"SQ", 0, implicit=self._implicit)
+                return self._without_items(plan)
             if _BY_POSITION in element:
                 raise Siblings
             self._content += 1
@@ -87,6 +85,9 @@ class Sequences:
                 self._content -= 1
         except Siblings:
             return self._plainly(table, element, before)
+
+    def _without_items(self, plan: Plan) -> bytes:
+        return b"" if plan.decision.letter == "X" else element_header(plan.tag, b"SQ", 0, implicit=self._implicit)
 
     def _kept_items(self, plan: Plan, element: bytes, context: Context) -> bytes:
         kept = []
