@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from functools import lru_cache
-from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 _COMMON_MODULES = (
@@ -28,7 +28,7 @@ Types = dict[str, dict[str, str]]
 
 @lru_cache(maxsize=1)
 def _document() -> dict[str, Any]:
-    content: dict[str, Any] = json.loads((files("airlock.deid") / "profiles" / "iod_types.json").read_text("utf-8"))
+    content: dict[str, Any] = json.loads((Path(__file__).parent / "profiles" / "iod_types.json").read_bytes())
     return content
 
 

@@ -5,20 +5,10 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
-import threading
 from pathlib import Path
 
 _BLOCK_BYTES = 1 << 18
-
-
-class _Memory(threading.local):
-    """Of each thread its own: two that shared it would write each other's pixels."""
-
-    def __init__(self) -> None:
-        self.block = memoryview(bytearray(_BLOCK_BYTES))
-
-
-_memory = _Memory()
+_SHORTER = "the source became shorter while it was copied"
 
 
 class NewFile:
@@ -62,20 +52,31 @@ def write_all(descriptor: int, data: bytes | memoryview) -> None:
 
 
 def move_bytes(source: int, target: int, offset: int, size: int) -> None:
-    """Append a part of one open file to another, through a small piece of memory that stays in the processor's cache.
-
-    The kernel's own ways to copy between files are slower here: headers of another length shift the pixel data against
-    the pages of memory, and then each page is handled twice.
+    """Append a part of one open file to another, without having it in memory.
 
     :raises OSError: when the source is shorter, or the target cannot be written.
     """
-    block = _memory.block
     while size:
-        moved = os.preadv(source, [block[:size]], offset)
+        try:
+            moved = os.sendfile(target, source, offset, size)
+        except OSError as error:
+            if error.errno not in (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EOVERFLOW):
+                raise
+            _move_through_memory(source, target, offset, size)
+            return
         if not moved:
-            raise OSError(errno.EIO, "the source became shorter while it was copied")
-        write_all(target, block[:moved])
+            raise OSError(errno.EIO, _SHORTER)
         offset, size = offset + moved, size - moved
+
+
+def _move_through_memory(source: int, target: int, offset: int, size: int) -> None:
+    """Do the same where a file system does not let the kernel do it."""
+    while size:
+        block = os.pread(source, min(size, _BLOCK_BYTES), offset)
+        if not block:
+            raise OSError(errno.EIO, _SHORTER)
+        write_all(target, block)
+        offset, size = offset + len(block), size - len(block)
 
 
 def same_content(one: Path, other: Path) -> bool:

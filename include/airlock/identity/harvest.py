@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 from airlock.dicomio.dictionary import keyword_of
 from airlock.dicomio.dictionary import vr_of as dictionary_vr
-from airlock.dicomio.quiet import quiet
 from airlock.errors import InstanceNotUnderstood
 from airlock.identity.dates import parse_date
 from airlock.identity.evidence import Evidence
@@ -188,6 +187,8 @@ def _decoded(value: bytes, encodings: list[str], delimiters: set[int]) -> str:
         with suppress(UnicodeDecodeError, LookupError):
             return value.decode(encodings[0])
     from pydicom.charset import decode_bytes  # noqa: PLC0415 - escapes are rare
+
+    from airlock.dicomio.quiet import quiet  # noqa: PLC0415 - as above
 
     with quiet():
         return str(decode_bytes(value, encodings, delimiters))

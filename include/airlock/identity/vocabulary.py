@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from functools import lru_cache
-from importlib.resources import files
+from pathlib import Path
 
 # Letters that Unicode does not decompose, as they are written where a keyboard lacks them.
 _PLAIN = dict(zip("øæœđðłþıħ", "o ae oe d d l th i h".split(), strict=True))  # noqa: SIM905 - letter under letter
@@ -13,7 +13,7 @@ _PLAIN = dict(zip("øæœđðłþıħ", "o ae oe d d l th i h".split(), strict=T
 @lru_cache(maxsize=1)
 def vocabulary() -> frozenset[str]:
     """Return the shipped words, folded."""
-    text = (files("airlock.identity") / "vocabulary.txt").read_text("utf-8")
+    text = Path(__file__).with_name("vocabulary.txt").read_text("utf-8")
     return frozenset(word for line in text.splitlines() if not line.startswith("#") for word in line.split())
 
 
