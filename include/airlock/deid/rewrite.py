@@ -105,7 +105,7 @@ class Rewriter:
         mapped = [
             uid
             if is_registered(uid)
-            or (structural and _WRITTEN_AS["UI"].fullmatch(uid) and uid not in self._identifiers.uids)
+            or (structural and _WRITTEN_AS["UI"].fullmatch(uid) and not self._identifiers.is_uid(uid))
             else self._uids(uid)
             for uid in values
         ]

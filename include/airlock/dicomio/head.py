@@ -43,7 +43,7 @@ class Head:
     :raises Irregular: when its encoding is none of those that are read here.
     """
 
-    __slots__ = ("data", "descriptor", "implicit", "size", "start", "syntax")
+    __slots__ = ("data", "descriptor", "end", "implicit", "size", "start", "syntax")
 
     def __init__(self, descriptor: int, first_bytes: int = FIRST_BYTES) -> None:
         self.descriptor = descriptor
@@ -56,6 +56,8 @@ class Head:
         if self.syntax in (DEFLATED, BIG_ENDIAN) or not is_known(self.syntax):
             raise Irregular
         self.implicit = self.syntax == IMPLICIT
+        # What :func:`airlock.dicomio.pixels.end_of` found.
+        self.end: object = None
 
     @property
     def whole(self) -> bool:
@@ -82,7 +84,7 @@ def next_bytes(used: int) -> int:
 
 
 @contextmanager
-def open_head(path: Path, first_bytes: int = FIRST_BYTES) -> Iterator[Head]:
+def open_head(path: str | Path, first_bytes: int = FIRST_BYTES) -> Iterator[Head]:
     """Read the beginning of a file, at first so much of it.
 
     :raises Irregular: when its encoding is none of those that are read here.

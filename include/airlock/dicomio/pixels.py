@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import struct
 from dataclasses import dataclass
+from typing import NamedTuple
 
-from airlock.dicomio.head import UNDEFINED, Irregular, read_at
+from airlock.dicomio.head import UNDEFINED, Head, Irregular, read_at
 
 _VRS = (b"OB", b"OW", b"OF", b"OD", b"UN")
 _TAGS = (b"\xe0\x7f\x08\x00", b"\xe0\x7f\x09\x00", b"\xe0\x7f\x10\x00")
@@ -29,6 +30,33 @@ class PixelData:
     odd: bool
     offset: int
     size: int
+
+
+class End(NamedTuple):
+    """What follows the header of a file.
+
+    :param position: where the header ends.
+    :param tail: elements behind the pixel data.
+    """
+
+    position: int
+    pixels: PixelData | None
+    tail: bytes
+
+
+def end_of(head: Head, position: int) -> End:
+    """Return what follows a header; looked for once, however often it is asked for.
+
+    :param position: where the header ends.
+    :raises Irregular: when something else than pixel data is there, or it is not whole.
+    """
+    known = head.end
+    if isinstance(known, End) and known.position == position:
+        return known
+    pixels = find_pixels(head.descriptor, head.size, position, implicit=head.implicit)
+    tail = read_tail(head.descriptor, head.size, pixels) if pixels is not None else b""
+    head.end = found = End(position, pixels, tail)
+    return found
 
 
 def find_pixels(descriptor: int, size: int, position: int, *, implicit: bool) -> PixelData | None:

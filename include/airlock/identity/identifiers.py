@@ -158,6 +158,10 @@ class Identifiers:
         """Whether a numeric string is, as a whole, an identifying number of six digits or more."""
         return text.strip(" \0") in self.numbers
 
+    def is_uid(self, text: str) -> bool:
+        """Whether a text is one of the UIDs."""
+        return text in self.uids
+
     def in_bytes(self, data: bytes, *, dates: bool) -> bool:
         """Whether encoded bytes hold an identifier; as :meth:`matches_in_bytes`."""
         return bool(self.matches_in_bytes(data, dates=dates))

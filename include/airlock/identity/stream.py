@@ -26,7 +26,7 @@ from airlock.dicomio.head import (
     next_bytes,
     open_head,
 )
-from airlock.dicomio.pixels import find_pixels, read_tail
+from airlock.dicomio.pixels import end_of
 from airlock.errors import InstanceNotUnderstood
 from airlock.identity import harvest as plain
 from airlock.identity.harvest import Evidence
@@ -100,7 +100,7 @@ class StreamHarvester:
         self._told: dict[tuple[bool, Key], Told] = {}
         self._plans: dict[bool, dict[bytes, Plan]] = {False: {}, True: {}}
         self._last: Key = (b"",) * len(_KEYS)
-        self._first_bytes = FIRST_BYTES
+        self.first_bytes = FIRST_BYTES
 
     def harvest_file(self, path: Path) -> Evidence:
         """Collect what one file adds to the evidence.
@@ -109,14 +109,19 @@ class StreamHarvester:
         :raises OSError: when the file cannot be read.
         """
         try:
-            with open_head(path, self._first_bytes) as head:
-                return self._harvest(head)
+            with open_head(path, self.first_bytes) as head:
+                return self.harvest_head(head)[0]
         except (InstanceNotUnderstood, OSError, MemoryError):
             raise
         except Exception:  # noqa: BLE001 - whatever it is, the plain harvest finds it too, or copes with it
             return plain.harvest_file(path)
 
-    def _harvest(self, head: Head) -> Evidence:
+    def harvest_head(self, head: Head) -> tuple[Evidence, Told]:
+        """Collect what an open file adds to the evidence.
+
+        :return: that, and what is told of its patient's study: the same one as long as nothing was forgotten.
+        :raises Irregular: or any other error, when the file must be left to the plain harvest.
+        """
         for _ in range(2):
             told = self._told_of(head.implicit, self._last)
             walk = _Walk(self._plans[head.implicit], told, self._last, implicit=head.implicit)
@@ -127,15 +132,18 @@ class StreamHarvester:
             self._last = walk.key
         else:
             raise Irregular
-        self._first_bytes = next_bytes(position)
-        pixels = find_pixels(head.descriptor, head.size, position, implicit=head.implicit)
-        if pixels is not None and (tail := read_tail(head.descriptor, head.size, pixels)):
+        self.first_bytes = next_bytes(position)
+        if tail := end_of(head, position).tail:
             walk.elements(tail, 0, 0x7FE00010)
         told.elements |= walk.new
         patients, studies = told.source
         walk.evidence.patients |= patients
         walk.evidence.studies |= studies
-        return walk.evidence
+        return walk.evidence, told
+
+    def forget(self, told: Told) -> None:
+        """Tell again what was told of a patient's study, as if no file of it had been seen."""
+        self._told = {key: other for key, other in self._told.items() if other is not told}
 
     def _told_of(self, implicit: bool, key: Key) -> Told:
         told = self._told.get((implicit, key))

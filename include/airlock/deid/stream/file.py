@@ -17,8 +17,9 @@ from airlock.dicomio.charsets import plain_encoding
 from airlock.dicomio.copying import NewFile, move_bytes, write_all
 from airlock.dicomio.head import FIRST_BYTES, Head, Irregular, More, next_bytes, open_head
 from airlock.dicomio.meta import meta_bytes
-from airlock.dicomio.pixels import PixelData, find_pixels, read_tail
+from airlock.dicomio.pixels import PixelData, end_of
 
+Place = Callable[[tuple[str, str, str, str]], str]
 _CHARACTER_SET, _CLASS = 0x00080005, 0x00080016
 _UIDS = (_CLASS, 0x00080018, 0x0020000D, 0x0020000E)
 _UID = re.compile(rb"[0-9]+(?:\.[0-9]+)*")
@@ -58,9 +59,7 @@ class Streamer:
         self._first_bytes = FIRST_BYTES
         self._walks: dict[tuple[bool, bytes, bytes], tuple[Walk, Stamps]] = {}
 
-    def process(
-        self, source: Path, folder: Path, place: Callable[[tuple[str, str, str, str]], str], *, pixels_rewritten: bool
-    ) -> Streamed:
+    def process(self, source: Path, folder: Path, place: Place, *, pixels_rewritten: bool) -> Streamed:
         """De-identify one file.
 
         :param place: path below `folder` for new UIDs.
@@ -69,15 +68,19 @@ class Streamer:
         :raises OSError: when a file cannot be read or written.
         """
         with open_head(source, self._first_bytes) as head:
-            walk, stamps, walked = self._walk(head)
-            self._first_bytes = next_bytes(walked.position)
-            pixels = find_pixels(head.descriptor, head.size, walked.position, implicit=head.implicit)
-            tail = self._tail(head, walk, pixels)
-            self._check_identity(walked, stamps)
-            uids = _new_uids(walked)
-            header = self._header(walked, stamps, pixels_rewritten, meta_bytes(uids[0], uids[1], head.syntax))
-            path = place(uids)
-            size = _write(f"{folder}/{path}", header, head, pixels, tail)
+            return self.process_head(head, folder, place, pixels_rewritten=pixels_rewritten)
+
+    def process_head(self, head: Head, folder: Path | str, place: Place, *, pixels_rewritten: bool) -> Streamed:
+        """De-identify an open file, as :meth:`process` does."""
+        walk, stamps, walked = self._walk(head)
+        self._first_bytes = next_bytes(walked.position)
+        _, pixels, tail = end_of(head, walked.position)
+        tail = self._tail(walk, tail)
+        self._check_identity(walked, stamps)
+        uids = _new_uids(walked)
+        header = self._header(walked, stamps, pixels_rewritten, meta_bytes(uids[0], uids[1], head.syntax))
+        path = place(uids)
+        size = _write(f"{folder}/{path}", header, head, pixels, tail)
         unreadable, walk.unreadable_dates = walk.unreadable_dates, 0
         return Streamed(path, uids, size, unreadable)
 
@@ -134,9 +137,8 @@ class Streamer:
         return b"".join(pieces)
 
     @staticmethod
-    def _tail(head: Head, walk: Walk, pixels: PixelData | None) -> bytes:
+    def _tail(walk: Walk, tail: bytes) -> bytes:
         """De-identify what follows the pixel data."""
-        tail = read_tail(head.descriptor, head.size, pixels) if pixels is not None else b""
         if not tail:
             return b""
         try:

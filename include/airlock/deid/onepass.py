@@ -1,0 +1,115 @@
+"""Harvest files and write their outputs at once, before all that is known of the patients is known.
+
+An output that is written like this may hold what a later file shows to be an identifier. So it is not released: what
+was asked about texts while it was made is told along with it, and is asked again when everything is harvested
+(:mod:`airlock.deid.release`). Outputs for which an answer is another one by then are made anew.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+from airlock.deid.batch import Task
+from airlock.deid.frame import Frame, key_of, study_of
+from airlock.deid.instance import Deidentifier
+from airlock.deid.recipe import Written
+from airlock.dicomio.head import Head, open_head
+from airlock.errors import InstanceNotUnderstood
+from airlock.identity import harvest as plain
+from airlock.identity.asked import AskedIdentifiers, Questions
+from airlock.identity.evidence import Evidence
+from airlock.identity.stream import StreamHarvester, Told
+
+# Patients' studies whose de-identifiers are kept; their memory is bounded by this.
+_MOST_OPEN = 8
+Name = tuple[int, int]
+
+
+class First(NamedTuple):
+    """What the first pass made of a file.
+
+    :param evidence: what it says and earlier files of the same study, in the same worker, did not say.
+    :param written: None when only the second pass can write it.
+    :param opened: names what it was written with; None when it was not written.
+    :param basis: its evidence is all that was known when it and the following ones were written.
+    :param asked: what was asked about identifiers, and was not asked before.
+    """
+
+    evidence: Evidence
+    written: Written | None = None
+    opened: Name | None = None
+    basis: bool = False
+    asked: Questions | None = None
+
+
+class _Open:
+    """What the files of one patient's study are written with.
+
+    :param evidence: of the first of them.
+    """
+
+    def __init__(self, frame: Frame, evidence: Evidence, number: int) -> None:
+        self.name = os.getpid(), number
+        recipe = frame.recipe(key_of(evidence), study_of(evidence), evidence)
+        self.deidentifier = Deidentifier(recipe, AskedIdentifiers)
+
+    def asked(self) -> Questions | None:
+        """Return what was asked since the last time."""
+        identifiers = self.deidentifier.identifiers
+        return identifiers.take() if isinstance(identifiers, AskedIdentifiers) else None
+
+
+class OnePass:
+    """Does the first pass over files, one after the other.
+
+    :param folder: where outputs go, under the tasks' names.
+    """
+
+    def __init__(self, frame: Frame, folder: Path) -> None:
+        self._frame, self._folder = frame, str(folder)
+        self._harvester = StreamHarvester()
+        self._open: dict[Told, _Open] = {}
+        self._number = 0
+
+    def process(self, task: Task) -> First:
+        """Harvest a file, and write it if it can be.
+
+        :raises InstanceNotUnderstood: when it cannot be read.
+        :raises OSError: when the file cannot be read.
+        """
+        try:
+            with open_head(task.source, self._harvester.first_bytes) as head:
+                evidence, told = self._harvester.harvest_head(head)
+                return self._write(head, evidence, told, task.name or "")
+        except (InstanceNotUnderstood, OSError, MemoryError):
+            raise
+        except Exception:  # noqa: BLE001 - whatever it is, the plain harvest finds it too, or copes with it
+            return First(plain.harvest_file(Path(task.source)))
+
+    def _write(self, head: Head, evidence: Evidence, told: Told, name: str) -> First:
+        opened = self._open.get(told)
+        basis = opened is None
+        if opened is None:
+            opened = self._new(told, evidence)
+        if not opened.deidentifier.can_stream:
+            return First(evidence)
+        written = None
+        try:
+            written = opened.deidentifier.stream(head, self._folder, name)
+        except MemoryError:
+            raise
+        except Exception:  # noqa: BLE001 - the second pass meets it again, and says what it is
+            written = None
+        return First(evidence, written, opened.name, basis, opened.asked())
+
+    def _new(self, told: Told, evidence: Evidence) -> _Open:
+        if len(self._open) >= _MOST_OPEN:
+            oldest = next(iter(self._open))
+            del self._open[oldest]
+            # What is written with a new one must be written knowing what a first file says.
+            self._harvester.forget(oldest)
+        self._number += 1
+        opened = self._open[told] = _Open(self._frame, evidence, self._number)
+        return opened
