@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from airlock.deid.basis import Basis, shared_profile
 from airlock.deid.marks import stamp_method, stamp_subject
 from airlock.deid.recipe import Recipe, Written
-from airlock.deid.stream.file import Place, Streamed, Streamer
+from airlock.deid.stream.file import Place, Streamed, Streamer, Tell
 from airlock.errors import InstanceNotUnderstood
 from airlock.identity.harvest import Evidence
 from airlock.identity.identifiers import Identifiers
@@ -36,11 +36,12 @@ class Deidentifier:
     `left_to_plain` counts the files that only the plain engine could treat.
 
     :param asked_of: makes of evidence what is asked for identifiers.
+    :param keys: tags that :meth:`stream` returns.
     :raises PolicyError: when the options cannot be used.
     """
 
-    def __init__(self, recipe: Recipe, asked_of: type[Identifiers] = Identifiers) -> None:
-        self._recipe, self.asked_of = recipe, asked_of
+    def __init__(self, recipe: Recipe, asked_of: type[Identifiers] = Identifiers, keys: tuple[int, ...] = ()) -> None:
+        self._recipe, self._asked_of, self._keys = recipe, asked_of, keys
         self.left_to_plain = 0
         self._profile = shared_profile(recipe.edition, recipe.options, recipe.policy)
         self._uids = recipe.uids or UidMap(recipe.keys, recipe.project)
@@ -52,7 +53,7 @@ class Deidentifier:
         if self._profile.keep_uids:
             evidence = Evidence(**{**vars(evidence), "uids": set()})
         public = (recipe.subject, recipe.project, recipe.event)
-        return self.asked_of(evidence, public, keep_dates=self._profile.full_dates)
+        return self._asked_of(evidence, public, keep_dates=self._profile.full_dates)
 
     @cached_property
     def _basis(self) -> Basis:
@@ -95,12 +96,16 @@ class Deidentifier:
                     f"It could not be de-identified ({type(error).__name__} at {_where(error)})."
                 ) from None
 
-    def stream(self, head: Head, folder: str, name: str) -> Written:
+    def stream(self, head: Head, folder: str, name: str, tell: Tell | None = None) -> tuple[Written, tuple[bytes, ...]]:
         """De-identify an open file with the streaming engine, without pixels that were rewritten.
 
+        :param tell: called with elements that were not seen before.
+        :return: what was written, and the elements of `keys` as they were.
         :raises Exception: of any kind, when it cannot be done like this.
         """
-        return _written(self._streamer.process_head(head, folder, _placer(name), pixels_rewritten=False))
+        self._streamer.tell = tell
+        done = self._streamer.process_head(head, folder, _placer(name), pixels_rewritten=False)
+        return _written(done), done.keys
 
     @cached_property
     def can_stream(self) -> bool:
@@ -111,7 +116,7 @@ class Deidentifier:
 
     @cached_property
     def _streamer(self) -> Streamer:
-        return Streamer(self._basis, check_identity, self._stamp)
+        return Streamer(self._basis, check_identity, self._stamp, self._keys)
 
     def _plain(self, instance: Instance, folder: Path, pixels_rewritten: bool, name: str | None) -> Written:
         dataset = instance.dataset

@@ -20,7 +20,7 @@ from airlock.errors import InstanceNotUnderstood
 from airlock.identity import harvest as plain
 from airlock.identity.asked import AskedIdentifiers, Questions
 from airlock.identity.evidence import Evidence
-from airlock.identity.stream import StreamHarvester, Told
+from airlock.identity.stream import KEYS, StreamHarvester, Told
 
 # Patients' studies whose de-identifiers are kept; their memory is bounded by this.
 _MOST_OPEN = 8
@@ -50,15 +50,25 @@ class _Open:
     :param evidence: of the first of them.
     """
 
-    def __init__(self, frame: Frame, evidence: Evidence, number: int) -> None:
-        self.name = os.getpid(), number
+    def __init__(self, frame: Frame, evidence: Evidence, told: Told, number: int) -> None:
+        self.name, self.told = (os.getpid(), number), told
         recipe = frame.recipe(key_of(evidence), study_of(evidence), evidence)
-        self.deidentifier = Deidentifier(recipe, AskedIdentifiers)
+        self.deidentifier = Deidentifier(recipe, AskedIdentifiers, KEYS)
+        # Of patient and study; a file of theirs has both.
+        self._signs = told.key[1], told.key[3]
 
     def asked(self) -> Questions | None:
         """Return what was asked since the last time."""
         identifiers = self.deidentifier.identifiers
         return identifiers.take() if isinstance(identifiers, AskedIdentifiers) else None
+
+    def seems_of(self, head: Head) -> bool:
+        """Whether a file looks as if it were of this patient's study."""
+        return (
+            self.deidentifier.can_stream
+            and head.implicit is self.told.implicit
+            and all(sign and sign in head.data for sign in self._signs)
+        )
 
 
 class OnePass:
@@ -70,7 +80,7 @@ class OnePass:
     def __init__(self, frame: Frame, folder: Path) -> None:
         self._frame, self._folder = frame, str(folder)
         self._harvester = StreamHarvester()
-        self._open: dict[Told, _Open] = {}
+        self._open: list[_Open] = []
         self._number = 0
 
     def process(self, task: Task) -> First:
@@ -79,17 +89,35 @@ class OnePass:
         :raises InstanceNotUnderstood: when it cannot be read.
         :raises OSError: when the file cannot be read.
         """
+        name = task.name or ""
         try:
             with open_head(task.source, self._harvester.first_bytes) as head:
-                evidence, told = self._harvester.harvest_head(head)
-                return self._write(head, evidence, told, task.name or "")
+                opened = next((one for one in self._open if one.seems_of(head)), None)
+                return (self._one_more(opened, head, name) if opened else None) or self._first(head, name)
         except (InstanceNotUnderstood, OSError, MemoryError):
             raise
         except Exception:  # noqa: BLE001 - whatever it is, the plain harvest finds it too, or copes with it
             return First(plain.harvest_file(Path(task.source)))
 
-    def _write(self, head: Head, evidence: Evidence, told: Told, name: str) -> First:
-        opened = self._open.get(told)
+    def _one_more(self, opened: _Open, head: Head, name: str) -> First | None:
+        """Write a file with what another one was written with; tell what is new in it."""
+        teller = self._harvester.teller(opened.told, implicit=head.implicit)
+        try:
+            written, keys = opened.deidentifier.stream(head, self._folder, name, teller.tell)
+            if keys == opened.told.key:
+                return First(teller.end(), written, opened.name, False, opened.asked())
+        except MemoryError:
+            raise
+        except Exception:  # noqa: BLE001, S110 - whatever it is, the file is looked at again from its beginning
+            pass
+        # It remembers some of a file that is of others, or will perhaps be held: none of that may count.
+        self._close(opened)
+        return None
+
+    def _first(self, head: Head, name: str) -> First:
+        """Harvest a file as a whole before it is written."""
+        evidence, told = self._harvester.harvest_head(head)
+        opened = next((one for one in self._open if one.told is told), None)
         basis = opened is None
         if opened is None:
             opened = self._new(told, evidence)
@@ -97,7 +125,7 @@ class OnePass:
             return First(evidence)
         written = None
         try:
-            written = opened.deidentifier.stream(head, self._folder, name)
+            written, _ = opened.deidentifier.stream(head, self._folder, name)
         except MemoryError:
             raise
         except Exception:  # noqa: BLE001 - the second pass meets it again, and says what it is
@@ -106,10 +134,14 @@ class OnePass:
 
     def _new(self, told: Told, evidence: Evidence) -> _Open:
         if len(self._open) >= _MOST_OPEN:
-            oldest = next(iter(self._open))
-            del self._open[oldest]
-            # What is written with a new one must be written knowing what a first file says.
-            self._harvester.forget(oldest)
+            self._close(self._open[-1])
         self._number += 1
-        opened = self._open[told] = _Open(self._frame, evidence, self._number)
+        opened = _Open(self._frame, evidence, told, self._number)
+        # Most likely, the next file is of the same study.
+        self._open.insert(0, opened)
         return opened
+
+    def _close(self, opened: _Open) -> None:
+        self._open.remove(opened)
+        # What is written with a new one must be written knowing what a first file says.
+        self._harvester.forget(opened.told)

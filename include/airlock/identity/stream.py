@@ -40,7 +40,7 @@ _ITEM = 0xE000FFFE
 _PIXEL_TAGS = (0x7FE00008, 0x7FE00009, 0x7FE00010)
 _CHARACTER_SET = 0x00080005
 # What tells the patient and the study; evidence that was told of one counts for no other.
-_KEYS = (_CHARACTER_SET, 0x00100020, 0x00100021, 0x0020000D)
+KEYS = (_CHARACTER_SET, 0x00100020, 0x00100021, 0x0020000D)
 _NAMED = plain.NUMBERS | plain.PHRASES | plain.PHONES
 _DEEPEST = 32
 _MOST_TOLD = 200_000
@@ -74,6 +74,7 @@ class Told:
     """What was told of one patient's study: elements by all of their bytes."""
 
     def __init__(self, key: Key, *, implicit: bool) -> None:
+        self.key, self.implicit = key, implicit
         self.elements: set[bytes] = set()
         values = [element[8:] for element in key]
         usual = plain_encoding(values[0])
@@ -99,7 +100,7 @@ class StreamHarvester:
     def __init__(self) -> None:
         self._told: dict[tuple[bool, Key], Told] = {}
         self._plans: dict[bool, dict[bytes, Plan]] = {False: {}, True: {}}
-        self._last: Key = (b"",) * len(_KEYS)
+        self._last: Key = (b"",) * len(KEYS)
         self.first_bytes = FIRST_BYTES
 
     def harvest_file(self, path: Path) -> Evidence:
@@ -145,6 +146,10 @@ class StreamHarvester:
         """Tell again what was told of a patient's study, as if no file of it had been seen."""
         self._told = {key: other for key, other in self._told.items() if other is not told}
 
+    def teller(self, told: Told, *, implicit: bool) -> Teller:
+        """Return what collects the evidence of single elements of one more file of the same patient's study."""
+        return Teller(self._plans[implicit], told, implicit=implicit)
+
     def _told_of(self, implicit: bool, key: Key) -> Told:
         told = self._told.get((implicit, key))
         if told is None:
@@ -154,6 +159,32 @@ class StreamHarvester:
         if len(told.elements) > _MOST_TOLD:
             told.elements.clear()
         return told
+
+
+class Teller:
+    """Collects what elements of the top level of one file add to the evidence.
+
+    :param told: what was told of the patient's study that the file is of.
+    """
+
+    def __init__(self, plans: dict[bytes, Plan], told: Told, *, implicit: bool) -> None:
+        self._walk, self._told = _Walk(plans, told, told.key, implicit=implicit), told
+
+    def tell(self, element: bytes) -> None:
+        """Take in an element.
+
+        :raises Exception: of any kind, when the file must be harvested as a whole.
+        """
+        self._walk.elements(element, 0)
+
+    def end(self) -> Evidence:
+        """Return the evidence; all of the file was understood."""
+        self._told.elements |= self._walk.new
+        evidence = self._walk.evidence
+        patients, studies = self._told.source
+        evidence.patients |= patients
+        evidence.studies |= studies
+        return evidence
 
 
 class _Other(Exception):
@@ -177,7 +208,7 @@ class _Walk:
     @property
     def key(self) -> Key:
         """What tells the patient and the study, as far as it was met."""
-        return tuple(self.keys.get(tag, b"") for tag in _KEYS)
+        return tuple(self.keys.get(tag, b"") for tag in KEYS)
 
     def whole(self, head: Head) -> int:
         """Walk up to the pixel data; return where that is.
@@ -250,17 +281,17 @@ class _Walk:
             self._items(element[plan.base : -8 if undefined else None])
         else:
             value = element[plan.base :]
-            if plan.tag in _KEYS:
+            if plan.tag in KEYS:
                 if self._depth and plan.tag == _CHARACTER_SET:
                     raise Irregular
                 if not self._depth:
                     self.keys[plan.tag] = element
                     # The last of them, and far before most of what there is to read.
-                    if plan.tag == _KEYS[-1] and self.key != self._expected:
+                    if plan.tag == KEYS[-1] and self.key != self._expected:
                         raise _Other
             values = plain.texts(_Holder(value), plan.vr, self._encodings)
             plain.collect(self.evidence, plan.tag, plan.vr, value, values)
-            if plan.tag in _KEYS:
+            if plan.tag in KEYS:
                 return  # must be seen in every file
         self.new.add(element)
 
@@ -291,12 +322,20 @@ class _Walk:
             raise Irregular from None
 
 
+def may_tell(tag: int, vr: str | None) -> bool:
+    """Whether elements of this tag may add to the evidence.
+
+    :param vr: as the file encodes it; None in implicit VR.
+    """
+    return _act(tag, plain.vr_named(tag, vr)) not in (_SKIP, _STOP)
+
+
 def _act(tag: int, vr: str) -> int:
     if tag in _PIXEL_TAGS:
         return _STOP
     if vr == "SQ":
         return _ENTER
-    if tag in _KEYS:
+    if tag in KEYS:
         return _READ
     if vr == "UI":
         return _SKIP if is_structural(tag) else _READ

@@ -19,6 +19,8 @@ from airlock.dicomio.head import FIRST_BYTES, Head, Irregular, More, next_bytes,
 from airlock.dicomio.meta import meta_bytes
 from airlock.dicomio.pixels import PixelData, end_of
 
+Tell = Callable[[bytes], object]
+_NONE = (b"", b"")
 Place = Callable[[tuple[str, str, str, str]], str]
 _CHARACTER_SET, _CLASS = 0x00080005, 0x00080016
 _UIDS = (_CLASS, 0x00080018, 0x0020000D, 0x0020000E)
@@ -35,12 +37,14 @@ class Streamed:
 
     :param uids: new UIDs of class, instance, study and series.
     :param size: in bytes.
+    :param keys: elements that tell the patient and the study, as they are encoded.
     """
 
     path: str
     uids: tuple[str, str, str, str]
     size: int
     unreadable_dates: int
+    keys: tuple[bytes, ...] = ()
 
 
 class Streamer:
@@ -48,14 +52,20 @@ class Streamer:
 
     :param check: raises what holds an instance for what it says of itself.
     :param stamp: writes what every object is to carry; told whether pixels were rewritten.
+    :param keys: tags of what tells the patient and the study, where somebody wants to be told of them.
+
+    `tell` is called with elements that were not seen before and may say something of the patient, where there are keys.
     """
 
-    def __init__(self, basis: Basis, check: Callable[[Any], None], stamp: Callable[[Any, bool], None]):
-        self._basis, self._check = basis, check
+    def __init__(
+        self, basis: Basis, check: Callable[[Any], None], stamp: Callable[[Any, bool], None], keys: tuple[int, ...] = ()
+    ) -> None:
+        self._basis, self._check, self._keys = basis, check, keys
+        self.tell: Tell | None = None
         self._stamp = {rewritten: _with(stamp, rewritten) for rewritten in (False, True)}
         self._checked = touched_by(check)
         self._stamped = touched_by(*self._stamp.values()) | {_CHARACTER_SET}
-        self._taken = tuple(sorted(self._checked | self._stamped | {*_UIDS}))
+        self._taken = tuple(sorted(self._checked | self._stamped | {*_UIDS, *keys}))
         self._first_bytes = FIRST_BYTES
         self._walks: dict[tuple[bool, bytes, bytes], tuple[Walk, Stamps]] = {}
 
@@ -82,16 +92,17 @@ class Streamer:
         path = place(uids)
         size = _write(f"{folder}/{path}", header, head, pixels, tail)
         unreadable, walk.unreadable_dates = walk.unreadable_dates, 0
-        return Streamed(path, uids, size, unreadable)
+        keys = tuple(walked.taken.get(tag, _NONE)[0] for tag in self._keys)
+        return Streamed(path, uids, size, unreadable, keys)
 
     def _walk(self, head: Head) -> tuple[Walk, Stamps, Walked]:
         """Walk over the header, again when its class or its character set is not where they usually are."""
         guess = _peek(head)
         for _ in range(2):
             walk, stamps = self._walker(head.implicit, *guess)
-            walk.unreadable_dates = 0
+            walk.unreadable_dates, walk.tell = 0, self.tell
             walked = _walk_whole(walk, head)
-            found = (walked.values.get(_CLASS, b""), walked.taken.get(_CHARACTER_SET, (b"", b""))[0])
+            found = (walked.values.get(_CLASS, b""), walked.taken.get(_CHARACTER_SET, _NONE)[0])
             if found == guess:
                 return walk, stamps, walked
             guess = found
@@ -105,7 +116,8 @@ class Streamer:
                 self._walks.clear()
             encodings = _encodings(character_set, implicit=implicit)
             class_uid = sop_class.decode("latin-1").strip(" \0")
-            walk = Walk(self._basis, class_uid, encodings, self._taken, implicit=implicit)
+            telling = bool(self._keys)
+            walk = Walk(self._basis, class_uid, encodings, self._taken, implicit=implicit, telling=telling)
             found = self._walks[key] = walk, Stamps(encodings, implicit=implicit)
         return found
 
@@ -115,16 +127,16 @@ class Streamer:
             if len(uid) > _LONGEST_UID or not _UID.fullmatch(uid):
                 raise Irregular
         some = _SOME_UID.encode() + b"\0"
-        elements = {tag: walked.taken.get(tag, (b"", b""))[0] for tag in self._checked}
+        elements = {tag: walked.taken.get(tag, _NONE)[0] for tag in self._checked}
         # Which instance it is doesn't count, and the outcome is then the same for all of a series.
         for tag in _UIDS[1:]:
             elements[tag] = element_header(tag, b"UI", len(some), implicit=stamps.implicit) + some
         stamps.apply(elements, self._check, "check")
 
     def _header(self, walked: Walked, stamps: Stamps, pixels_rewritten: bool, meta: bytes) -> bytes:
-        elements = {tag: walked.taken.get(tag, (b"", b""))[1] for tag in self._stamped}
+        elements = {tag: walked.taken.get(tag, _NONE)[1] for tag in self._stamped}
         stamped = stamps.apply(elements, self._stamp[pixels_rewritten], pixels_rewritten)
-        if elements[_CHARACTER_SET] != walked.taken.get(_CHARACTER_SET, (b"", b""))[0]:
+        if elements[_CHARACTER_SET] != walked.taken.get(_CHARACTER_SET, _NONE)[0]:
             raise Irregular
         pieces = [meta]
         for piece in walked.pieces:

@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple
 from airlock.deid.decide import Context, Decider, Decision
 from airlock.deid.stream.beside import Beside
 from airlock.dicomio.head import LONG_VRS, SHORT_VRS, Irregular
+from airlock.identity.stream import may_tell
 
 _group_and_element = struct.Struct("<HH").unpack_from
 _short = struct.Struct("<H").unpack_from
@@ -38,6 +39,7 @@ class Plan(NamedTuple):
     :param unpack: reads the length,
     :param at: so many bytes from the element's start.
     :param base: where its value starts.
+    :param tells: whether it may say something of the patient.
     """
 
     tag: int
@@ -46,6 +48,7 @@ class Plan(NamedTuple):
     base: int
     act: int
     decision: Decision
+    tells: bool
 
 
 class Memo(dict[bytes, bytes | None]):
@@ -74,9 +77,10 @@ class Table:
 
     :param taken: tags that somebody asked for; only at the top level.
     :param beside: what is known of the values beside the elements.
+    :param telling: somebody is told of elements that may say something of the patient.
     """
 
-    __slots__ = ("_beside", "_decider", "_implicit", "_taken", "context", "items", "memo", "plans")
+    __slots__ = ("_beside", "_decider", "_implicit", "_taken", "_telling", "context", "items", "memo", "plans")
 
     def __init__(
         self,
@@ -86,9 +90,10 @@ class Table:
         *,
         implicit: bool,
         beside: Beside | None = None,
+        telling: bool = False,
     ) -> None:
-        self.context, self._beside = context, beside
-        self.plans: dict[bytes, Plan] = decider.plans.setdefault((context, taken, implicit, beside), {})
+        self.context, self._beside, self._telling = context, beside, telling
+        self.plans: dict[bytes, Plan] = decider.plans.setdefault((context, taken, implicit, beside, telling), {})
         self.memo = Memo()
         self.items = Memo()
         self._decider, self._taken, self._implicit = decider, taken, implicit
@@ -116,12 +121,13 @@ class Table:
             decision = self._beside.decide(self._decider, decision, self.context, tag)
         if tag == _DECLARATION and decision.letter != "X":
             raise Irregular
-        plan = self.plans[head] = Plan(tag, *layout, self._act(tag, decision), decision)
+        tells = self._telling and may_tell(tag, vr)
+        plan = self.plans[head] = Plan(tag, *layout, self._act(tag, decision, tells=tells), decision, tells)
         return plan
 
-    def _act(self, tag: int, decision: Decision) -> int:
+    def _act(self, tag: int, decision: Decision, *, tells: bool) -> int:
         if tag in PIXEL_TAGS and not self.context.parent:
             return STOP
         if tag in self._taken:
             return TAKE
-        return DROP if decision.letter == "X" and not decision.needs_dataset else LOOK
+        return DROP if decision.letter == "X" and not decision.needs_dataset and not tells else LOOK

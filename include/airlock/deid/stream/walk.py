@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from airlock.deid.basis import Basis
 from airlock.deid.decide import TOP
@@ -17,6 +20,7 @@ _FAR = 1 << 33
 _CHARACTER_SET = 0x00080005
 # Longer values are looked at again every time: few are the same, and memory is bounded.
 _LONGEST_REMEMBERED = 32 << 10
+_LONGEST_STRETCH = 64 << 10
 
 
 @dataclass
@@ -35,24 +39,52 @@ class Walked:
     position: int = 0
 
 
+class Stretch(NamedTuple):
+    """Elements that follow each other, the same in many files, and what becomes of them.
+
+    :param data: as they are encoded.
+    :param last: tag of the last one.
+    :param mark: number of the first tag behind it that is to be taken out.
+    """
+
+    data: bytes
+    pieces: list[bytes | int]
+    taken: dict[int, tuple[bytes, bytes]]
+    values: dict[int, bytes]
+    last: int
+    mark: int
+
+
 class Walk:
     """Walks over the datasets of one SOP class in one character set and encoding.
 
     :param encodings: Python's names of the character sets.
     :param taken: tags at the top level that are to be taken out, ascending.
+    :param telling: whether `tell` is called with elements of the top level that say something of the patient, when
+        they were not seen before.
     """
 
     def __init__(
-        self, basis: Basis, sop_class_uid: str, encodings: list[str], taken: tuple[int, ...], *, implicit: bool
+        self,
+        basis: Basis,
+        sop_class_uid: str,
+        encodings: list[str],
+        taken: tuple[int, ...],
+        *,
+        implicit: bool,
+        telling: bool = False,
     ) -> None:
         self._basis, self._encodings, self._implicit = basis, encodings, implicit
         self._width = 4 if implicit else 6
-        self._taken = taken
-        self._top = Table(basis.decider(sop_class_uid), TOP, frozenset(taken), implicit=implicit)
+        self._marks = (*taken, _FAR)
+        self._top = Table(basis.decider(sop_class_uid), TOP, frozenset(taken), implicit=implicit, telling=telling)
+        self._stretches: dict[int, Stretch] = {}
+        self._varying: set[int] = set()
+        self.tell: Callable[[bytes], object] | None = None
         self._sequences = Sequences(self, basis, sop_class_uid, encodings, implicit=implicit)
         self.unreadable_dates = 0
 
-    def top(self, data: bytes, position: int, last: int = -1) -> Walked:  # noqa: C901, PLR0912 - calls cost too much
+    def top(self, data: bytes, position: int, last: int = -1) -> Walked:  # noqa: C901, PLR0912, PLR0915 - calls cost too much
         """Walk over the top level, up to the pixel data or to the end of the bytes.
 
         :param last: tag before the first one.
@@ -62,52 +94,98 @@ class Walk:
         """
         walked = Walked()
         table, end, width = self._top, len(data), self._width
-        plans, memo, add = table.plans.get, table.memo.get, walked.pieces.append
-        marks = iter([tag for tag in self._taken if tag > last] + [_FAR])
-        mark = next(marks)
-        run = position
+        plans, memo, pieces = table.plans.get, table.memo.get, walked.pieces
+        stretches, varying, marks = self._stretches.get, self._varying, self._marks
+        at = bisect_right(marks, last)
+        # Where the bytes begin that are kept as they are, and where the stretch began that may be learned.
+        run = start = position
+        first, key, guess = 0, last, None
         while position < end:
+            if position == start and (guess := stretches(last)) is not None and data.startswith(guess.data, position):
+                if run < position:
+                    pieces.append(data[run:position])
+                pieces += guess.pieces
+                walked.taken.update(guess.taken)
+                walked.values.update(guess.values)
+                last, at = guess.last, guess.mark
+                position = run = start = position + len(guess.data)
+                first, key = len(pieces), last
+                continue
             plan = plans(data[position : position + width]) or table.plan(data[position : position + width])
-            tag, unpack, at, base, act, _ = plan
+            tag, unpack, length_at, base, act, _, _ = plan
             if tag <= last:
                 raise Irregular
-            last = tag
-            if tag >= mark:
+            if tag >= marks[at]:
                 if run < position:
-                    add(data[run:position])
+                    pieces.append(data[run:position])
                     run = position
-                while tag >= mark:
-                    add(mark)
-                    mark = next(marks)
+                while tag >= marks[at]:
+                    pieces.append(marks[at])
+                    at += 1
             if act == STOP:
                 break
-            stop = position + base + unpack(data, position + at)[0]
+            stop = position + base + unpack(data, position + length_at)[0]
             if stop > end:
                 stop = self._end(plan, data, position, end)
-            if act == DROP:
-                new = b""
-            else:
-                known = memo(data[position:stop], MISSING)
-                found = self._become(table, plan, data, position, stop) if known is MISSING else known
-                if act == TAKE:
-                    element = data[position:stop]
-                    walked.taken[tag] = (element, element if found is None else found)
-                    walked.values[tag] = data[position + base : stop]
-                    found = b""
-                if found is None:
-                    position = stop
-                    continue
-                new = found
-            if run < position:
-                add(data[run:position])
-            if new:
-                add(new)
-            position = run = stop
+            element = data[position:stop] if act != DROP else b""
+            found = memo(element, MISSING) if act != DROP else b""
+            steady = found is not MISSING and tag not in varying
+            if guess is not None and not data.startswith(guess.data[position - start : stop - start], position):
+                # Here this file departs from the last one: what comes before may still be the same in the next.
+                varying.add(tag)
+                guess, steady = None, False
+            if not steady and start < position:
+                if run < position:
+                    pieces.append(data[run:position])
+                    run = position
+                self._learn(key, data[start:position], walked, first, last)
+            if found is MISSING:
+                found = self._become(table, plan, data, position, stop)
+            if act == TAKE:
+                walked.taken[tag] = (element, element if found is None else found)
+                walked.values[tag] = data[position + base : stop]
+                found = b""
+            last = tag
+            if found is not None:
+                if run < position:
+                    pieces.append(data[run:position])
+                if found:
+                    pieces.append(found)
+                run = stop
+            position = stop
+            if not steady:
+                if run < position:
+                    pieces.append(data[run:position])
+                    run = position
+                start, first, key, guess = position, len(pieces), tag, None
         if run < position:
-            add(data[run:position])
-        walked.pieces.extend(tag for tag in (mark, *marks) if tag != _FAR)
+            pieces.append(data[run:position])
+        if start < position:
+            self._learn(key, data[start:position], walked, first, last)
+        pieces.extend(marks[at:-1])
         walked.position = position
         return walked
+
+    def _learn(self, key: int, data: bytes, walked: Walked, first: int, last: int) -> None:
+        """Remember what becomes of elements that follow each other, to take them as one where they come again.
+
+        :param key: tag of the element before them.
+        :param first: number of pieces before them.
+        :param last: tag of the last of them.
+        """
+        if len(data) > _LONGEST_STRETCH:
+            return
+        marks = self._marks
+        tags = marks[bisect_right(marks, key) : bisect_right(marks, last)]
+        self._stretches[key] = Stretch(
+            data,
+            # The place of an element that follows belongs to what follows.
+            [piece for piece in walked.pieces[first:] if isinstance(piece, bytes) or piece <= last],
+            {tag: walked.taken[tag] for tag in tags if tag in walked.taken},
+            {tag: walked.values[tag] for tag in tags if tag in walked.values},
+            last,
+            bisect_right(marks, last),
+        )
 
     def _dataset(self, data: bytes, table: Table) -> bytes | None:
         """Walk over the elements of an item; return None when nothing changes."""
@@ -118,7 +196,7 @@ class Walk:
         last = -1
         while position < end:
             plan = plans(data[position : position + width]) or table.plan(data[position : position + width])
-            tag, unpack, at, base, act, _ = plan
+            tag, unpack, at, base, act, _, _ = plan
             if tag <= last:
                 raise Irregular
             last = tag
@@ -158,6 +236,8 @@ class Walk:
         """Compute what becomes of an element, and remember it."""
         element = data[position:stop]
         before = self.unreadable_dates
+        if plan.tells and self.tell is not None:
+            self.tell(element)
         if plan.base == 12 and element[6:8] != b"\0\0":
             raise Irregular
         if plan.tag == _CHARACTER_SET and table is not self._top:
