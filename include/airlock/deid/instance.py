@@ -99,12 +99,14 @@ class Deidentifier:
     def stream(self, head: Head, folder: str, name: str, tell: Tell | None = None) -> tuple[Written, tuple[bytes, ...]]:
         """De-identify an open file with the streaming engine, without pixels that were rewritten.
 
+        The file is written under its name, into a folder that nobody looks at meanwhile.
+
         :param tell: called with elements that were not seen before.
         :return: what was written, and the elements of `keys` as they were.
         :raises Exception: of any kind, when it cannot be done like this.
         """
         self._streamer.tell = tell
-        done = self._streamer.process_head(head, folder, _placer(name), pixels_rewritten=False)
+        done = self._streamer.process_head(head, folder, _placer(name), pixels_rewritten=False, hidden=True)
         return _written(done), done.keys
 
     @cached_property

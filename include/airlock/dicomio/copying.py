@@ -15,14 +15,15 @@ class NewFile:
     """A file that appears complete when its block ends, or not at all; entering gives its descriptor.
 
     :param target: path; its folder is made when it is missing.
+    :param hidden: nobody looks at the folder before the process that writes has told that the file is complete.
     :raises OSError: when it cannot be made.
     """
 
     __slots__ = ("_descriptor", "_part", "_target")
 
-    def __init__(self, target: str) -> None:
+    def __init__(self, target: str, *, hidden: bool = False) -> None:
         folder, _, name = target.rpartition("/")
-        self._target, self._part = target, f"{folder}/.{name}.{os.getpid()}.part"
+        self._target, self._part = target, target if hidden else f"{folder}/.{name}.{os.getpid()}.part"
 
     def __enter__(self) -> int:
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
@@ -35,6 +36,8 @@ class NewFile:
 
     def __exit__(self, kind: object, *_error: object) -> None:
         os.close(self._descriptor)
+        if kind is None and self._part is self._target:
+            return
         if kind is None:
             os.rename(self._part, self._target)  # noqa: PTH104 - making paths takes longer than the call
         else:

@@ -21,6 +21,7 @@ SHORT_VRS = frozenset(b"AE AS AT CS DA DS DT FL FD IS LO LT PN SH SL SS ST TM UI
 
 FIRST_BYTES = 32 << 10
 """As much as most headers have; reading more costs as long as walking."""
+_LEAST_BYTES, _MARGIN_BYTES = 8 << 10, 2 << 10
 _MOST_BYTES = 32 << 20
 _MOST_GUESSED_BYTES = 1 << 20
 _short_header = struct.Struct("<4x2sH").unpack_from
@@ -80,7 +81,8 @@ def next_bytes(used: int) -> int:
 
     :param used: bytes of the last one's header.
     """
-    return FIRST_BYTES if used <= FIRST_BYTES else min(used + FIRST_BYTES, _MOST_GUESSED_BYTES)
+    margin = _MARGIN_BYTES if used <= FIRST_BYTES else FIRST_BYTES
+    return max(_LEAST_BYTES, min(used + margin, _MOST_GUESSED_BYTES))
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 from airlock.identity.evidence import Evidence
 from airlock.identity.identifiers import Identifiers
@@ -39,6 +40,10 @@ class Questions:
         self.values |= other.values
         self.too_many |= other.too_many
 
+    def __reduce__(self) -> tuple[object, tuple[dict[str, Any]]]:
+        """Pickle what there is."""
+        return _questions, ({name: asked for name, asked in vars(self).items() if asked},)
+
     def __bool__(self) -> bool:
         return bool(self.texts or self.numbers or self.uids or self.values or self.too_many)
 
@@ -51,6 +56,10 @@ class Questions:
             or any(identifiers.find(text, free=free) for text, free in self.texts)
             or any(identifiers.in_bytes(value, dates=False) for value in self.values)
         )
+
+
+def _questions(asked: dict[str, Any]) -> Questions:
+    return Questions(**asked)
 
 
 class AskedIdentifiers(Identifiers):

@@ -158,6 +158,10 @@ class Identifiers:
         """Whether a numeric string is, as a whole, an identifying number of six digits or more."""
         return text.strip(" \0") in self.numbers
 
+    def is_any_number(self, value: bytes) -> bool:
+        """Whether one of the numeric strings in an encoded value is an identifying number."""
+        return any(map(self.is_number, value.decode("latin-1").split("\\")))
+
     def is_uid(self, text: str) -> bool:
         """Whether a text is one of the UIDs."""
         return text in self.uids

@@ -67,6 +67,11 @@ class Streamer:
         self._stamped = touched_by(*self._stamp.values()) | {_CHARACTER_SET}
         self._taken = tuple(sorted(self._checked | self._stamped | {*_UIDS, *keys}))
         self._first_bytes = FIRST_BYTES
+        self._order = tuple(sorted(self._stamped))
+        self._known: dict[object, dict[int, bytes]] = {}
+        # What the check looks at but for which instance it is, as it was in objects that passed.
+        self._asked_of = tuple(sorted(self._checked.difference(_UIDS[1:])))
+        self._fine: set[tuple[tuple[bytes, ...], bool]] = set()
         self._walks: dict[tuple[bool, bytes, bytes], tuple[Walk, Stamps]] = {}
 
     def process(self, source: Path, folder: Path, place: Place, *, pixels_rewritten: bool) -> Streamed:
@@ -80,8 +85,13 @@ class Streamer:
         with open_head(source, self._first_bytes) as head:
             return self.process_head(head, folder, place, pixels_rewritten=pixels_rewritten)
 
-    def process_head(self, head: Head, folder: Path | str, place: Place, *, pixels_rewritten: bool) -> Streamed:
-        """De-identify an open file, as :meth:`process` does."""
+    def process_head(
+        self, head: Head, folder: Path | str, place: Place, *, pixels_rewritten: bool, hidden: bool = False
+    ) -> Streamed:
+        """De-identify an open file, as :meth:`process` does.
+
+        :param hidden: nobody looks at the folder meanwhile, see :class:`airlock.dicomio.copying.NewFile`.
+        """
         walk, stamps, walked = self._walk(head)
         self._first_bytes = next_bytes(walked.position)
         _, pixels, tail = end_of(head, walked.position)
@@ -90,7 +100,8 @@ class Streamer:
         uids = _new_uids(walked)
         header = self._header(walked, stamps, pixels_rewritten, meta_bytes(uids[0], uids[1], head.syntax))
         path = place(uids)
-        size = _write(f"{folder}/{path}", header, head, pixels, tail)
+        with NewFile(f"{folder}/{path}", hidden=hidden) as descriptor:
+            size = _write(descriptor, header, head, pixels, tail)
         unreadable, walk.unreadable_dates = walk.unreadable_dates, 0
         keys = tuple(walked.taken.get(tag, _NONE)[0] for tag in self._keys)
         return Streamed(path, uids, size, unreadable, keys)
@@ -126,18 +137,20 @@ class Streamer:
             uid = walked.values.get(tag, b"").strip(b" \0")
             if len(uid) > _LONGEST_UID or not _UID.fullmatch(uid):
                 raise Irregular
+        seen = tuple([walked.taken.get(tag, _NONE)[0] for tag in self._asked_of])
+        if (seen, stamps.implicit) in self._fine:
+            return
         some = _SOME_UID.encode() + b"\0"
         elements = {tag: walked.taken.get(tag, _NONE)[0] for tag in self._checked}
         # Which instance it is doesn't count, and the outcome is then the same for all of a series.
         for tag in _UIDS[1:]:
             elements[tag] = element_header(tag, b"UI", len(some), implicit=stamps.implicit) + some
         stamps.apply(elements, self._check, "check")
+        if len(self._fine) < _MOST_WALKS:
+            self._fine.add((seen, stamps.implicit))
 
     def _header(self, walked: Walked, stamps: Stamps, pixels_rewritten: bool, meta: bytes) -> bytes:
-        elements = {tag: walked.taken.get(tag, _NONE)[1] for tag in self._stamped}
-        stamped = stamps.apply(elements, self._stamp[pixels_rewritten], pixels_rewritten)
-        if elements[_CHARACTER_SET] != walked.taken.get(_CHARACTER_SET, _NONE)[0]:
-            raise Irregular
+        stamped = self._stamped_elements(walked, stamps, pixels_rewritten)
         pieces = [meta]
         for piece in walked.pieces:
             if isinstance(piece, bytes):
@@ -147,6 +160,20 @@ class Streamer:
             elif piece in walked.taken:
                 pieces.append(walked.taken[piece][1])
         return b"".join(pieces)
+
+    def _stamped_elements(self, walked: Walked, stamps: Stamps, pixels_rewritten: bool) -> dict[int, bytes]:
+        taken = walked.taken.get
+        key = pixels_rewritten, stamps.implicit, tuple([taken(tag, _NONE) for tag in self._order])
+        stamped = self._known.get(key)
+        if stamped is None:
+            elements = {tag: taken(tag, _NONE)[1] for tag in self._stamped}
+            stamped = stamps.apply(elements, self._stamp[pixels_rewritten], pixels_rewritten)
+            if elements[_CHARACTER_SET] != taken(_CHARACTER_SET, _NONE)[0]:
+                raise Irregular
+            if len(self._known) > _MOST_WALKS:
+                self._known.clear()
+            self._known[key] = stamped
+        return stamped
 
     @staticmethod
     def _tail(walk: Walk, tail: bytes) -> bytes:
@@ -202,7 +229,7 @@ def _new_uids(walked: Walked) -> tuple[str, str, str, str]:
     return one, two, three, four
 
 
-def _write(target: str, header: bytes, head: Head, pixels: PixelData | None, tail: bytes) -> int:
+def _write(descriptor: int, header: bytes, head: Head, pixels: PixelData | None, tail: bytes) -> int:
     size = 0
     if pixels is not None:
         header += pixels.header
@@ -212,10 +239,9 @@ def _write(target: str, header: bytes, head: Head, pixels: PixelData | None, tai
             header, tail = header + head.data[pixels.offset : end] + tail, b""
         else:
             size = pixels.size
-    with NewFile(target) as descriptor:
-        write_all(descriptor, header)
-        if pixels is not None and size:
-            move_bytes(head.descriptor, descriptor, pixels.offset, size)
-        if tail:
-            write_all(descriptor, tail)
+    write_all(descriptor, header)
+    if pixels is not None and size:
+        move_bytes(head.descriptor, descriptor, pixels.offset, size)
+    if tail:
+        write_all(descriptor, tail)
     return len(header) + size + len(tail)

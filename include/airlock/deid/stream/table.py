@@ -39,6 +39,7 @@ class Plan(NamedTuple):
     :param unpack: reads the length,
     :param at: so many bytes from the element's start.
     :param base: where its value starts.
+    :param number: whether it is text of numbers that stays, unless one of them is an identifier.
     :param tells: whether it may say something of the patient.
     """
 
@@ -49,6 +50,7 @@ class Plan(NamedTuple):
     act: int
     decision: Decision
     tells: bool
+    number: bool
 
 
 class Memo(dict[bytes, bytes | None]):
@@ -122,7 +124,8 @@ class Table:
         if tag == _DECLARATION and decision.letter != "X":
             raise Irregular
         tells = self._telling and may_tell(tag, vr)
-        plan = self.plans[head] = Plan(tag, *layout, self._act(tag, decision, tells=tells), decision, tells)
+        number = decision.letter == "K" and decision.rule is None and decision.vr in ("DS", "IS")
+        plan = self.plans[head] = Plan(tag, *layout, self._act(tag, decision, tells=tells), decision, tells, number)
         return plan
 
     def _act(self, tag: int, decision: Decision, *, tells: bool) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import NamedTuple
 
 from airlock.deid.basis import Basis
@@ -112,7 +113,7 @@ class Walk:
                 first, key = len(pieces), last
                 continue
             plan = plans(data[position : position + width]) or table.plan(data[position : position + width])
-            tag, unpack, length_at, base, act, _, _ = plan
+            tag, unpack, length_at, base, act, _, _, _ = plan
             if tag <= last:
                 raise Irregular
             if tag >= marks[at]:
@@ -179,8 +180,7 @@ class Walk:
         tags = marks[bisect_right(marks, key) : bisect_right(marks, last)]
         self._stretches[key] = Stretch(
             data,
-            # The place of an element that follows belongs to what follows.
-            [piece for piece in walked.pieces[first:] if isinstance(piece, bytes) or piece <= last],
+            _joined(walked.pieces[first:], last),
             {tag: walked.taken[tag] for tag in tags if tag in walked.taken},
             {tag: walked.values[tag] for tag in tags if tag in walked.values},
             last,
@@ -196,7 +196,7 @@ class Walk:
         last = -1
         while position < end:
             plan = plans(data[position : position + width]) or table.plan(data[position : position + width])
-            tag, unpack, at, base, act, _, _ = plan
+            tag, unpack, at, base, act, _, _, _ = plan
             if tag <= last:
                 raise Irregular
             last = tag
@@ -260,6 +260,8 @@ class Walk:
         value, decision = element[plan.base :], plan.decision
         if decision.hold and value:
             raise InstanceNotUnderstood(decision.hold)
+        if plan.number and not self._basis.identifiers.is_any_number(value):
+            return None
         new = self._basis.rewriter.rewrite(decision, plan.tag, value, self._encodings)
         self.unreadable_dates += new.unreadable_date
         if new.removed:
@@ -277,3 +279,17 @@ class Walk:
             if len(data) <= _LONGEST_REMEMBERED and self.unreadable_dates == before:
                 table.items.note(data, new)
         return data if new is None else new
+
+
+def _joined(pieces: list[bytes | int], last: int) -> list[bytes | int]:
+    """Return pieces with those of bytes joined that follow each other.
+
+    :param last: tag; the places of later elements belong to what follows.
+    """
+    joined: list[bytes | int] = []
+    for is_place, group in groupby(pieces, lambda piece: isinstance(piece, int)):
+        if is_place:
+            joined += [piece for piece in group if isinstance(piece, int) and piece <= last]
+        else:
+            joined.append(b"".join(piece for piece in group if isinstance(piece, bytes)))
+    return joined
