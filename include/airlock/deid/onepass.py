@@ -33,14 +33,14 @@ class First(NamedTuple):
     :param evidence: what it says and earlier files of the same study, in the same worker, did not say.
     :param written: None when only the second pass can write it.
     :param opened: names what it was written with; None when it was not written.
-    :param basis: its evidence is all that was known when it and the following ones were written.
+    :param basis: all that was known when it and those that follow were written; of the first of them.
     :param asked: what was asked about identifiers, and was not asked before.
     """
 
     evidence: Evidence
     written: Written | None = None
     opened: Name | None = None
-    basis: bool = False
+    basis: Evidence | None = None
     asked: Questions | None = None
 
 
@@ -105,7 +105,7 @@ class OnePass:
         try:
             written, keys = opened.deidentifier.stream(head, self._folder, name, teller.tell)
             if keys == opened.told.key:
-                return First(teller.end(), written, opened.name, False, opened.asked())
+                return First(teller.end(), written, opened.name, None, opened.asked())
         except MemoryError:
             raise
         except Exception:  # noqa: BLE001, S110 - whatever it is, the file is looked at again from its beginning
@@ -115,22 +115,28 @@ class OnePass:
         return None
 
     def _first(self, head: Head, name: str) -> First:
-        """Harvest a file as a whole before it is written."""
-        evidence, told = self._harvester.harvest_head(head)
+        """Write a file with what is said outside of its sequences; what is said in them is told meanwhile."""
+        known, told = self._harvester.harvest_head(head, shallow=True)
         opened = next((one for one in self._open if one.told is told), None)
-        basis = opened is None
-        if opened is None:
-            opened = self._new(told, evidence)
-        if not opened.deidentifier.can_stream:
-            return First(evidence)
-        written = None
-        try:
-            written, _ = opened.deidentifier.stream(head, self._folder, name)
-        except MemoryError:
-            raise
-        except Exception:  # noqa: BLE001 - the second pass meets it again, and says what it is
-            written = None
-        return First(evidence, written, opened.name, basis, opened.asked())
+        if opened is not None:
+            self._close(opened)
+            known, told = self._harvester.harvest_head(head, shallow=True)
+        opened = self._new(told, known)
+        if opened.deidentifier.can_stream:
+            teller = self._harvester.teller(told, implicit=head.implicit)
+            try:
+                written, _ = opened.deidentifier.stream(head, self._folder, name, teller.tell)
+                evidence = teller.end()
+                evidence.update(known)
+                return First(evidence, written, opened.name, known, opened.asked())
+            except MemoryError:
+                raise
+            except Exception:  # noqa: BLE001, S110 - the second pass meets it again, and says what it is
+                pass
+        self._close(opened)
+        evidence, told = self._harvester.harvest_head(head)
+        self._harvester.forget(told)
+        return First(evidence)
 
     def _new(self, told: Told, evidence: Evidence) -> _Open:
         if len(self._open) >= _MOST_OPEN:

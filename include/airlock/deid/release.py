@@ -27,8 +27,8 @@ class Release:
         """Take in what the first pass tells of a file; of each worker's files in their order."""
         if first.opened is None:
             return
-        if first.basis:
-            self._basis[first.opened] = first.evidence
+        if first.basis is not None:
+            self._basis[first.opened] = first.basis
             self._keys[first.opened] = key_of(first.evidence)
         if first.asked is not None:
             self._asked.setdefault(first.opened, Questions()).add(first.asked)

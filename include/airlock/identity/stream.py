@@ -117,15 +117,16 @@ class StreamHarvester:
         except Exception:  # noqa: BLE001 - whatever it is, the plain harvest finds it too, or copes with it
             return plain.harvest_file(path)
 
-    def harvest_head(self, head: Head) -> tuple[Evidence, Told]:
+    def harvest_head(self, head: Head, *, shallow: bool = False) -> tuple[Evidence, Told]:
         """Collect what an open file adds to the evidence.
 
+        :param shallow: leave out its sequences; somebody else tells of what is in them.
         :return: that, and what is told of its patient's study: the same one as long as nothing was forgotten.
         :raises Irregular: or any other error, when the file must be left to the plain harvest.
         """
         for _ in range(2):
             told = self._told_of(head.implicit, self._last)
-            walk = _Walk(self._plans[head.implicit], told, self._last, implicit=head.implicit)
+            walk = _Walk(self._plans[head.implicit], told, self._last, implicit=head.implicit, shallow=shallow)
             with suppress(_Other):
                 position = walk.whole(head)
             if walk.key == self._last:
@@ -162,13 +163,15 @@ class StreamHarvester:
 
 
 class Teller:
-    """Collects what elements of the top level of one file add to the evidence.
+    """Collects what single elements of one file add to the evidence, of any level.
+
+    Those of the top level that tell the patient and the study are none of them.
 
     :param told: what was told of the patient's study that the file is of.
     """
 
     def __init__(self, plans: dict[bytes, Plan], told: Told, *, implicit: bool) -> None:
-        self._walk, self._told = _Walk(plans, told, told.key, implicit=implicit), told
+        self._walk, self._told = _Walk(plans, told, told.key, implicit=implicit, inside=True), told
 
     def tell(self, element: bytes) -> None:
         """Take in an element.
@@ -195,15 +198,26 @@ class _Walk:
     """One walk over one file.
 
     :param expected: what tells the patient and the study that `told` is of.
+    :param inside: elements are from inside of sequences.
+    :param shallow: sequences are left out.
     """
 
-    def __init__(self, plans: dict[bytes, Plan], told: Told, expected: Key, *, implicit: bool) -> None:
+    def __init__(
+        self,
+        plans: dict[bytes, Plan],
+        told: Told,
+        expected: Key,
+        *,
+        implicit: bool,
+        inside: bool = False,
+        shallow: bool = False,
+    ) -> None:
         self._plans, self._implicit, self._expected = plans, implicit, expected
         self._known, self._encodings = told.elements, told.encodings
         self.evidence = Evidence()
         self.keys: dict[int, bytes] = {}
         self.new: set[bytes] = set()
-        self._depth = 0
+        self._depth, self._shallow = int(inside), shallow
 
     @property
     def key(self) -> Key:
@@ -243,6 +257,8 @@ class _Walk:
             stop = position + base + unpack(data, position + at)[0]
             if stop > end:
                 stop = self._end(plan, data, position, end)
+            if act == _ENTER and self._shallow:
+                act = _SKIP
             if act and (element := data[position:stop]) not in known:
                 self._read(plan, element)
             position = stop

@@ -39,11 +39,13 @@ _BY_POSITION = struct.pack("<HH", 0x0040, 0xDB73)
 class Sequences:
     """Treats the sequences that a walk meets."""
 
-    def __init__(self, walk: Walk, basis: Basis, sop_class_uid: str, encodings: list[str], *, implicit: bool) -> None:
+    def __init__(
+        self, walk: Walk, basis: Basis, sop_class_uid: str, encodings: list[str], *, implicit: bool, telling: bool
+    ) -> None:
         self._walk, self._basis, self._sop_class_uid, self._encodings = walk, basis, sop_class_uid, encodings
         self._decider = basis.decider(sop_class_uid)
-        self._implicit = implicit
-        self._tables: dict[tuple[Context, Beside | None], Table] = {}
+        self._implicit, self._telling = implicit, telling
+        self._tables: dict[tuple[Context, Beside | None, bool], Table] = {}
         self._depth = self._content = 0
 
     def become(self, table: Table, plan: Plan, element: bytes) -> bytes | None:
@@ -54,17 +56,27 @@ class Sequences:
         decision, before = plan.decision, self._walk.unreadable_dates
         regular = self._implicit or element[4:6] == b"SQ"
         if regular and decision.keyword in CONTENT_SEQUENCES:
+            self._told(element)
             return self._content_items(table, plan, element)
         if not regular or (decision.needs_dataset and decision.letter != "D"):
+            self._told(element)
             return self._plainly(table, element, before)
         if decision.items is None:
+            self._told(element)
             return self._without_items(plan)
         try:
             if decision.letter == "D" and self._holds_code(element):
+                self._told(element)
                 return self._dummy_code(plan.tag)
             return self._rebuilt(plan, element, self._chooser(decision.items))
         except Siblings:
+            self._told(element)
             return self._plainly(table, element, before)
+
+    def _told(self, element: bytes) -> None:
+        """Tell of a sequence as a whole, where its items are not walked over, or not all of them."""
+        if self._telling and not self._content and self._walk.tell is not None:
+            self._walk.tell(element)
 
     def _content_items(self, table: Table, plan: Plan, element: bytes) -> bytes | None:
         decision, before = plan.decision, self._walk.unreadable_dates
@@ -151,10 +163,13 @@ class Sequences:
         return choose
 
     def _table(self, context: Context, beside: Beside | None) -> Table:
-        found = self._tables.get((context, beside))
+        # Content items are told of as a whole, with those that go.
+        place = context, beside, self._content > 0
+        found = self._tables.get(place)
         if found is None:
-            found = Table(self._decider, context, frozenset(), implicit=self._implicit, beside=beside)
-            self._tables[context, beside] = found
+            telling = self._telling and not self._content
+            found = Table(self._decider, context, frozenset(), implicit=self._implicit, beside=beside, telling=telling)
+            self._tables[place] = found
         return found
 
     def _holds_code(self, element: bytes) -> bool:

@@ -6,10 +6,10 @@ import struct
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
-from airlock.deid.decide import Context, Decider, Decision
+from airlock.deid.decide import TOP, Context, Decider, Decision
 from airlock.deid.stream.beside import Beside
 from airlock.dicomio.head import LONG_VRS, SHORT_VRS, Irregular
-from airlock.identity.stream import may_tell
+from airlock.identity.stream import KEYS, may_tell
 
 _group_and_element = struct.Struct("<HH").unpack_from
 _short = struct.Struct("<H").unpack_from
@@ -123,7 +123,8 @@ class Table:
             decision = self._beside.decide(self._decider, decision, self.context, tag)
         if tag == _DECLARATION and decision.letter != "X":
             raise Irregular
-        tells = self._telling and may_tell(tag, vr)
+        # What tells the patient and the study is compared in every file.
+        tells = self._telling and may_tell(tag, vr) and not (self.context == TOP and tag in KEYS)
         number = decision.letter == "K" and decision.rule is None and decision.vr in ("DS", "IS")
         plan = self.plans[head] = Plan(tag, *layout, self._act(tag, decision, tells=tells), decision, tells, number)
         return plan

@@ -82,7 +82,7 @@ class Walk:
         self._stretches: dict[int, Stretch] = {}
         self._varying: set[int] = set()
         self.tell: Callable[[bytes], object] | None = None
-        self._sequences = Sequences(self, basis, sop_class_uid, encodings, implicit=implicit)
+        self._sequences = Sequences(self, basis, sop_class_uid, encodings, implicit=implicit, telling=telling)
         self.unreadable_dates = 0
 
     def top(self, data: bytes, position: int, last: int = -1) -> Walked:  # noqa: C901, PLR0912, PLR0915 - calls cost too much
@@ -236,7 +236,7 @@ class Walk:
         """Compute what becomes of an element, and remember it."""
         element = data[position:stop]
         before = self.unreadable_dates
-        if plan.tells and self.tell is not None:
+        if plan.tells and self.tell is not None and plan.decision.vr != "SQ":
             self.tell(element)
         if plan.base == 12 and element[6:8] != b"\0\0":
             raise Irregular

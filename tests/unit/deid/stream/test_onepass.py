@@ -10,11 +10,17 @@ import pytest
 from pydicom.dataset import Dataset
 from pydicom.filewriter import dcmwrite
 
+from airlock.deid.batch import Task
 from airlock.deid.folder import FolderRun, Outcome
+from airlock.deid.frame import Frame
+from airlock.deid.onepass import OnePass
 from airlock.deid.release import Release
 from airlock.deid.terms import Strictest, Terms
+from airlock.errors import InstanceNotUnderstood
+from airlock.identity.harvest import harvest_file
 from airlock.identity.keys import KeyRing
 from tests.synthetic import ct
+from tests.unit.deid.stream.test_equal import SAMPLES
 
 OPTIONS = (
     (),
@@ -128,3 +134,20 @@ def test_more_studies_in_turns_than_are_kept_open(run: Run) -> None:
         )
 
     run([of(patient, 20 * turn + patient) for turn in range(3) for patient in range(12)])
+
+
+@pytest.mark.parametrize("options", [(), ("clean_structured_content", "retain_device_identity")])
+def test_the_evidence_is_that_of_the_plain_harvest(tmp_path: Path, options: tuple[str, ...]) -> None:
+    written = 0
+    for path in SAMPLES:
+        try:
+            expected = harvest_file(path)
+        except InstanceNotUnderstood:
+            continue
+        one_pass = OnePass(Frame(KeyRing(b"k" * 32), "P", Terms(options=options)), tmp_path)
+        first, second = (one_pass.process(Task("x", path, name="x.dcm")) for _ in range(2))
+        assert first.evidence == expected, path.name
+        second.evidence.update(first.evidence)
+        assert second.evidence == expected, path.name
+        written += first.written is not None and second.written is not None
+    assert written >= 80
