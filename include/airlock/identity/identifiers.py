@@ -29,6 +29,8 @@ _ENCODINGS = (
     "iso8859-7", "iso8859-8", "iso8859-9", "iso8859-15", "cp1250", "cp1251", "cp1252", "koi8-r", "tis-620",
     "shift_jis", "euc-jp", "iso2022_jp", "iso2022_jp_2", "euc-kr", "iso2022_kr", "gb18030", "big5",
 )  # fmt: skip
+# Characters of the shortest name that is searched in bytes, and of the shortest spelling of anything in ASCII.
+_SHORTEST_IN_UTF16, _SHORTEST_SPELLING = 2, 5
 Span = tuple[int, int]
 Match = tuple[str, bool]
 """What was found: the kind of identifier, and whether it is a weak one, that a person should judge."""
@@ -177,6 +179,10 @@ class Identifiers:
         """
         found: set[Match] = set()
         literals = self._literals[len(data) > _SMALL_BYTES]
+        said = len(data) - data.count(0)
+        # Numbers are mostly zeros. UTF-16 has at most one in two bytes; all other spellings have none.
+        if said < _SHORTEST_IN_UTF16 or (literals is None and said < _SHORTEST_SPELLING):
+            return frozenset()
         if literals is not None and literals.search(data):
             found.add(("name", False))
         lowered = data.lower()

@@ -8,6 +8,8 @@ from typing import Any, Final, NamedTuple
 
 from airlock.deid.decide import TOP, Context, Decider, Decision
 from airlock.deid.stream.beside import Beside
+from airlock.deid.stream.values import encode_element
+from airlock.deid.values import dummy
 from airlock.dicomio.head import LONG_VRS, SHORT_VRS, Irregular
 from airlock.identity.stream import KEYS, may_tell
 
@@ -19,6 +21,8 @@ PIXEL_TAGS = (0x7FE00008, 0x7FE00009, 0x7FE00010)
 _DIRECTORY = 0x00041220
 # PrivateDataElementCharacteristicsSequence must fit the private elements that stay.
 _DECLARATION = 0x00080300
+_SHORT_BASE = 8
+_ASCII = ("iso8859",)
 MISSING: Final = b"?"
 """What a memo says of what it does not know: no element is that short."""
 
@@ -40,6 +44,7 @@ class Plan(NamedTuple):
     :param at: so many bytes from the element's start.
     :param base: where its value starts.
     :param number: whether it is text of numbers that stays, unless one of them is an identifier.
+    :param constant: what all of them become, whatever their values are.
     :param tells: whether it may say something of the patient.
     """
 
@@ -51,6 +56,7 @@ class Plan(NamedTuple):
     decision: Decision
     tells: bool
     number: bool
+    constant: bytes | None
 
 
 class Memo(dict[bytes, bytes | None]):
@@ -126,8 +132,17 @@ class Table:
         # What tells the patient and the study is compared in every file.
         tells = self._telling and may_tell(tag, vr) and not (self.context == TOP and tag in KEYS)
         number = decision.letter == "K" and decision.rule is None and decision.vr in ("DS", "IS")
-        plan = self.plans[head] = Plan(tag, *layout, self._act(tag, decision, tells=tells), decision, tells, number)
+        constant = self._constant(tag, decision) if layout[2] == _SHORT_BASE else None
+        act = self._act(tag, decision, tells=tells)
+        plan = self.plans[head] = Plan(tag, *layout, act, decision, tells, number, constant)
         return plan
+
+    def _constant(self, tag: int, decision: Decision) -> bytes | None:
+        """Return what elements become whose values do not count: a dummy that is the same in every character set."""
+        if decision.letter != "D" or decision.needs_dataset or decision.hold or decision.vr in ("SQ", "UI", "UN"):
+            return None
+        value = dummy(tag, decision.vr, decision.keyword)
+        return encode_element(tag, decision.vr, value, _ASCII, implicit=self._implicit)
 
     def _act(self, tag: int, decision: Decision, *, tells: bool) -> int:
         if tag in PIXEL_TAGS and not self.context.parent:

@@ -113,7 +113,7 @@ class Walk:
                 first, key = len(pieces), last
                 continue
             plan = plans(data[position : position + width]) or table.plan(data[position : position + width])
-            tag, unpack, length_at, base, act, _, _, _ = plan
+            tag, unpack, length_at, base, act, _, _, _, _ = plan
             if tag <= last:
                 raise Irregular
             if tag >= marks[at]:
@@ -196,7 +196,7 @@ class Walk:
         last = -1
         while position < end:
             plan = plans(data[position : position + width]) or table.plan(data[position : position + width])
-            tag, unpack, at, base, act, _, _, _ = plan
+            tag, unpack, at, base, act, _, _, _, _ = plan
             if tag <= last:
                 raise Irregular
             last = tag
@@ -260,6 +260,8 @@ class Walk:
         value, decision = element[plan.base :], plan.decision
         if decision.hold and value:
             raise InstanceNotUnderstood(decision.hold)
+        if plan.constant is not None:
+            return plan.constant
         if plan.number and not self._basis.identifiers.is_any_number(value):
             return None
         new = self._basis.rewriter.rewrite(decision, plan.tag, value, self._encodings)
