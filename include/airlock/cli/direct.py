@@ -30,7 +30,8 @@ def find_direct(arguments: list[str]) -> Callable[[], object] | None:
     from airlock.cli.folder import deidentify_folder  # noqa: PLC0415 - most of the commands do without
 
     return lambda: deidentify_folder(
-        *folders,
+        folders[0],
+        folders[1],
         options["--project"],
         subject=options.get("--subject"),
         keep_paths="--keep-paths" in options,
