@@ -30,7 +30,7 @@ Types = dict[str, dict[str, str]]
 @lru_cache(maxsize=1)
 def _document() -> tuple[dict[str, Any], bytes]:
     """Return the file without its modules, and the lines with those: there are hundreds, and an object has a dozen."""
-    before, name, lines = (Path(__file__).parent / "profiles" / "iod_types.json").read_bytes().partition(_MODULES)
+    before, _, lines = (Path(__file__).parent / "profiles" / "iod_types.json").read_bytes().partition(_MODULES)
     rest: dict[str, Any] = json.loads(before.rstrip().removesuffix(b",") + b"}")
     return rest, b"\n" + lines
 
