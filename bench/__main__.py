@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from bench import deidentify, detect, machine, recall, receive, send
+from bench import deidentify, detect, machine, readers, recall, receive, robust, send, verify
 from bench.alone import enclose
 from bench.corpus import FULL, QUICK, Size
 from bench.measure import BenchError
@@ -19,10 +19,13 @@ from bench.result import Result, table
 
 CASES: dict[str, Callable[[Path, Size], Iterator[Result]]] = {
     "deidentify": deidentify.measure,
+    "verify": verify.measure,
     "send": send.measure,
     "receive": receive.measure,
     "detect": detect.measure,
     "recall": recall.measure,
+    "readers": readers.measure,
+    "robust": robust.measure,
 }
 
 

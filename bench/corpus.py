@@ -32,10 +32,13 @@ class Size:
     :param sent: CT slices that are sent.
     :param many: instances that are sent, and received, while memory is watched.
     :param ct_frames: CT slices, and
-    :param us_frames: ultrasound frames, that are searched for text.
+    :param us_frames: ultrasound frames, that are searched for text, and
+    :param searches: how often.
     :param truth: pictures of the truth set,
     :param first_truth: the number of the first, and
-    :param workers: how many processes examine them.
+    :param workers: how many processes examine them; and
+    :param read: how many of them the peers read;
+    :param robust: lines of each unusual way to write.
     """
 
     pairs: int
@@ -50,13 +53,28 @@ class Size:
     many: int = 10_000
     ct_frames: int = 8
     us_frames: int = 8
+    searches: int = 1
     truth: int = 60
-    first_truth: int = 5000
+    first_truth: int = 40_000
     workers: int = 2
+    read: int = 10
+    robust: int = 4
 
 
 QUICK = Size(pairs=3, ct=400, mr=200, us=2, sr=10, many=2_000)
-FULL = Size(pairs=7, ct=1600, mr=800, us=8, sr=40, enhanced=8, ct_frames=500, us_frames=65, truth=600)
+FULL = Size(
+    pairs=7,
+    ct=1600,
+    mr=800,
+    us=8,
+    sr=40,
+    enhanced=8,
+    ct_frames=500,
+    us_frames=65,
+    searches=3,
+    truth=400,
+    read=60,
+)
 
 
 def mixed(folder: Path, size: Size) -> list[Path]:

@@ -7,31 +7,31 @@ the same number gives the same picture. Fonts are those that are installed, Pill
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
+from typing import Literal
 
 import cv2
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageDraw, ImageFont
 
 from airlock.findings import Box
-from demo.phantoms.drawing import body, ellipse, fan, noise
-
-Grey = npt.NDArray[np.float64]
+from bench.grounds import GROUNDS, Grey, draw_ground
+from bench.letters import bounds, fonts, identifier, invent, setting, stacked, stamp
+from demo.phantoms import Patient
 
 SIZES = (8, 9, 10, 11, 12, 14, 16, 20, 28, 40)
 CONTRASTS = (0.05, 0.1, 0.2, 0.5, 1.0)
-GROUNDS = ("blank", "ct", "us", "xray", "mr")
-PIXELS = ("u8", "u12", "s16", "u16", "inverted", "rgb", "palette", "ybr_full", "ybr_422")
+PIXELS = (
+    "u8", "u12", "s16", "u16", "inverted", "inverted_8", "rgb", "planar", "palette", "ybr_full", "ybr_422", "ybr_rct",
+    "jpeg",
+)  # fmt: skip
 SHAPES = ((256, 256), (512, 512), (480, 640), (768, 1024), (512, 512), (1500, 1200))
-FAMILY = ("Hansen", "Fjeldstad", "OLSEN", "Nowak", "SANCHEZ", "de Vries", "Kowalczyk", "MCGREGOR", "Virtanen", "Lund")
-GIVEN = ("Anna", "KARI", "Per", "Tomasz", "Maria", "JOHN", "Aino", "Bram", "Ingrid", "Lucia")
-FONT_FOLDERS = (Path("/usr/share/fonts"),)
-NOT_LETTERS = ("Symbol", "D050000L", "Z003", "MathTeX", "Droid")
-"""Fonts of signs or without Latin letters, and a calligraphic one that no device has."""
+TINTS = ((1, 1, 1), (1, 1, 0.2), (0.3, 1, 0.3), (1, 0.5, 0.2))
+
+CINE = (3, 4, 5)
+"""Frames of a cine, of which one has text; one picture in six of those up to a size is a cine."""
+
 CORE = 0.4
 """Opacity from which a pixel of a letter counts as ink."""
 
@@ -43,89 +43,165 @@ LEGIBLE = 5.0
 
 
 @dataclass(frozen=True)
-class Sample:
-    """A picture, 0 to 1, and its truth.
+class Plan:
+    """How a picture is to be.
 
-    :param grey: `(rows, columns)`; `tint` is what colour pictures multiply the text's contrast with.
-    :param ink: where letters are, by line of text.
+    :param texts: lines, each with whether the header knows it; none in a picture without text.
     :param contrast: of the text against its ground, 1 = the whole range.
-    :param noise: standard deviation of the ground where the text lies.
+    :param opacity: below 1, the ground shines through the letters.
+    :param turn: quarters, counter-clockwise.
+    :param frames: number, of which one, `marked`, has the text; `moving` ones differ everywhere.
+    :param direction: of the letters in a line.
     """
 
     number: int
-    grey: Grey
-    tint: tuple[float, float, float]
-    alpha: Grey
-    value: float
-    ink: tuple[npt.NDArray[np.bool_], ...]
-    boxes: tuple[Box, ...]
-    font: str
-    size: int
-    contrast: float
-    noise: float
-    turn: int
+    patient: Patient
+    texts: tuple[tuple[str, bool], ...]
     ground: str
     pixels: str
+    shape: tuple[int, int]
+    size: int
+    contrast: float
+    opacity: float
+    turn: int
+    font: str
+    tint: tuple[float, float, float]
+    frames: int = 1
+    marked: int = 0
+    moving: bool = False
+    tilt_degrees: float = 0.0
+    direction: Literal["along", "down"] = "along"
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of text, as it was drawn.
+
+    :param ink: where its letters are that can be seen.
+    :param known: whether the header of its file knows what it says.
+    """
+
+    ink: npt.NDArray[np.bool_]
+    box: Box
+    known: bool
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Pictures, 0 to 1, and their truth.
+
+    :param grey: `(frames, rows, columns)` without the text.
+    :param alpha: opacity of the text, `(rows, columns)`; `value` is its grey, `level` that of the ground below it.
+    :param contrast: of the text against its ground, as it came out.
+    :param noise: standard deviation of the ground where the text lies.
+    """
+
+    plan: Plan
+    grey: Grey
+    alpha: Grey
+    value: float
+    level: float
+    lines: tuple[Line, ...]
+    contrast: float
+    noise: float
 
     @property
     def legible(self) -> bool:
         """Whether the text stands out of its ground so that a person reads it."""
         return self.contrast >= LEGIBLE * self.noise
 
+    @property
+    def font(self) -> str:
+        """The font's name."""
+        return Path(self.plan.font).name
 
-@lru_cache(maxsize=1)
-def fonts() -> tuple[str, ...]:
-    """Return the names of all fonts: paths, `pillow` and OpenCV's numbers."""
-    files = sorted(p for folder in FONT_FOLDERS for p in folder.rglob("*") if p.suffix in (".ttf", ".otf", ".pfb"))
-    usable = [str(p) for p in files if not any(word in p.name for word in NOT_LETTERS)]
-    return (*usable, *["pillow"] * 3, *[f"cv2:{n}" for n in (0, 1, 2, 3, 4)])
+    def blended(self, frame: int) -> Grey:
+        """Return a frame, grey, with its text."""
+        if frame != self.plan.marked:
+            return self.grey[frame]
+        return np.asarray(self.grey[frame] * (1 - self.alpha) + self.value * self.alpha)
 
 
-def samples(count: int, first: int = 0) -> Iterator[Sample]:
-    """Yield pictures with text."""
-    for number in range(first, first + count):
-        yield sample(number)
+def plan(number: int) -> Plan:
+    """Plan the picture of a number."""
+    choose = random.Random(number)
+    ground, pixels, shape = choose.choice(GROUNDS), choose.choice(PIXELS), choose.choice(SHAPES)
+    size, contrast, turn = choose.choice(SIZES), choose.choice(CONTRASTS), choose.choice((0, 0, 0, 1, 2, 3))
+    font, opacity = choose.choice(fonts()), choose.choice((1.0, 1.0, 0.6))
+    patient = invent(choose)
+    texts = tuple(_line(choose, patient) for _ in range(choose.choice((0, 1, 2, 2, 3, 3))))
+    cine = choose.random() < 1 / 6 and shape[0] * shape[1] <= 480 * 640 and pixels not in ("ybr_rct", "jpeg")
+    frames = choose.choice(CINE) if cine else 1
+    return Plan(
+        number, patient, texts, ground, pixels, shape, size, contrast, opacity if contrast > CONTRASTS[0] else 1.0,
+        turn, font, choose.choice(TINTS), frames, choose.randrange(frames), choose.random() < 0.5,
+    )  # fmt: skip
+
+
+def _line(choose: random.Random, patient: Patient) -> tuple[str, bool]:
+    """Three in four lines are the patient's; others are a stranger's, or about the examination."""
+    if choose.random() < 0.75:
+        return identifier(choose, patient), True
+    return (identifier(choose, invent(choose)) if choose.random() < 0.5 else setting(choose)), False
 
 
 def sample(number: int) -> Sample:
-    """Make one picture."""
-    choose = random.Random(number)
-    ground = choose.choice(GROUNDS)
-    pixels = choose.choice(PIXELS)
-    rows, columns = choose.choice(SHAPES)
-    size, contrast, turn = choose.choice(SIZES), choose.choice(CONTRASTS), choose.choice((0, 0, 0, 1, 2, 3))
-    font = choose.choice(fonts())
-    picture = draw_ground(ground, rows, columns, number)
-    lines = [_line(choose) for _ in range(choose.choice((1, 1, 2, 3)))]
-    alpha = np.zeros((rows, columns))
-    inks: list[npt.NDArray[np.bool_]] = []
-    stamps = [np.rot90(stamp(line, font, size), turn) for line in lines]
-    x, y = _position(choose, stamps, rows, columns)
-    for drawn in stamps:
-        height, width = min(drawn.shape[0], rows - y), min(drawn.shape[1], columns - x)
-        if height < drawn.shape[0] or width < drawn.shape[1]:
-            break
-        alpha[y : y + height, x : x + width] = np.maximum(alpha[y : y + height, x : x + width], drawn)
-        ink = np.zeros((rows, columns), bool)
-        ink[y : y + height, x : x + width] = drawn > CORE
-        inks.append(ink)
-        x, y = (x + width + size // 3, y) if turn % 2 else (x, y + height + size // 3)
+    """Make the picture of a number."""
+    return draw(plan(number))
+
+
+def draw(given: Plan) -> Sample:
+    """Make a picture as it was planned."""
+    moved = [frame if given.moving else 0 for frame in range(given.frames)]
+    grounds = {frame: draw_ground(given.ground, *given.shape, given.number, frame) for frame in set(moved)}
+    grey = np.stack([grounds[frame] for frame in moved])
+    picture = grey[given.marked]
+    alpha, inks = _placed(given)
     under = picture[alpha > CORE]
     level, spread = (float(under.mean()), float(under.std())) if under.size else (0.5, 0.0)
     # White or black text, whichever has room for the contrast; semi-transparent text lets its ground shine through.
-    value = level + contrast if level + contrast <= 1.0 else level - contrast
+    value = level + given.contrast if level + given.contrast <= 1.0 else level - given.contrast
     if not 0.0 <= value <= 1.0:
         value = 1.0 if level < 0.5 else 0.0
-    opacity = choose.choice((1.0, 1.0, 0.6)) if contrast > CONTRASTS[0] else 1.0
-    contrast_here = abs(value - level) * opacity
+    contrast = abs(value - level) * given.opacity
     # Where the ground is as bright as the letters, nobody reads them.
-    seen = np.abs(value - cv2.GaussianBlur(picture, (0, 0), 3)) * opacity >= VISIBLE * contrast_here
-    inks = [ink & seen for ink in inks if (ink & seen).sum() >= VISIBLE * ink.sum()]
-    tint = choose.choice(((1, 1, 1), (1, 1, 0.2), (0.3, 1, 0.3), (1, 0.5, 0.2)))
-    return Sample(
-        number, picture, tint, alpha * opacity, value, tuple(inks), tuple(map(_bounds, inks)), Path(font).name, size,
-        contrast_here, spread * (1 - opacity) + _fine(picture, alpha), turn, ground, pixels,
-    )  # fmt: skip
+    seen = np.abs(value - cv2.GaussianBlur(picture, (0, 0), 3)) * given.opacity >= VISIBLE * contrast
+    lines = tuple(
+        Line(ink & seen, bounds(ink & seen), known)
+        for ink, (_, known) in zip(inks, given.texts, strict=False)
+        if (ink & seen).sum() >= VISIBLE * ink.sum()
+    )
+    fine = spread * (1 - given.opacity) + _fine(picture, alpha)
+    return Sample(given, grey, alpha * given.opacity, value, level, lines, contrast, fine)
+
+
+def _placed(given: Plan) -> tuple[Grey, list[npt.NDArray[np.bool_]]]:
+    """Return the opacity of the text, and where each line is that has room."""
+    rows, columns = given.shape
+    alpha = np.zeros(given.shape)
+    inks: list[npt.NDArray[np.bool_]] = []
+    stamps = [_stamp(text, given) for text, _ in given.texts]
+    if not stamps:
+        return alpha, inks
+    x, y = _position(random.Random(f"place of {given.number}"), stamps, rows, columns)
+    beside = given.turn % 2 == 1 or given.direction == "down"
+    for drawn in stamps:
+        height, width = drawn.shape
+        if y + height > rows or x + width > columns:
+            break
+        part = np.s_[y : y + height, x : x + width]
+        alpha[part] = np.maximum(alpha[part], drawn)
+        ink = np.zeros(given.shape, bool)
+        ink[part] = drawn > CORE
+        inks.append(ink)
+        x, y = (x + width + given.size // 3, y) if beside else (x, y + height + given.size // 3)
+    return alpha, inks
+
+
+def _stamp(text: str, given: Plan) -> Grey:
+    if given.direction == "down":
+        return stacked(text, given.font, given.size)
+    return np.rot90(stamp(text, given.font, given.size, given.tilt_degrees), given.turn)
 
 
 def _fine(picture: Grey, alpha: Grey) -> float:
@@ -135,74 +211,9 @@ def _fine(picture: Grey, alpha: Grey) -> float:
     return float(detail[around].std()) if around.any() else 0.0
 
 
-def _bounds(ink: npt.NDArray[np.bool_]) -> Box:
-    ys, xs = np.nonzero(ink)
-    return int(xs.min()), int(ys.min()), int(xs.max()) + 1, int(ys.max()) + 1
-
-
-def _line(choose: random.Random) -> str:
-    family, given = choose.choice(FAMILY), choose.choice(GIVEN)
-    date = f"{choose.randint(1, 28):02d}.{choose.randint(1, 12):02d}.{choose.randint(1930, 2015)}"
-    patient_id = f"{choose.randint(10**6, 10**8)}"
-    kinds = (
-        f"{family}^{given}",
-        f"{family}, {given}",
-        f"DOB: {date}",
-        date,
-        f"ID {patient_id}",
-        f"{patient_id}-{family}",
-    )
-    return choose.choice(kinds)
-
-
 def _position(choose: random.Random, stamps: list[Grey], rows: int, columns: int) -> tuple[int, int]:
     """Corner of the first line: at a border, or anywhere."""
     height, width = stamps[0].shape
     right, below = max(columns - width - 2, 0), max(rows - height - 2, 0)
     x, y = choose.randint(0, right), choose.randint(0, below)
     return choose.choice(((x, y), (min(2, right), y), (right, y), (x, min(1, below)), (x, below), (min(2, right), 1)))
-
-
-def stamp(text: str, font: str, size: int) -> Grey:
-    """Return the opacity of a line of text, cut to what is drawn."""
-    canvas = np.zeros((3 * size + 8, size * len(text) + 16), np.uint8)
-    if font.startswith("cv2:"):
-        scale = max(size / 30, 0.3)
-        place = (4, 2 * size)
-        cv2.putText(canvas, text, place, int(font[4:]), scale, 255, max(round(size / 16), 1), cv2.LINE_AA)
-    else:
-        face = ImageFont.load_default(size) if font == "pillow" else ImageFont.truetype(font, size)
-        picture = Image.fromarray(canvas)
-        ImageDraw.Draw(picture).text((4, 4), text, fill=255, font=face)
-        canvas = np.asarray(picture)
-    x0, y0, x1, y1 = _bounds(canvas > 32)
-    drawn: Grey = canvas[y0:y1, x0:x1] / 255.0
-    return drawn
-
-
-def draw_ground(kind: str, rows: int, columns: int, seed: int) -> Grey:
-    """Return an invented picture without text, 0 to 1, with the noise and the edges of its modality."""
-    match kind:
-        case "ct":
-            picture = np.clip((body(rows, columns, seed) + 1000) / 2200, 0, 1)
-        case "us":
-            picture = fan(rows, columns, seed) / 255
-        case "mr":
-            picture = 0.05 + 0.5 * ellipse(rows, columns, 0.5, 0.5, 0.42, 0.36) + 0.2 * _clouds(rows, columns, seed, 12)
-            picture[ellipse(rows, columns, 0.4, 0.4, 0.1, 0.05)] += 0.25
-            picture += noise(rows, columns, seed, 0.01)
-        case "xray":
-            picture = 0.5 + 0.3 * _clouds(rows, columns, seed, 40) + noise(rows, columns, seed, 0.008)
-            for rib in range(8):
-                band = ellipse(rows, columns, 0.1 + 0.11 * rib, 0.5, 0.09, 0.4)
-                band &= ~ellipse(rows, columns, 0.125 + 0.11 * rib, 0.5, 0.09, 0.41)
-                picture[band] += 0.12
-        case _:
-            picture = np.full((rows, columns), 0.0 if seed % 2 else 0.2)
-    return np.clip(picture, 0, 1)
-
-
-def _clouds(rows: int, columns: int, seed: int, scale: int) -> Grey:
-    coarse = np.random.default_rng(seed).normal(0, 1, (max(rows // scale, 2), max(columns // scale, 2)))
-    smooth = np.asarray(cv2.resize(coarse, (columns, rows), interpolation=cv2.INTER_CUBIC), np.float64)
-    return smooth / max(float(np.abs(smooth).max()), 1e-6)

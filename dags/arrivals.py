@@ -11,10 +11,12 @@ from airlock_provider.defaults import task_defaults
 RUNBOOK = """
 ### What nobody has to ask for
 
-* `route_studies` writes a request file for each study that the routing table (`AIRLOCK_ROUTING`) or the coupling list
-  (`AIRLOCK_COUPLING`) gives to a project. What was requested once is not requested again.
-* `ask_for_late_series` compares the study of each transfer that was sent with the raw folder. If instances came since,
-  the same transfer is done again, with all of them.
+* `route_studies` takes the batch folders that are complete (`<AIRLOCK_PROC>/batches`), and writes a request file for
+  each study that the routing table (`AIRLOCK_ROUTING`) or the coupling list (`AIRLOCK_COUPLING`) gives to a project.
+  What was requested once is not requested again.
+* `ask_for_late_series` compares the study of each transfer that was sent with its source. If instances came since,
+  the same transfer is done again, with all of them. The raw folder is looked at each time; a PACS is asked
+  `AIRLOCK_LATE_MINUTES` after the transfer, then after twice as long each time, and once a day in the end.
 
 How often is `AIRLOCK_ARRIVALS`, a cron expression such as `*/5 * * * *`. Without it, *Trigger* looks once. Studies that
 changed, and transfers that ended, within `AIRLOCK_ROUTE_DAYS` are looked at.

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pendulum
-from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
 from airflow.sdk import DAG, task
 
 from airlock_provider.defaults import task_defaults
+from airlock_provider.operators.start import StartTransferOperator
 from airlock_provider.sensors import RequestSensor
 
 RUNBOOK = """
@@ -51,10 +51,8 @@ with DAG(
 
     wait_for_request = RequestSensor(task_id="wait_for_request")
     runs = read_requests()
-    start_transfers = TriggerDagRunOperator.partial(
+    start_transfers = StartTransferOperator.partial(
         task_id="start_transfers",
-        trigger_dag_id="transfer",
-        logical_date=None,
         map_index_template="{{ task.trigger_run_id }}",
     ).expand_kwargs(runs)
 

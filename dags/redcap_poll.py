@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pendulum
-from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
 from airflow.sdk import DAG, task
 
 from airlock.settings import load_settings
 from airlock_provider.defaults import task_defaults
+from airlock_provider.operators.start import StartTransferOperator
 
 RUNBOOK = """
 ### A row without a date is a request
@@ -42,9 +42,7 @@ with DAG(
 
         return requests_from_redcap()
 
-    TriggerDagRunOperator.partial(
+    StartTransferOperator.partial(
         task_id="start_transfers",
-        trigger_dag_id="transfer",
-        logical_date=None,
         map_index_template="{{ task.trigger_run_id }}",
     ).expand_kwargs(ask_redcap())

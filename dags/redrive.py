@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 
 import pendulum
-from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
 from airflow.sdk import DAG, CronDataIntervalTimetable, Param, task
 
 from airlock_provider.defaults import task_defaults
+from airlock_provider.operators.start import StartTransferOperator
 
 RUNBOOK = """
 ### "That week again"
@@ -57,9 +57,7 @@ with DAG(
         assert params is not None
         return requests_to_redrive(data_interval_start, data_interval_end, params["mode"])
 
-    TriggerDagRunOperator.partial(
+    StartTransferOperator.partial(
         task_id="start_transfers",
-        trigger_dag_id="transfer",
-        logical_date=None,
         map_index_template="{{ task.trigger_run_id }}",
     ).expand_kwargs(list_requests())

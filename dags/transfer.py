@@ -6,9 +6,10 @@ from itertools import pairwise
 
 from airflow.sdk import DAG
 
-from airlock_provider.defaults import COMPUTE_POOL, RESEARCH_POOL, STAGING_POOL, task_defaults
+from airlock_provider.defaults import COMPUTE_POOL, RESEARCH_POOL, STAGING_POOL, chain_defaults
 from airlock_provider.form import transfer_params
 from airlock_provider.notifications import TransferNotifier
+from airlock_provider.operators.deliver import DeliveryOperator
 from airlock_provider.operators.request import (
     AcceptRequestOperator,
     ArchiveRequestOperator,
@@ -30,7 +31,7 @@ from request files (DAG `intake`), from the form behind *Trigger*, or by REST.
 | --- | --- | --- |
 | `accept_request` | checks the request and its project's policy | mend the request or the policy, request again |
 | `wait_for_study` | waits until the study is complete at its source | send the study again, then clear the task |
-| `pull_study` | raw folder, C-MOVE or C-GET; received must equal expected | PACS down: retried by itself |
+| `pull_study` | raw folder, C-MOVE, C-GET or DICOMweb; received must equal expected | PACS down: retried by itself |
 | `screen_instances` | skips what the project doesn't want, holds what isn't DICOM | |
 | `detect_burned_in_text` | looks at every frame | *held*: nothing goes on without the detector |
 | `review_findings` | asks a person about doubtful findings, if the policy says so | *held*: see the review page |
@@ -39,8 +40,8 @@ from request files (DAG `intake`), from the form behind *Trigger*, or by REST.
 | `deidentify` | PS3.15 profile of the project | |
 | `verify_output` | searches every output for what is known of the patient | *held*: see the named attributes |
 | `release_to_research` | asks before anything is sent, if the policy says so | likewise |
-| `send_to_research` | C-STORE of what has not been stored yet | retried when the PACS is busy |
-| `confirm_receipt` | the research PACS must show every instance | |
+| `send_to_research` | C-STORE or STOW-RS to each destination of what it lacks | PACS down: waits; busy: retried |
+| `confirm_receipt` | each destination must show every instance, or commit itself to it | likewise |
 | `update_redcap` | writes the status row | REDCap down: retried by itself |
 | `archive_request` | archives the request, removes the workspace | |
 | `report_failure` | after any failure: REDCap told, request archived as failed | the run stays red |
@@ -56,22 +57,26 @@ with DAG(
     doc_md=RUNBOOK,
     schedule=None,
     params=transfer_params(),
-    default_args=task_defaults(),
+    default_args=chain_defaults(),
     max_active_runs=64,
     tags=["airlock", "transfer"],
 ) as dag:
-    accept_request = AcceptRequestOperator(task_id="accept_request")
+    # Before everything else of the chain: whoever asked sees at once that it was accepted.
+    accept_request = AcceptRequestOperator(task_id="accept_request", weight_rule="downstream")
     wait_for_study = StudySensor(task_id="wait_for_study")
     pull_study = TransferStepOperator(
         task_id="pull_study",
         step="airlock.retrieve.step:pull_study",
-        peer="source",
+        source=True,
         room=True,
         pool=STAGING_POOL,
     )
     screen_instances = TransferStepOperator(task_id="screen_instances", step="airlock.screen.step:screen_instances")
     detect_burned_in_text = TransferStepOperator(
-        task_id="detect_burned_in_text", step="airlock.pixels.step:detect_burned_in_text", pool=COMPUTE_POOL
+        task_id="detect_burned_in_text",
+        step="airlock.pixels.step:detect_burned_in_text",
+        ahead="airlock_provider.ahead:after_detection",
+        pool=COMPUTE_POOL,
     )
     review_findings = ReviewOperator(task_id="review_findings")
     rewrite_pixels = PixelRewriteOperator(task_id="rewrite_pixels", pool=COMPUTE_POOL, trigger_rule="none_failed")
@@ -85,21 +90,22 @@ with DAG(
         trigger_rule="none_failed",
     )
     verify_output = TransferStepOperator(
-        task_id="verify_output", step="airlock.verify.step:verify_output", pool=COMPUTE_POOL
+        task_id="verify_output",
+        step="airlock.verify.step:verify_output",
+        ahead="airlock_provider.ahead:after_verification",
+        pool=COMPUTE_POOL,
     )
     release_to_research = ReviewOperator(task_id="release_to_research")
-    send_to_research = TransferStepOperator(
+    send_to_research = DeliveryOperator(
         task_id="send_to_research",
         step="airlock.deliver.step:send_to_research",
-        peer="destination",
         pool=RESEARCH_POOL,
         not_when=("dry_run", "stop_before_send"),
         trigger_rule="none_failed",
     )
-    confirm_receipt = TransferStepOperator(
+    confirm_receipt = DeliveryOperator(
         task_id="confirm_receipt",
         step="airlock.deliver.step:confirm_receipt",
-        peer="destination",
         hooks="after_confirm",
         pool=RESEARCH_POOL,
     )

@@ -20,6 +20,7 @@ from airlock.settings import Settings
 from airlock.transfer import open_ledger
 from demo import result, scene
 from demo.airflow import USER, AirflowNotReady
+from demo.reviewer import Reviewer
 from demo.scene import Case
 from demo.stack import ROOT, Stack
 from demo.watch import TookTooLong, Watch
@@ -65,7 +66,9 @@ def run(stack: Stack) -> int:
     cases = scene.prepare(stack, _next_number(stack), console.print)
     stack.start_gate()
     ids = {case.id(stack): case for case in cases}
-    watch = Watch(stack.airflow, {i: case.request.transfer_name for i, case in ids.items()}, console.print)
+    reviewer = Reviewer(stack.airflow, console.print)
+    names = {i: case.request.transfer_name for i, case in ids.items()}
+    watch = Watch(stack.airflow, names, console.print, reviewer)
     for case in cases:
         scene.drop(stack, case)
     console.print(f"Four request files dropped into {settings.drop_folder}\n")
@@ -76,20 +79,25 @@ def run(stack: Stack) -> int:
             stack.airflow.clear(transfer_id, case.restart)
             watch.until([transfer_id], states=("running", "queued"), seconds=30)
             watch.until([transfer_id])
-    return _show(stack, ledger, ids, monotonic() - begun)
+    return _show(stack, ledger, ids, reviewer.sheets, monotonic() - begun)
 
 
-def _show(stack: Stack, ledger: Ledger, ids: dict[str, Case], seconds: float) -> int:
+def _show(stack: Stack, ledger: Ledger, ids: dict[str, Case], sheets: dict[str, bytes], seconds: float) -> int:
     rows = [(case, summary) for i, case in ids.items() if (summary := ledger.find(i)) is not None]
     console.print()
     result.table(console, rows)
     studies = {i: path.split("/")[0] for i in ids for path in [_first_path(ledger, i)] if path}
     folder = result.fetch(stack, list(ids.values()), studies)
+    for transfer_id, sheet in sheets.items():
+        (folder / f"{ids[transfer_id].request.transfer_name}-review.png").write_bytes(sheet)
     wrong = [case for case, summary in rows if not _as_intended(case, summary)]
+    wrong += [case for i, case in ids.items() if case.reviewed and i not in sheets]
     console.print(f"\nAll this took {seconds:.0f} s.")
     console.print(f"De-identified files, fetched back from the research PACS: {folder}")
-    for picture in sorted(folder.glob("*.png")):
+    for picture in sorted(folder.glob("*-after.png")):
         console.print(f"A masked frame, before and after: {picture}")
+    for picture in sorted(folder.glob("*-review.png")):
+        console.print(f"What the reviewer saw, and what was masked: {picture}")
     _say_where(stack)
     for case in wrong:
         console.print(f"[red]Not as intended:[/] {case.title} (should be {case.state})")

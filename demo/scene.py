@@ -31,6 +31,8 @@ class Case:
     :param state: how it must end.
     :param restart: task to clear after it failed there, if any.
     :param picture: an original whose masked frame is shown before and after.
+    :param boxes: whether text is masked.
+    :param reviewed: whether a person is asked, twice.
     """
 
     title: str
@@ -40,6 +42,7 @@ class Case:
     picture: Path | None = None
     frame: int = 0
     boxes: bool = False
+    reviewed: bool = False
 
     def id(self, stack: Stack) -> str:
         """Return the transfer's id."""
@@ -80,12 +83,13 @@ def prepare(stack: Stack, number: int, say: Say) -> list[Case]:
     return [
         Case("CT series, by C-MOVE", request(ct_study, "demo", "DEMO-001", **from_pacs), TransferState.SENT),
         Case(
-            "ultrasound with a name burned in, raw folder",
-            request(us_study, "demo", "DEMO-002"),
+            "ultrasound with a name burned in, looked at by a person",
+            request(us_study, "demo-reviewed", "DEMO-002"),
             TransferState.SENT,
             picture=cine,
             frame=5,
             boxes=True,
+            reviewed=True,
         ),
         Case("unknown project", request(us_study, "not-a-project", "DEMO-003"), TransferState.REFUSED),
         Case(

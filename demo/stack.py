@@ -191,7 +191,7 @@ class Stack:
         return {**os.environ, "PYTHONPATH": str(ROOT), "AIRLOCK_HOME": str(self.home), "PYTHONUNBUFFERED": "1"}
 
     def _install_projects(self) -> None:
-        """Copy the sample projects, and add one whose research PACS is behind the gate."""
+        """Copy the sample projects; add one whose research PACS is behind the gate, and one with a reviewer."""
         target = self.home / "projects"
         target.mkdir(parents=True, exist_ok=True)
         for file in (ROOT / "config" / "projects").glob("*.yaml"):
@@ -199,6 +199,9 @@ class Stack:
         policy = (target / "demo.yaml").read_text()
         gated = policy.replace("name: demo", "name: demo-gated").replace("research_pacs", "research_pacs_gate")
         (target / "demo-gated.yaml").write_text(gated)
+        review = "\nreview:\n  mode: review\n  when: {modalities: [US]}\n"
+        reviewed = policy.replace("name: demo", "name: demo-reviewed") + review
+        (target / "demo-reviewed.yaml").write_text(reviewed)
 
     def prepare_rewriter(self, say: Say) -> None:
         """Build the rewriter's image where Docker can be used, else say what happens instead."""

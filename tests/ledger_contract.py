@@ -10,7 +10,7 @@ from sqlalchemy import inspect
 
 from airlock.database import connect, upgrade
 from airlock.errors import Cancelled, DuplicateRequest, NotPossibleNow
-from airlock.ledger import Counts, InstanceState, InstanceUpdate, Ledger, TransferState
+from airlock.ledger import UNNAMED, Counts, InstanceState, InstanceUpdate, Ledger, TransferState
 from airlock.ledger.models import Base
 
 T = "transfer-abc"
@@ -259,6 +259,64 @@ class LedgerContract:
         assert (ledger.verify_chain("t").events, ledger.verify_chain("t").problem) == (2, "")
         ledger.event("t", "send", "finished")
         assert (ledger.verify_chain("t").events, ledger.verify_chain("t").problem) == (3, "")
+
+    def test_what_was_sent_before_destinations_were_noted_is_known(self, url):
+        upgrade(url, "ledger", "0003")
+        rows = {
+            "a": ("sent", "", 0, None),
+            "b": ("held", "the transfer ended at confirm_receipt", 0, "acknowledged"),
+            "c": ("held", "refused by the destination: status 0xA900", 0xA900, None),
+            "d": ("held", "not DICOM", None, None),
+            "e": ("ready", "", None, None),
+        }
+        with connect(url).begin() as connection:
+            connection.exec_driver_sql(
+                "INSERT INTO transfers (id, state, message, attempt, arrived_at, chain_length, chain_head) "
+                "VALUES ('t', 'failed', '', 1, '2026-01-31 10:00:00', 0, '')"
+            )
+            for name, (state, reason, status, resume) in rows.items():
+                values = ", ".join("NULL" if v is None else repr(v) for v in (name, state, reason, status, resume))
+                connection.exec_driver_sql(
+                    "INSERT INTO instances (transfer_id, boxes, id, state, reason, status, resume_state) "
+                    f"VALUES ('t', 0, {values})"
+                )
+        upgrade(url, "ledger")
+        ledger = Ledger(url)
+        known = {i.id: (i.state, i.status) for i in ledger.deliveries("t", UNNAMED)}
+        assert known == {"a": ("sent", 0), "b": ("acknowledged", 0), "c": ("held", 0xA900)}
+        ledger.resume("t")
+        ledger.consign("t", ["one"])
+        going = {i.id: i.state for i in ledger.deliveries("t", "one", *InstanceState)}
+        assert going == {"a": "sent", "b": "acknowledged", "c": "held", "e": "ready"}
+        assert ledger.destinations() == {"one": dict.fromkeys(going.values(), 1)}
+
+    def test_an_instance_is_what_its_deliveries_make_of_it(self, ledger):
+        ready, acknowledged = InstanceState.READY, InstanceState.ACKNOWLEDGED
+        ledger.register(T)
+        ledger.record(T, [InstanceUpdate(name, ready) for name in ("a", "b")])
+        both = ("one", "two")
+
+        def tell(destination, name, state, **columns):
+            ledger.record_deliveries(T, destination, [InstanceUpdate(name, state, **columns)], both)
+            return next((i.state, i.reason, i.status) for i in ledger.instances(T) if i.id == name)
+
+        ledger.consign(T, both)
+        assert tell("one", "a", InstanceState.HELD, reason="refused", status=0xA900) == (ready, "", None)
+        assert tell("two", "a", acknowledged, status=0) == (InstanceState.HELD, "one: refused", 0xA900)
+        assert tell("one", "a", acknowledged, reason="", status=0xB000) == (acknowledged, "", 0xB000)
+        assert tell("two", "a", InstanceState.SENT) == (acknowledged, "", 0xB000)
+        assert tell("one", "a", InstanceState.SENT) == (InstanceState.SENT, "", 0xB000)
+        # a step before made a new file of it: it goes to both again
+        ledger.record(T, [InstanceUpdate("a", ready)])
+        ledger.consign(T, both)
+        assert [i.id for i in ledger.deliveries(T, "two", ready)] == ["a", "b"]
+        # what an earlier step holds goes nowhere
+        ledger.record(T, [InstanceUpdate("b", InstanceState.HELD, reason="an identifier")])
+        ledger.consign(T, (*both, "three"))
+        for destination in (*both, "three"):
+            assert [i.id for i in ledger.deliveries(T, destination, ready)] == ["a"]
+        ledger.restart(T)
+        assert ledger.destinations(T) == {}
 
     def test_a_status_is_owed_until_it_is_confirmed(self, ledger):
         ledger.register(T)

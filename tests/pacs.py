@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from airlock.dicomio.peer import Peer
 from airlock.dicomio.webpeer import WebPeer
 from demo.pacs import destinations_of, local_peer, orthanc, orthanc_command, qrscp, running
 from demo.services import free_port
+from tests.certificates import Certificate
 
 
 @contextmanager
@@ -29,6 +31,36 @@ def dcmqrscp(folder: Path, *, aet: str = "DCMQR", port: int | None = None, desti
     config = folder / "dcmqrscp.cfg"
     config.write_text("\n".join(lines) + "\n")
     with running(["dcmqrscp", "--config", str(config)], folder / "dcmqrscp.log", peer):
+        yield peer
+
+
+@contextmanager
+def orthanc_tls(folder: Path, ours: Certificate, theirs: Certificate) -> Iterator[Peer]:
+    """Run Orthanc encrypted both ways: who calls it shows a certificate, and so does it where it moves studies to."""
+    peer = replace(
+        local_peer("ORTHANC", None, None),
+        tls=True,
+        move_tls=True,
+        ca_file=ours.authority,
+        cert_file=ours.certificate,
+        key_file=ours.key,
+    )
+    command = orthanc_command(folder, peer, destinations_of(peer, None))
+    config = Path(command[1])
+    settings = json.loads(config.read_text())
+    settings["DicomModalities"] = {
+        name: {"AET": title, "Host": host, "Port": port, "UseDicomTls": True}
+        for name, (title, host, port) in settings["DicomModalities"].items()
+    }
+    settings |= {
+        "DicomTlsEnabled": True,
+        "DicomTlsCertificate": theirs.certificate,
+        "DicomTlsPrivateKey": theirs.key,
+        "DicomTlsTrustedCertificates": theirs.authority,
+        "DicomTlsRemoteCertificateRequired": True,
+    }
+    config.write_text(json.dumps(settings))
+    with running(command, folder / "orthanc.log", peer):
         yield peer
 
 

@@ -26,6 +26,7 @@ class SimulatedPacs:
     """Keeps what it is sent, by SOPInstanceUID, and answers queries about it.
 
     :param store_statuses: status of the n-th C-STORE (from 1) that is not success.
+    :param comment: Error Comment of what is not success.
     :param abort_at: number of the C-STORE at which it aborts.
     :param drop: numbers of the C-STOREs that it acknowledges and forgets.
     :param on_store: called with the number of each C-STORE, after it was kept and before it is answered.
@@ -61,7 +62,9 @@ class SimulatedPacs:
         tells_count: bool = False,
         matches_parts: bool = False,
         commits: str | None = None,
+        comment: str = "",
     ) -> None:
+        self.comment = comment
         self.store_statuses = store_statuses or {}
         self.abort_at, self.drop, self.on_store = abort_at, drop, on_store
         self.withhold, self.extra, self.strangers = withhold, extra or [], strangers or []
@@ -125,6 +128,10 @@ class SimulatedPacs:
             dataset.file_meta = event.file_meta
             self.instances[sop_uid] = dataset
         self.on_store(number)
+        if status and self.comment:
+            answer = Dataset()
+            answer.Status, answer.ErrorComment = status, self.comment
+            return answer
         return status
 
     def _matching(self, query: Dataset) -> list[Dataset]:

@@ -22,6 +22,19 @@ class PeerUnavailable(RetryableError):
     """A PACS, REDCap or another service did not answer, or answered that it is busy."""
 
 
+class PeerDown(PeerUnavailable):
+    """Nobody answers there, or takes associations: it can be waited for without trying.
+
+    :param connections: which destinations, once it is known that the others have nothing to do.
+    :param seconds: how long until another one has something to do, in any case.
+    """
+
+    def __init__(self, message: str, connections: tuple[str, ...] = (), seconds: float | None = None) -> None:
+        super().__init__(message)
+        self.connections = connections
+        self.seconds = seconds
+
+
 class OutsideHours(PeerUnavailable):
     """The destination takes nothing at this time of day.
 

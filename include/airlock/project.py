@@ -71,7 +71,7 @@ class SourcePolicy(_Part):
 class DestinationPolicy(_Part):
     """Where de-identified studies go, how much at a time, and how it is proven that they arrived."""
 
-    connection: str = "research_pacs"
+    connection: str = Field(default="research_pacs", min_length=1, max_length=250)
     method: Literal["c-store", "stow-rs"] = "c-store"
     proof: Literal["query", "storage-commitment"] = Field(
         default="query", description="query: C-FIND, or QIDO-RS after STOW-RS; the other: the PACS commits itself"
@@ -127,6 +127,7 @@ class ProjectPolicy(_Part):
     subject_pattern: str = Field(default="", max_length=500)
     source: SourcePolicy = SourcePolicy()
     destination: DestinationPolicy = DestinationPolicy()
+    destinations: tuple[DestinationPolicy, ...] = Field(default=(), description="several, in place of `destination`")
     redcap: RedcapPolicy | None = None
     screen: ScreenPolicy = ScreenPolicy()
     pixels: PixelsPolicy = PixelsPolicy()
@@ -144,6 +145,20 @@ class ProjectPolicy(_Part):
         except re.error as error:
             raise ValueError(f"not a regular expression: {error}") from None
         return pattern
+
+    @model_validator(mode="after")
+    def _says_once_where_to(self) -> ProjectPolicy:
+        if self.destinations and "destination" in self.model_fields_set:
+            raise ValueError("say `destination`, or `destinations` with a list of them, not both")
+        names = [one.connection for one in self.targets]
+        if len(set(names)) < len(names):
+            raise ValueError("two of `destinations` have the same connection; each needs its own")
+        return self
+
+    @property
+    def targets(self) -> tuple[DestinationPolicy, ...]:
+        """Every destination; at least one."""
+        return self.destinations or (self.destination,)
 
     @model_validator(mode="after")
     def _reviews_what_it_masks(self) -> ProjectPolicy:

@@ -1,7 +1,8 @@
 """Every setting of Airlock, typed, with the environment variable it is read from.
 
 Each field `name` is read from `AIRLOCK_NAME`. Folders that are not given lie below `AIRLOCK_HOME`. One variable is
-read elsewhere, so that its value is in no settings object: `AIRLOCK_KEY` (:mod:`airlock.identity.keys`).
+read elsewhere, so that its value is in no settings object: `AIRLOCK_KEY` (:mod:`airlock.identity.keys`, which reads
+`AIRLOCK_KEY_CONNECTION` too, where no other setting is needed).
 """
 
 from __future__ import annotations
@@ -31,6 +32,9 @@ class Settings(BaseSettings):
     )
     ledger_url: str | None = Field(default=None, description="SQLAlchemy URL of the ledger")
     key_file: Path | None = Field(default=None, description="deployment key, mode 0600, made on first start")
+    key_connection: str | None = Field(
+        default=None, description="Airflow connection whose password is the deployment key, in place of the file"
+    )
     identity_url: str | None = Field(default=None, description="SQLAlchemy URL of the identity store")
     identity_users: str = Field(
         default="", description="accounts that may import, export and forget identities and rotate the key: a,b,c"
@@ -71,13 +75,29 @@ class Settings(BaseSettings):
     arrivals: str = Field(
         default="", description="cron expression: how often arrived studies are routed, and late series looked for"
     )
+    late_minutes: float = Field(
+        default=10.0,
+        ge=0,
+        description="a PACS is asked this long after a transfer if its study grew, then after twice as long; 0 never",
+    )
     max_starts: int = Field(default=500, ge=1, description="transfers that one look at a door starts at most")
+    destination_wait_hours: float = Field(
+        default=float("inf"),
+        ge=0,
+        description="how long a transfer waits for a destination that is down before it fails; inf: without end",
+    )
     retries: int = Field(default=4, ge=0, description="how often a task is tried again")
     retry_seconds: float = Field(default=15.0, ge=0, description="unit of the delay before a retry, doubled each time")
     keep_failed_days: float = Field(default=14.0, ge=0, description="workspaces of failed transfers are kept this long")
     mail_connection: str | None = Field(default=None, description="Airflow connection of the mail server for notices")
     page_url: str = Field(default="", description="URL of the page of transfers, as notices give it")
     deadlines: str = Field(default="0 * * * *", description="cron expression: how often overdue transfers are told")
+    reconcile: str = Field(
+        default="30 3 * * *", description="cron expression: how often destinations are compared with the ledger"
+    )
+    reconcile_days: float = Field(
+        default=90.0, gt=0, description="with the studies that were requested in these days; inf: with all"
+    )
     hooks: str = Field(default="", description="functions that policies may name as hooks: package.module:function,...")
     min_free_gigabytes: float = Field(
         default=2.0, ge=0, description="with less room (10^9 bytes) below AIRLOCK_HOME, no work is taken in"

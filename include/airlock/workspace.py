@@ -13,6 +13,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Literal
 
@@ -63,14 +64,14 @@ class Workspace:
                 shutil.rmtree(path, ignore_errors=True)
 
     def purge(self, *keep: str) -> None:
-        """Remove the whole workspace, except files of these names."""
+        """Remove the whole workspace, except files of these names; `*` stands for any letters."""
         if not keep:
             shutil.rmtree(self.root, ignore_errors=True)
             return
         for path in self.root.iterdir() if self.root.is_dir() else ():
             if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path, ignore_errors=True)
-            elif path.name not in keep:
+            elif not any(fnmatchcase(path.name, pattern) for pattern in keep):
                 path.unlink(missing_ok=True)
 
 

@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from airlock_provider.keys import install
+
+# Whatever of Airflow needs the deployment key has imported this package.
+install()
+
 
 def get_provider_info() -> dict[str, Any]:
     """Describe the provider to Airflow: its connection types and their forms.
@@ -65,6 +70,12 @@ _DICOM = {
             "schema": {"type": ["string", "null"], "maxLength": 255},
         },
         "move_caller": _title("C-MOVE sender", "AE title that the peer sends with. Any when empty."),
+        "move_tls": {
+            "label": "C-MOVE TLS",
+            "description": "This port takes encrypted associations only, with the certificate below, and only from "
+            "callers that show one of the authority below.",
+            "schema": {"type": ["boolean", "null"], "default": False},
+        },
         "acse_timeout": _seconds("Association timeout", "How long the peer may take to accept. 30 when empty."),
         "dimse_timeout": _seconds("Answer timeout", "How long the peer may take to answer. 60 when empty."),
         "network_timeout": _seconds("Idle timeout", "How long an association may be idle. 60 when empty."),

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from airlock.identity.keys import KeyRing
+from airlock.project import DestinationPolicy
 from airlock.request.model import TransferRequest, validate_request
 from airlock.settings import Settings, load_settings
 from airlock.transfer import Transfer
@@ -14,8 +15,6 @@ if TYPE_CHECKING:
 
     from airlock.dicomio.peer import Peer
     from airlock.dicomio.webpeer import WebPeer
-
-Role = Literal["source", "destination"]
 
 REQUEST_FIELDS = (
     "study_instance_uid",
@@ -65,16 +64,26 @@ def open_transfer(context: Context) -> Transfer:
     return Transfer.open(transfer_id_of(configuration(context), settings), settings)
 
 
-def peer_of(transfer: Transfer, role: Role) -> Peer | WebPeer | None:
-    """Return the PACS a transfer reads from or sends to; None when it reads from the raw folder."""
+def destinations_of(transfer: Transfer) -> dict[str, Peer | WebPeer]:
+    """Return the PACSs a transfer is sent to, by the names of their connections."""
+    return {target.connection: destination_peer(target) for target in transfer.policy.targets}
+
+
+def destination_peer(target: DestinationPolicy) -> Peer | WebPeer:
+    """Return the PACS that a destination is."""
     from airlock_provider.hooks.dicom import DicomHook
     from airlock_provider.hooks.dicomweb import DicomWebHook
 
-    if role == "destination":
-        destination = transfer.policy.destination
-        if destination.method == "stow-rs":
-            return DicomWebHook(destination.connection).peer
-        return DicomHook(destination.connection).peer
+    if target.method == "stow-rs":
+        return DicomWebHook(target.connection).peer
+    return DicomHook(target.connection).peer
+
+
+def source_of(transfer: Transfer) -> Peer | WebPeer | None:
+    """Return the PACS a transfer reads from; None when it reads from the raw folder."""
+    from airlock_provider.hooks.dicom import DicomHook
+    from airlock_provider.hooks.dicomweb import DicomWebHook
+
     source = transfer.request.source or transfer.policy.source
     if source.method == "raw":
         return None

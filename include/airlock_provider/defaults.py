@@ -16,9 +16,20 @@ COMPUTE_POOL = "compute"
 def task_defaults() -> dict[str, Any]:
     """Return the `default_args` of a DAG."""
     return {
+        # The doors and REDCap's statuses go before the transfers: they are quick, and somebody waits for them.
+        "priority_weight": 20,
         "owner": "research-it",
         "retries": load_settings().retries,
         # For a task that was killed and left no exception that the policy could judge.
         "retry_delay": timedelta(seconds=load_settings().retry_seconds),
         "retry_policy": AirlockRetryPolicy(),
     }
+
+
+def chain_defaults() -> dict[str, Any]:
+    """Return the `default_args` of the transfers.
+
+    What is nearer to its end goes first, so that transfers end one after the other, and free their disk space, instead
+    of all at last.
+    """
+    return {**task_defaults(), "priority_weight": 1, "weight_rule": "upstream"}

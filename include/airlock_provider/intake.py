@@ -11,7 +11,7 @@ from airlock.disk import has_room
 from airlock.identity.keys import KeyRing
 from airlock.ledger import Ledger, TransferState
 from airlock.quiet import guarded
-from airlock.request.again import again_of
+from airlock.request.again import again_of, has_begun
 from airlock.request.archive import archive_duplicate, reject
 from airlock.request.drop import Accepted, Rejected, accept, clear, settled_files, take
 from airlock.request.store import StoredRequest
@@ -92,8 +92,8 @@ def archive_requests(started: list[str]) -> None:
         ledger = open_ledger(settings)
         for file in settled_files(settings.drop_folder, settings.settle_seconds):
             if again := again_of(file):
-                summary = ledger.find(again)
-                if summary is None or (summary.run_id or summary.id) in known:
+                # Its run may still have run, and was left alone: then it is tried again.
+                if ledger.find(again) is None or has_begun(again, file, ledger):
                     file.unlink(missing_ok=True)
                 continue
             taken = take(file, settings)

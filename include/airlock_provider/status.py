@@ -118,7 +118,7 @@ def _deliver(ledger: Ledger, statuses: list[OwedStatus], settings: Settings, att
         client = RedcapHook(policy.redcap.connection).client
         return replace(client, attempts=attempts) if attempts else client
 
-    delivery = deliver(ledger, statuses, request_of, client_of)
+    delivery = deliver(ledger, statuses, request_of, client_of, settings.retry_seconds)
     for problem in delivery.problems:
         log.warning("REDCap will be told later: %s", problem)
     return delivery

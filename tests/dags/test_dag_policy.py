@@ -18,6 +18,7 @@ EXPECTED = {
     "projects",
     "arrivals",
     "deadlines",
+    "reconcile",
 }
 CHAIN = [
     "accept_request",
@@ -109,3 +110,12 @@ def test_dag_files_have_no_logic(file):
     tree = ast.parse(file.read_text("utf-8"))
     assert not [n for n in ast.walk(tree) if isinstance(n, ast.If | ast.While | ast.Try)]
     assert sum(isinstance(n, ast.For) for n in ast.walk(tree)) <= 1
+
+
+def test_every_destination_is_compared_on_its_own(dags):
+    dag = dags["reconcile"]
+    compare = dag.get_task("compare")
+    assert compare.is_mapped
+    assert compare.upstream_task_ids == {"list_destinations"}
+    assert compare.pool == "research_pacs"
+    assert dag.timetable.can_be_scheduled

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 from demo.airflow import USER, Airflow
 from tests.peers import require
@@ -24,19 +25,30 @@ FLAGS = [
 
 @contextmanager
 def logged_in_page(airflow: Airflow) -> Iterator[Page]:
-    """Open a browser page with Airflow's session."""
+    """Open a browser page with the administrator's session in Airflow."""
     require("chromium")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS, env=dict(os.environ))
         try:
-            page = browser.new_page(viewport={"width": 1500, "height": 1000})
-            page.set_default_timeout(30_000)
-            page.goto(f"{airflow.url}/auth/login")
-            page.get_by_label("Username").fill(USER)
-            page.get_by_label("Password", exact=False).first.fill(airflow.state["password"])
-            page.get_by_role("button", name="Sign in", exact=False).click()
-            page.wait_for_url(lambda url: "/auth/" not in url)
-            page.wait_for_load_state("networkidle")
-            yield page
+            yield log_in(browser, airflow, USER)
         finally:
             browser.close()
+
+
+def log_in(browser: Browser, airflow: Airflow, user: str) -> Page:
+    """Return a page with the session of a user, who shares nothing with the browser's other users."""
+    page = browser.new_page(viewport={"width": 1500, "height": 1000})
+    page.set_default_timeout(30_000)
+    page.goto(f"{airflow.url}/auth/login")
+    page.get_by_label("Username").fill(user)
+    page.get_by_label("Password", exact=False).first.fill(password_of(airflow, user))
+    page.get_by_role("button", name="Sign in", exact=False).click()
+    page.wait_for_url(lambda url: "/auth/" not in url)
+    page.wait_for_load_state("networkidle")
+    return page
+
+
+def password_of(airflow: Airflow, user: str) -> str:
+    """Return the password of a user, as Airflow's simple auth manager wrote it."""
+    file = airflow.home / "airflow" / "simple_auth_manager_passwords.json.generated"
+    return str(json.loads(file.read_text())[user])

@@ -163,6 +163,8 @@ def installation(tmp_path_factory) -> Iterator[Installation]:
     docker = docker_answers() or os.environ.get("CI", "").lower() == "true"
     settings = {
         "AIRLOCK_REWRITER": "docker" if docker else "auto",
+        # The studies have one or two instances: a second worker would only be started, and have nothing to do.
+        "AIRLOCK_WORKERS": "1",
         "AIRLOCK_STUDY_IDLE_SECONDS": "1",
         "AIRLOCK_STUDY_WAIT_MINUTES": "0.1",
         "AIRLOCK_RETRY_SECONDS": "1",

@@ -21,6 +21,13 @@ def form(request):
     }
 
 
+def at_the_same_time(installation, ids):
+    """How many transfers were worked on at a time, at most."""
+    tasks = [task for i in ids for task in installation.airflow.tasks_of(i).values() if task["pid"]]
+    spans = [(task["start_date"], task["end_date"], task["dag_run_id"]) for task in tasks]
+    return max(len({run for begun, ended, run in spans if begun <= at < ended}) for at, _, _ in spans)
+
+
 def test_ten_requests_and_a_broken_one(installation, tmp_path):
     """Ten files at once and a truncated one: ten runs, one reject. The same ten again: no new run."""
     wanted = [installation.request(installation.ct_study(tmp_path / str(n), slices=1)) for n in range(10)]
@@ -29,6 +36,7 @@ def test_ten_requests_and_a_broken_one(installation, tmp_path):
     ids = [installation.drop(request) for request in wanted]
     assert set(installation.wait(*ids, seconds=400).values()) == {"success"}
     assert {installation.find(i).state for i in ids} == {TransferState.SENT}
+    assert at_the_same_time(installation, ids) > 1
     failed = installation.settings.proc_folder / "transfers_fail"
     assert list(failed.glob("broken*"))
     assert not broken.exists()

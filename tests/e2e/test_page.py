@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-import json
+import csv
+from dataclasses import replace
 
 import requests
 from playwright.sync_api import expect
 
+from airlock.dicomio.store import Outgoing, send_files
+from airlock.ledger import TransferState
+from demo import phantoms
 from demo.phantoms import Patient
-from tests.e2e.browser import logged_in_page
+from demo.services import free_port
+from tests.e2e.browser import log_in, logged_in_page, password_of
 
+SOON = 120_000
+"""Milliseconds in which a transfer must have ended, on a busy machine too."""
 PATHS = ("", "api/transfers", "api/me", "api/transfers/x", "api/transfers/x/report")
 
 
 def token(installation, user: str) -> dict[str, str]:
-    passwords = json.loads(
-        (installation.stack.home / "airflow" / "simple_auth_manager_passwords.json.generated").read_text()
-    )
-    body = {"username": user, "password": passwords[user]}
+    body = {"username": user, "password": password_of(installation.airflow, user)}
     answer = requests.post(f"{installation.airflow.url}/auth/token", json=body, timeout=10)
     return {"Authorization": f"Bearer {answer.json()['access_token']}"}
 
@@ -49,6 +53,64 @@ def test_a_transfer_by_the_page(installation, tmp_path):
         assert not [word for word in (study, *patient.identifiers()) if word in report + page.content()]
         page.goto(f"{installation.airflow.url}/plugin/airlock-transfers")
         expect(page.frame_locator("iframe").locator(f"tr[data-transfer='{transfer_id}']")).to_be_visible()
+
+
+def test_cancel_again_and_withdraw_by_the_page(installation, tmp_path):
+    """One transfer's whole life in a browser: asked for, stopped, done after all, taken back. A viewer only looks."""
+    files = phantoms.ct_series(tmp_path / "ct", installation.patient(), slices=2, side=64)
+    study = installation.patients[-1].study_uid
+    # A PACS that is down: a transfer waits for it, for as long as that takes.
+    installation.add_connection("far_pacs", replace(installation.stack.staging, port=free_port()))
+    installation.add_project("far", source={"method": "c-move", "connection": "far_pacs"})
+    with logged_in_page(installation.airflow) as page:
+        page.on("dialog", lambda dialog: dialog.accept())
+        page.goto(f"{installation.airflow.url}/airlock/")
+        page.get_by_role("button", name="New transfer").click()
+        page.get_by_label("Study Instance UID").fill(study)
+        page.locator("select[name=transfer_project_name]").select_option("far")
+        page.get_by_label("Research subject ID").fill("PAGE-002")
+        page.screenshot(path=tmp_path / "form.png")
+        page.get_by_role("button", name="Write the request").click()
+        transfer_id = page.locator("#detail h2").inner_text(timeout=20_000)
+        installation.wait_for_task(transfer_id, "wait_for_study", "deferred")
+        buttons, state = page.locator("#detail .buttons"), page.locator(f"tr[data-transfer='{transfer_id}'] td.state")
+        buttons.get_by_role("button", name="Cancel").click(timeout=20_000)
+        expect(state).to_contain_text("cancelled", timeout=SOON)
+        page.screenshot(path=tmp_path / "cancelled.png")
+        look_as_a_viewer(installation, page.context.browser, transfer_id, tmp_path)
+
+        sent = send_files(installation.stack.staging, [Outgoing.of(str(n), file) for n, file in enumerate(files)])
+        assert [outcome.status for outcome in sent] == [0, 0]
+        installation.add_connection("far_pacs", installation.stack.staging)
+        buttons.get_by_role("button", name="Do it again from the start").click()
+        expect(state).to_contain_text("sent", timeout=SOON)
+        assert installation.find(transfer_id).counts.sent == 2
+        assert installation.ledger.find(transfer_id).attempt == 2
+        page.screenshot(path=tmp_path / "sent.png")
+        buttons.get_by_role("button", name="Withdraw").click()
+        expect(state).to_contain_text("withdrawn", timeout=20_000)
+        page.screenshot(path=tmp_path / "withdrawn.png")
+    with (installation.settings.home / "withdrawn" / f"{transfer_id}.csv").open() as listed:
+        assert len(list(csv.DictReader(listed))) == 2
+    by = {k: d["by"] for _, step, k, d in installation.ledger.events(transfer_id) if step == "request" and "by" in d}
+    assert by == {"cancel": "admin", "withdraw": "admin"}
+
+
+def look_as_a_viewer(installation, browser, transfer_id, tmp_path):
+    """Who may only look sees the transfer, and can change nothing: not by a button, not by a call of the browser's."""
+    before = installation.ledger.history(transfer_id)
+    page = log_in(browser, installation.airflow, "viewer")
+    page.goto(f"{installation.airflow.url}/airlock/#{transfer_id}")
+    for name in ("Do it again from the start", "Withdraw"):
+        expect(page.locator("#detail .buttons").get_by_role("button", name=name)).to_be_disabled(timeout=20_000)
+    expect(page.get_by_role("button", name="New transfer")).to_be_hidden()
+    page.screenshot(path=tmp_path / "viewer.png")
+    for path in (f"api/transfers/{transfer_id}/cancel", f"api/transfers/{transfer_id}/withdraw", "api/requests"):
+        call = "path => fetch(path, {method: 'POST', body: '{}', headers: {'Content-Type': 'application/json'}})"
+        assert page.evaluate(f"{call}.then(answer => answer.status)", path) == 403, path
+    page.close()
+    assert installation.ledger.history(transfer_id) == before
+    assert installation.ledger.find(transfer_id).state is TransferState.CANCELLED
 
 
 def test_every_route_asks_who_is_there(installation):

@@ -6,10 +6,10 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.faults import machine, many, pulling, sending
+from tests.faults import crowd, machine, many, pulling, sending
 from tests.faults.outcome import HEAD, Outcome
 
-SCENARIOS = {**pulling.SCENARIOS, **sending.SCENARIOS, **many.SCENARIOS, **machine.SCENARIOS}
+SCENARIOS = {**pulling.SCENARIOS, **sending.SCENARIOS, **crowd.SCENARIOS, **many.SCENARIOS, **machine.SCENARIOS}
 
 
 def run(name: str) -> Outcome:

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from pydicom.uid import generate_uid
 
-from airlock.deliver.reconcile import withdraw
 from airlock.deliver.step import confirm_receipt, send_to_research
+from airlock.deliver.withdraw import withdraw
 from airlock.retrieve.step import pull_study
 from tests.faults import pulling
 from tests.faults.outcome import Clock, Outcome, compare, until_done
@@ -23,6 +23,7 @@ from tests.studies import make_study
 from tests.transfers import NO_GUARD, make_ready, make_transfer
 
 COUNT = 40
+POINTS = 40
 _PAUSE_SECONDS = 0.02
 
 
@@ -67,6 +68,32 @@ def killed_pulling(seed: int, method: str) -> Callable[[Path], Outcome]:
         left = [p.name for p in transfer.workspace.root.rglob("*") if p.name.endswith((".part", ".partial"))]
         outcome.doubled += len(left)
         return outcome
+
+    return run
+
+
+def many_times(who: str, scenario: Callable[[int], Callable[[Path], Outcome]]) -> Callable[[Path], Outcome]:
+    """Return the sum of a scenario with many seeds."""
+
+    def run(folder: Path) -> Outcome:
+        total = Outcome("")
+        points, received = [], 0
+        for seed in range(1, POINTS // 2 + 1):
+            own = folder / str(seed)
+            own.mkdir()
+            one = scenario(seed)(own)
+            total.errors += one.errors
+            total.lost, total.doubled = total.lost + one.lost, total.doubled + one.doubled
+            total.unproven += one.unproven
+            total.seconds += one.seconds
+            points += [int(word) for word in one.injected.replace(",", " ").split() if word.isdigit()][-2:]
+            received += COUNT - one.lost
+        total.injected = (
+            f"SIGKILL of {who} at {len(points)} random points, two in each of {POINTS // 2} transfers of {COUNT}: "
+            f"after {', '.join(map(str, points))} instances"
+        )
+        total.ledger, total.pacs = f"{one.ledger} each", f"{received} of {COUNT * (POINTS // 2)}"
+        return total
 
     return run
 
@@ -155,9 +182,9 @@ def cancelled(folder: Path) -> Outcome:
 
 
 SCENARIOS: dict[str, Callable[[Path], Outcome]] = {
-    **{f"kill send {n}": killed_sending(100 + n) for n in range(1, 6)},
-    **{f"kill move {n}": killed_pulling(200 + n, "c-move") for n in range(1, 4)},
-    **{f"kill get {n}": killed_pulling(300 + n, "c-get") for n in range(1, 3)},
+    "kill send": many_times("the sender", killed_sending),
+    "kill move": many_times("the puller, C-MOVE", lambda seed: killed_pulling(seed, "c-move")),
+    "kill get": many_times("the puller, C-GET", lambda seed: killed_pulling(seed, "c-get")),
     **{
         f"disk full {m}": disk("disk full after 24 KiB, then room", "size=24k", "size=8m", m)
         for m in ("c-move", "c-get")

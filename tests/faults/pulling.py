@@ -6,7 +6,6 @@ import socket
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
 
 from pydicom.uid import generate_uid
@@ -127,43 +126,6 @@ def same_twice(folder: Path) -> Outcome:
     return outcome
 
 
-def many(count: int) -> Callable[[Path], Outcome]:
-    """Return a scenario in which many requests and one large study pull over the same port."""
-
-    def run(folder: Path) -> Outcome:
-        outcome = Outcome(f"{count} studies of 4 and one of 300 at once, 16 threads, one C-MOVE port")
-        pacs = SimulatedPacs()
-        work = []
-        for number in range(count + 1):
-            uid = str(generate_uid())
-            files = make_study(folder / f"made{number}", uid, 1, 300 if number == 0 else 4, size=4)
-            pacs.hold(files)
-            work.append((_pulling(folder, uid, "c-move", transfer_name=f"T-{number}"), files))
-        queue = list(reversed(work))
-        with pacs.running(dimse_timeout=60) as peer, Clock(outcome):
-
-            def worker():
-                while queue:
-                    with suppress(IndexError):
-                        transfer, _ = queue.pop()
-                        until_done(outcome, partial(pull_study, transfer, peer))
-
-            threads = [threading.Thread(target=worker) for _ in range(16)]
-            for thread in threads:
-                thread.start()
-            for thread in threads:
-                thread.join(600)
-        results = [compare(Outcome(""), transfer, files) for transfer, files in work]
-        outcome.lost = sum(r.lost for r in results)
-        outcome.doubled = sum(r.doubled for r in results)
-        outcome.unproven = sum(r.unproven for r in results)
-        outcome.ledger = f"received {sum(t.ledger.counts(t.id).received for t, _ in work)}"
-        outcome.pacs = f"{sum(len(f) for _, f in work)} asked for"
-        return outcome
-
-    return run
-
-
 def _per_method() -> dict[str, Callable[[Path], Outcome]]:
     found = {}
     for method in METHODS:
@@ -200,6 +162,4 @@ SCENARIOS: dict[str, Callable[[Path], Outcome]] = {
     "pull twice": same_twice,
     **_per_method(),
     "pull garbage": garbage,
-    "pull 10 at once": many(10),
-    "pull 60 at once": many(60),
 }

@@ -19,6 +19,7 @@ COMMANDS = {
     "deidentify": "De-identify a folder of DICOM files.",
     "detect": "Find burned-in text in DICOM files.",
     "identity": "Import, export and withdraw identities; rotate the key.",
+    "locations": "Show and check known places of burned-in text, adopt proposed ones.",
     "metrics": "Show how long steps take, how much goes through, and what waits.",
     "profile": "Show, compare and convert what is done with every attribute.",
     "project": "Show the projects, and read REDCap's list of them.",

@@ -21,7 +21,9 @@ _FILE = click.Path(dir_okay=False, writable=True, path_type=Path)
 @click.option("--uid-map", type=_FILE, help="Write changed UIDs: CSV, id_old,id_new.")
 @click.option("--patid-map", type=_FILE, help="Write changed PatientIDs: CSV, id_old,id_new.")
 @click.option("--report", type=_FILE, help="Write one JSON object per input and line.")
-def command(
+@click.option("--no-store", "store", flag_value="none", help="Do not use the identity store: keyed pseudonyms for all.")
+@click.option("--dry-run", "store", flag_value="dry-run", help="Ask the identity store, and note nothing in it.")
+def command(  # noqa: PLR0913, PLR0917 - one per option of the command
     source: Path,
     target: Path,
     project: str,
@@ -30,11 +32,16 @@ def command(
     uid_map: Path | None,
     patid_map: Path | None,
     report: Path | None,
+    store: str | None,
 ) -> None:
     """De-identify the DICOM files below IN into OUT.
 
+    Where the installation has an identity store, patients become whom they become in a transfer of the project, and
+    new ones are noted. Without a store, or without a policy for the project, they get keyed pseudonyms.
+
     Outputs are named by their new UIDs. Files that are not understood are held: they are not written, and the report
-    says why. The maps and the report stay with you: they tell who is who.
+    says why. The maps hold what stands in an output and was another in its input. They and the report stay with you:
+    they tell who is who.
 
     Exit status: 0 when every input went out or was skipped, 2 when nothing was begun, 3 when some are held.
     """
@@ -48,5 +55,6 @@ def command(
             uid_map=uid_map,
             patid_map=patid_map,
             report=report,
+            store=store,
         )
     )

@@ -15,7 +15,7 @@ from typing import Any
 
 VALUES = ("--project", "--subject", "--uid-map", "--patid-map", "--report")
 """Options with a value,"""
-FLAGS = ("--keep-paths",)
+FLAGS = ("--keep-paths", "--no-store", "--dry-run")
 """and without one."""
 
 
@@ -38,6 +38,7 @@ def find_direct(arguments: list[str]) -> Callable[[], object] | None:
         uid_map=options.get("--uid-map"),
         patid_map=options.get("--patid-map"),
         report=options.get("--report"),
+        store="none" if "--no-store" in options else "dry-run" if "--dry-run" in options else None,
     )
 
 
@@ -64,6 +65,7 @@ def _plainly_right(folders: list[str], options: dict[str, str]) -> bool:
     # What click would refuse, it must be asked to refuse.
     return (
         all(map(len, folders))
+        and not {"--no-store", "--dry-run"} <= options.keys()
         and os.path.isdir(folders[0])  # noqa: PTH112 - pathlib takes longer to import than to look
         and os.access(folders[0], os.R_OK)
         and not os.path.isfile(folders[1])  # noqa: PTH113 - as above

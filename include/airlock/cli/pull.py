@@ -23,6 +23,7 @@ from airlock.retrieve.pacs import fetch_study
 @click.option("--method", type=click.Choice(["c-move", "c-get", "dicomweb"]), default="c-move", show_default=True)
 @click.option("--move-aet", help="C-MOVE destination: our AE title as the peer knows it.")
 @click.option("--move-port", type=click.IntRange(1, 65535), help="Port of the C-MOVE destination.")
+@click.option("--move-tls/--no-move-tls", default=None, help="This port is encrypted, with the same certificate.")
 @click.option("--move-host", help="Address that this port is bound to.")
 @click.option(
     "--level", type=click.Choice(get_args(Level)), default="study", show_default=True, help="Ask at this level."

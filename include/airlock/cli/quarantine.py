@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from airlock.deliver.comments import comments
 from airlock.errors import InvalidRequest
 from airlock.ledger import Ledger
 from airlock.screen.quarantine import Held, drop, held, release
@@ -81,6 +82,21 @@ def drop_held(transfer: str, instances: tuple[str, ...], category: str | None, e
     chosen = _chosen(ledger, transfer, instances, category, everything)
     count = drop(ledger, transfer, chosen, getpass.getuser())
     click.echo(f"{count} dropped. If the transfer failed, clear its failed task to go on without them.")
+
+
+@command.command("comments")
+@click.argument("transfer")
+def show_comments(transfer: str) -> None:
+    """Show what the destinations of TRANSFER said when they refused an instance, or took it with a warning.
+
+    These are their own words, and MAY NAME THE PATIENT: they are kept in the transfer's workspace only, and go with it.
+    """
+    found = comments(workspace_of(transfer, load_settings()))
+    table = Table("Destination", "Instance", "Status", "Comment", box=None, pad_edge=False)
+    for one in found.values():
+        table.add_row(Text(one.destination), one.instance, f"0x{one.status:04X}", Text(one.text))
+    console = Console()
+    (console if console.is_terminal else Console(width=250)).print(table if found else "No destination said anything.")
 
 
 def _chosen(

@@ -14,10 +14,10 @@ from rich.text import Text
 
 from airlock.cli import HELD
 from airlock.cli.peer_options import peer_from, peer_options
-from airlock.deliver.reconcile import Shows, StudyRow, Verdict, reconcile, write_rows
-from airlock.dicomio.find import list_study
-from airlock.dicomio.web import WebClient
+from airlock.deliver.reconcile import StudyRow, Verdict, reconcile, shown_by, write_rows
 from airlock.dicomio.webpeer import WebPeer
+from airlock.errors import InvalidRequest
+from airlock.ledger import UNNAMED, Ledger
 from airlock.settings import load_settings
 from airlock.transfer import open_ledger
 
@@ -27,19 +27,29 @@ _STYLES = {Verdict.WHOLE: "green", Verdict.GONE: "green", Verdict.EXTRA: "yellow
 @click.command("reconcile")
 @peer_options
 @click.option("--web", metavar="ID", help="Ask the DICOMweb service of AIRFLOW_CONN_<ID> instead.")
+@click.option("--destination", metavar="ID", help="What went to this destination. Default: the ID of the connection.")
 @click.option("--days", type=click.FloatRange(min=0), help="Only studies requested in this many days. Default: all.")
 @click.option("--transfer", metavar="ID", help="Only the studies of this transfer.")
 @click.option("--csv", "csv_file", type=click.Path(dir_okay=False, path_type=Path), help="Write every difference here.")
-def command(web: str | None, days: float | None, transfer: str | None, csv_file: Path | None, **options: Any) -> None:
-    """Compare what was sent with what the research PACS shows, study by study.
+def command(
+    web: str | None,
+    destination: str | None,
+    days: float | None,
+    transfer: str | None,
+    csv_file: Path | None,
+    **options: Any,
+) -> None:
+    """Compare what was sent with what a research PACS shows, study by study.
 
-    UIDs are the new ones. Exit status: 0 they agree, 1 the PACS did not answer, 2 refused, 3 something is missing,
-    extra, or withdrawn and not deleted.
+    A destination is known by its connection; one that is given by its address is compared with whatever was sent, or
+    with what went to --destination. UIDs are the new ones. Exit status: 0 they agree, 1 the PACS did not answer, 2
+    refused, 3 something is missing, extra, or withdrawn and not deleted.
     """
-    shows = _by_web(WebPeer.from_environment(web)) if web else _by_find(options)
+    peer = WebPeer.from_environment(web) if web else peer_from(options)
     since = None if days is None else datetime.now(UTC) - timedelta(days=days)
     ledger = open_ledger(load_settings())
-    rows = list(reconcile(ledger, shows, since=since, transfer_id=transfer))
+    name = _known(ledger, destination or web or options.get("connection"))
+    rows = list(reconcile(ledger, shown_by(peer), destination=name, since=since, transfer_id=transfer))
     if csv_file is not None:
         with csv_file.open("w", newline="", encoding="utf-8") as stream:
             write_rows(rows, stream)
@@ -48,17 +58,18 @@ def command(web: str | None, days: float | None, transfer: str | None, csv_file:
         sys.exit(HELD)
 
 
-def _by_find(options: dict[str, Any]) -> Shows:
-    peer = peer_from(options)
-    return lambda study_uid: set(list_study(peer, study_uid, count=False).instances)
+def _known(ledger: Ledger, name: str | None) -> str | None:
+    """Check the name of a destination.
 
-
-def _by_web(peer: WebPeer) -> Shows:
-    def shows(study_uid: str) -> set[str]:
-        with WebClient(peer) as client:
-            return set(client.list_study(study_uid).instances)
-
-    return shows
+    :raises InvalidRequest: when nothing ever went there. A wrong name must not look like a PACS that agrees.
+    """
+    known = ledger.destinations()
+    if name is not None and known and name not in known and UNNAMED not in known:
+        raise InvalidRequest(
+            f"Nothing was ever sent to a destination of this name; there are {', '.join(known)}. Name one of them with "
+            "--destination."
+        )
+    return name
 
 
 def _print(rows: list[StudyRow]) -> None:

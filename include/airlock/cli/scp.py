@@ -18,6 +18,7 @@ from airlock.dicomio.wire.health import health_server
 from airlock.dicomio.wire.server import StorageServer
 from airlock.dicomio.wire.service import Patience
 from airlock.dicomio.wire.shelf import Shelf
+from airlock.dicomio.wire.sink import Caller
 from airlock.dicomio.wire.tls import server_context
 
 _PEM = click.Path(exists=True, dir_okay=False)
@@ -39,6 +40,7 @@ _MIB = 1 << 20
 @click.option("--idle-seconds", type=click.FloatRange(min=0.1), default=60.0, show_default=True)
 @click.option("--private-classes/--no-private-classes", default=True, show_default=True, help="Private SOP classes.")
 @click.option("--private-syntaxes", is_flag=True, help="Keep private transfer syntaxes too, unread.")
+@click.option("--index", is_flag=True, help="Write the index of each series that routing reads.")
 @click.option("--cert-file", type=_PEM, help="PEM file of our certificate: associations are encrypted.")
 @click.option("--key-file", type=_PEM, help="PEM file of its key, without a password.")
 @click.option("--ca-file", type=_PEM, help="PEM file of the authority whose certificate callers must show.")
@@ -47,7 +49,8 @@ def command(callers: tuple[str, ...], any_caller: bool, **options: Any) -> None:
     """Receive DICOM files until told to stop (SIGTERM, SIGINT).
 
     Files go to <folder>/<StudyInstanceUID>/<SeriesInstanceUID>/<SOPInstanceUID>.dcm, as the bytes that came. What
-    contradicts an instance that is there is kept below <folder>/conflicts and refused.
+    contradicts an instance that is there is kept below <folder>/conflicts and refused. With --index, studies start
+    transfers as the routing table and the coupling list say: --folder is AIRLOCK_RAW then.
     """
     if not callers and not any_caller:
         raise click.UsageError("Say who may send: --caller TITLE for each, or --any-caller.")
@@ -77,7 +80,13 @@ def _start(callers: tuple[str, ...], options: dict[str, Any]) -> tuple[Shelf, St
         tls = server_context(options["cert_file"], options["key_file"], options["ca_file"])
     counts = Counts()
     least_free_bytes = options["min_free_mib"] * _MIB
-    shelf = Shelf(options["folder"], counts, sync=options["sync"], least_free_bytes=least_free_bytes)
+    arrived: Callable[[Path, Caller], None] | None = None
+    if options["index"]:
+        # It takes pydicom, whose import takes a second, and the service does without it otherwise.
+        from airlock.intake.index import note_arrival  # noqa: PLC0415 - as said
+
+        arrived = note_arrival
+    shelf = Shelf(options["folder"], counts, sync=options["sync"], least_free_bytes=least_free_bytes, arrived=arrived)
     admission = Admission(options["aet"], frozenset(callers), options["private_classes"], options["private_syntaxes"])
     server = StorageServer(
         shelf,

@@ -73,11 +73,14 @@ def _detail(ledger: Ledger, transfer_id: str, as_json: bool) -> None:
     if as_json:
         listed = [{"at": at.isoformat(), "step": step, "kind": kind, **detail} for at, step, kind, detail in events]
         owed = [status.problem for status in ledger.statuses.owed(transfer_id)]
-        click.echo(json.dumps(facts(summary) | {"events": listed, "redcap_owed": owed}, indent=2))
+        where = {"destinations": ledger.destinations(transfer_id), "events": listed, "redcap_owed": owed}
+        click.echo(json.dumps(facts(summary) | where, indent=2))
         return
     console = _console()
     for name, value in facts(summary).items():
         console.print(Text(f"{name.replace('_', ' ').capitalize():<12} {'' if value is None else value}"))
+    for name, states in ledger.destinations(transfer_id).items():
+        console.print(Text(f"{name or 'not noted'}: " + ", ".join(f"{n} {state}" for state, n in states.items())))
     table = Table("At", "Step", "Event", "Detail", box=None, pad_edge=False)
     for at, step, kind, detail in events:
         told = ", ".join(f"{name} {value}" for name, value in detail.items())

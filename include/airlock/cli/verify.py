@@ -10,13 +10,14 @@ import click
 
 from airlock.cli import HELD
 from airlock.cli.progress import progress_bar
+from airlock.deid.terms import Strictest
 from airlock.errors import UnknownProject
 from airlock.identity.keys import KeyRing
-from airlock.project import ProjectPolicy, find_policy
-from airlock.settings import Settings, load_settings
+from airlock.places import Places, load_places
 from airlock.verify.folder import FolderVerification
 from airlock.verify.found import verdict
 from airlock.verify.report import summary, write_report
+from airlock.verify.together import Project
 
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 
@@ -41,7 +42,7 @@ def command(outputs: Path, inputs: Path, project: str, subject: str | None, repo
     """
     if report is not None and not report.parent.is_dir():
         raise click.UsageError(f"There is no folder for the file {report.name}. Make it first.")
-    settings = load_settings()
+    settings = load_places()
     policy, keys = _policy(settings, project), KeyRing.load(settings.key_path)
     verification = FolderVerification(outputs, inputs, policy, keys, subject=subject, workers=settings.workers)
     with progress_bar("verifying") as show:
@@ -58,12 +59,14 @@ def command(outputs: Path, inputs: Path, project: str, subject: str | None, repo
     sys.exit(HELD if counts["review"] or counts["fail"] else 0)
 
 
-def _policy(settings: Settings, project: str) -> ProjectPolicy:
+def _policy(settings: Places, project: str) -> Project:
     """Return the project's policy, or the strictest where none describes it, as `airlock deidentify` does."""
     if settings.projects.is_dir():
+        from airlock.project import find_policy  # noqa: PLC0415 - without a policy, there is nothing to check
+
         try:
             return find_policy(settings.projects, project)
         except UnknownProject:
             pass
     click.echo("No policy describes this project: the Basic Profile is expected.", err=True)
-    return ProjectPolicy(name=project)
+    return Strictest(project)

@@ -37,3 +37,5 @@ CONTENT_VALUES = {
 ANIMALS = frozenset(("ResponsiblePerson", "ResponsibleOrganization", "PatientSexNeutered"))
 """Required of animals, allowed for people (PS3.3 section C.7.1.1)."""
 SPECIES = ("PatientSpeciesDescription", "PatientSpeciesCodeSequence")
+FOLLOWERS = {0x00102298: 0x00102297}
+"""Attributes that may only be there while another one has a value: ResponsiblePersonRole (PS3.3 table C.7-1)."""

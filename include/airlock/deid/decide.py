@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from airlock.deid.concepts import ANIMALS, CODE_KEYWORDS, CONTENT_SEQUENCES, CONTENT_VALUES
+from airlock.deid.concepts import ANIMALS, CODE_KEYWORDS, CONTENT_SEQUENCES, CONTENT_VALUES, FOLLOWERS
 from airlock.deid.decision import REMOVE, TOP, Context, Decision, Facts, facts_of
 from airlock.deid.iod import resolve, types_of
 from airlock.deid.overrides import Overrides
@@ -106,6 +106,8 @@ class Decider:
         if rule is not None and rule.action in _LETTERS:
             action, needs_dataset = self._checked(_LETTERS[rule.action], tag, vr, dictionary_vr), False
         letter = resolve(action, kind)
+        if rule is None and tag in FOLLOWERS and self.decide(context, FOLLOWERS[tag], None).letter in ("X", "Z"):
+            letter = "X"
         is_document = keyword == "EncapsulatedDocument" and letter not in ("X", "Z") and vr in BINARY_VRS
         decision = Decision(
             letter=letter,

@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Final
 
 from airlock.identity.identifiers import Identifiers
 from airlock.identity.vocabulary import fold, vocabulary
 
-_TOKENS = re.compile(r"(?P<word>[^\W_]+)|(?P<gap>[\W_]+)")
+# `w/o` and its like are one word: half of it would say the opposite.
+_TOKENS = re.compile(r"(?P<word>(?i:\bw/(?:wo|o)\b|\bs/p\b|\bp\.\s?a\.|\ba\.\s?p\.)|[^\W_]+)|(?P<gap>[\W_]+)")
 # Dates, times, telephone and other long numbers: digits with anything but letters between them.
 _DIGITS = re.compile(r"\d(?:[\d\W_]*\d)?")
 _DATE_LIKE = re.compile(r"\d{1,4}\s*[./-]\s*\d{1,2}\s*[./-]\s*\d{1,4}|\d{1,2}:\d{2}")
 _MEASURE = re.compile(
-    r"\d{1,4}(?:mm|cm|ml|mg|sec|s|ms|t|kv|kvp|mas|mev|hz|mhz|min|x\d{1,4}|d|st|nd|rd|th)?|[bt]\d{1,4}"
+    r"\d{1,4}(?:mm|cm|ml|mg|sec|s|ms|t|kv|kvp|mas|mev|hz|mhz|min|x\d{1,4}|d|st|nd|rd|th|ch|dir|scan|shot|echo|view|views|f|s"
+    r"|mm2|ph|phase|slab)?|[bt]\d{1,4}[a-z]?|[fpvq]\d{1,2}"
 )
 _MOST_DIGITS = 5
+# Sides and contrast: of letters that stand alone, these say something about the image.
+_LETTERS = frozenset("lrc")
+_HUMPS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
+_SHORTEST_PART: Final = 3
+# Stands for what was cut; no text holds it (PS3.5 section 6.1.3).
+_CUT: Final = "\x1a"
 
 
 class DescriptorCleaner:
@@ -25,25 +36,50 @@ class DescriptorCleaner:
 
     def clean(self, text: str) -> str:
         """Return the words that may stay, in their order; empty when none may."""
-        kept: list[str] = []
-        gap = ""
-        for match in _TOKENS.finditer(_DIGITS.sub(_short_numbers, self._identifiers.cut(text))):
-            if match["gap"]:
-                gap = match["gap"]
-            elif _may_stay(match["word"]):
-                kept.append((gap if kept else "") + match["word"])
-                gap = ""
-            else:
-                gap = " "
-        return "".join(kept).strip()
+        tokens = list(_TOKENS.finditer(_DIGITS.sub(_short_numbers, self._identifiers.cut(text))))
+        words = [token for token in tokens if token["word"]]
+        stay = [_may_stay(word["word"]) for word in words]
+        for number, word in enumerate(words):
+            if not stay[number] and fold(word["word"]) in _LETTERS:
+                # An initial stands beside a name, which goes.
+                beside = stay[max(number - 1, 0) : number] + stay[number + 1 : number + 2]
+                stay[number] = bool(beside) and all(beside)
+        return _joined(tokens, iter(stay))
+
+
+def _joined(tokens: list[re.Match[str]], stay: Iterator[bool]) -> str:
+    """Return the words that stay, with what stood between them where nothing was cut."""
+    kept: list[str] = []
+    gap, cut = "", False
+    for token in tokens:
+        if token["gap"]:
+            gap, cut = token["gap"], cut or _CUT in token["gap"]
+        elif next(stay):
+            kept.append((" " if cut else gap) + token["word"] if kept else token["word"])
+            gap, cut = "", False
+        else:
+            gap, cut = "", True
+    closing = gap.strip()[:1] if kept and not cut and gap.strip()[:1] in (")", "]") else ""
+    return "".join(kept).strip() + closing
 
 
 def _short_numbers(match: re.Match[str]) -> str:
     text = match.group()
     digits = sum(c.isdigit() for c in text)
-    return " " if digits > _MOST_DIGITS or _DATE_LIKE.search(text) else text
+    return _CUT if digits > _MOST_DIGITS or _DATE_LIKE.search(text) else text
 
 
+@lru_cache(maxsize=4096)
 def _may_stay(word: str) -> bool:
     folded = fold(word)
-    return folded in vocabulary() or (folded.isascii() and _MEASURE.fullmatch(folded) is not None)
+    if folded in vocabulary() or (folded.isascii() and _MEASURE.fullmatch(folded) is not None):
+        return True
+    if "/" in word or "." in word:
+        return True
+    # `HeadNeckPETCT`: words that are told apart by their capitals.
+    parts = _HUMPS.findall(word)
+    return (
+        len(parts) > 1
+        and "".join(parts) == word
+        and all(len(part) >= _SHORTEST_PART and fold(part) in vocabulary() for part in parts)
+    )

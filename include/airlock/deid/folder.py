@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from airlock.deid.batch import Refused, Task, deidentify_all, first_pass
 from airlock.deid.frame import Frame, key_of, study_of
+from airlock.deid.patient import Outcome, Patient
 from airlock.deid.recipe import EngineName, Recipe, Written
 from airlock.deid.release import Release
 from airlock.deid.terms import ProjectTerms
@@ -23,35 +24,11 @@ from airlock.identity.keys import KeyRing
 from airlock.workers import Workers
 
 if TYPE_CHECKING:
+    from airlock.deid.known import KnownPatients
     from airlock.deid.onepass import First
 
 _PENDING = ".airlock-pending"
 _TWO_PATIENTS = "Its study holds instances of more than one patient. Have the study corrected, or split it."
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What became of one input.
-
-    :param name: its path below the input folder.
-    :param reason: why it is skipped or held, free of values.
-    :param output: path below the output folder.
-    """
-
-    name: str
-    kind: Literal["out", "skipped", "held"]
-    reason: str = ""
-    output: str | None = None
-
-
-class Patient:
-    """The inputs of one patient."""
-
-    def __init__(self, key: str, patient_id: str, subject: str) -> None:
-        self.key, self.patient_id, self.subject = key, patient_id, subject
-        self.tasks: list[Task] = []
-        self.evidence = Evidence()
-        self.studies: dict[str, str] = {}
 
 
 class FolderRun:
@@ -62,6 +39,8 @@ class FolderRun:
     :param subject: research subject id; only for one patient. Others get a keyed pseudonym.
     :param engine: `plain` to do without the streaming engine.
     :param keep_paths: keep the inputs' relative paths where they hold no identifier.
+
+    `known` says who patients become; where it is None, they get keyed pseudonyms.
     """
 
     def __init__(
@@ -79,6 +58,7 @@ class FolderRun:
         self._source, self._target = source, target
         self._frame = Frame(keys, policy.name, policy.deidentify, subject, engine)
         self._keep_paths, self._workers = keep_paths, workers
+        self.known: KnownPatients | None = None
         self.patients: list[Patient] = []
         self._release = Release()
         self._taken: set[str] = set()
@@ -109,7 +89,9 @@ class FolderRun:
     def _run(self, pool: Workers, tasks: list[Task], pending: Path, progress: Progress) -> Iterator[Outcome]:
         found: dict[str, First] = {}
         done = 0
-        for task, result in first_pass(pool, self._frame, pending, tasks):
+        # Who patients become, an identity store says when all is harvested.
+        frame = replace(self._frame, writes=self.known is None)
+        for task, result in first_pass(pool, frame, pending, tasks):
             if isinstance(result, Refused):
                 yield Outcome(task.key, "held", result.reason)
                 done += 1
@@ -125,7 +107,8 @@ class FolderRun:
                 yield Outcome(task.key, "held", _TWO_PATIENTS)
         self._group([task for task in readable if not found[task.key].evidence.studies & mixed], found)
         for patient in self.patients:
-            for outcome in self._deidentify(pool, patient, pending, found):
+            held = self.known.identify(patient) if self.known is not None else ()
+            for outcome in chain(held, self._deidentify(pool, patient, pending, found)):
                 yield outcome
                 done = min(done + (found[outcome.name].written is None), len(tasks))
                 progress(done, len(tasks))
@@ -145,7 +128,7 @@ class FolderRun:
             key = key_of(evidence, issuer)
             patient = patients.get(key)
             if patient is None:
-                patient = patients[key] = Patient(key, patient_id, self._frame.subject_of(key))
+                patient = patients[key] = Patient(key, patient_id, self._frame.subject_of(key), issuer=issuer)
             patient.tasks.append(task)
             patient.studies[task.key] = study_of(evidence)
             patient.evidence.update(evidence)
@@ -157,9 +140,11 @@ class FolderRun:
             )
 
     def _deidentify(self, pool: Workers, patient: Patient, pending: Path, found: dict[str, First]) -> Iterator[Outcome]:
-        by_study = self._frame.policy.shift_by != "patient"
-        for study in sorted({*patient.studies.values()}) if by_study else [""]:
+        by_study = self.known is not None or self._frame.policy.shift_by != "patient"
+        for study in sorted({patient.studies[task.key] for task in patient.tasks}) if by_study else [""]:
             recipe = self._frame.recipe(patient.key, study, patient.evidence)
+            if self.known is not None:
+                recipe = self.known.recipe(recipe, patient, study)
             tasks = [task for task in patient.tasks if not by_study or patient.studies[task.key] == study]
             yield from self._deidentify_tasks(pool, patient.key, recipe, pending, tasks, found)
 
@@ -206,12 +191,16 @@ class FolderRun:
         from airlock.identity.uids import UidMap  # noqa: PLC0415 - it imports pydicom, which only workers need otherwise
 
         uids = UidMap(self._frame.keys, self._frame.project)
-        for uid in sorted({uid for patient in self.patients for uid in patient.evidence.uids}):
-            yield uid, uids(uid)
+        made = {uid: patient.uids(uids)(uid) for patient in self._told() for uid in patient.evidence.uids}
+        yield from sorted(made.items())
 
     def patient_map(self) -> Iterator[tuple[str, str]]:
         """Yield every PatientID of the inputs with its new one."""
-        yield from sorted((patient.patient_id, patient.subject) for patient in self.patients if patient.patient_id)
+        yield from sorted((patient.patient_id, patient.subject) for patient in self._told() if patient.patient_id)
+
+    def _told(self) -> list[Patient]:
+        """Return the patients of whom it was decided who they become."""
+        return [patient for patient in self.patients if self.known is None or patient.identities]
 
 
 def _in_order(

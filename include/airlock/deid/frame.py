@@ -17,6 +17,7 @@ class Frame:
     """The same for all patients of a folder.
 
     :param subject: research subject id, where the folder holds one patient; others get a keyed pseudonym.
+    :param writes: whether anything may be written before all files are harvested.
     """
 
     keys: KeyRing
@@ -24,6 +25,7 @@ class Frame:
     policy: Policy
     subject: str | None = None
     engine: EngineName = "stream"
+    writes: bool = True
 
     def recipe(self, key: str, study: str, evidence: Evidence) -> Recipe:
         """Return how instances of a patient are de-identified.

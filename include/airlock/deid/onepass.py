@@ -92,6 +92,8 @@ class OnePass:
         name = task.name or ""
         try:
             with open_head(task.source, self._harvester.first_bytes) as head:
+                if not self._frame.writes:
+                    return First(self._harvester.harvest_head(head)[0])
                 opened = next((one for one in self._open if one.seems_of(head)), None)
                 return (self._one_more(opened, head, name) if opened else None) or self._first(head, name)
         except (InstanceNotUnderstood, OSError, MemoryError):

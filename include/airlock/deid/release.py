@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from airlock.deid.recipe import Recipe
 
 
+# UIDs are asked for apart; of patients and studies nothing is cut that is not said elsewhere too.
+_NOT_IN_TEXT = ("uids", "patients", "studies")
+
+
 class Release:
     """Decides on outputs by what they were written with."""
 
@@ -48,12 +52,15 @@ class Release:
 
     def _concerned(self, opened: Name, recipe: Recipe) -> bool:
         """Whether what was learned later changes an answer that was given."""
-        new = recipe.evidence.beyond(self._basis[opened])
-        full_dates = "retain_longitudinal_full_dates" in recipe.options
-        if full_dates and (new.dates or new.birth_dates):
-            return True  # where dates stay, those of birth count only if they are no others
+        evidence = recipe.evidence
         if "retain_uids" in recipe.options:
-            new.uids = set()
-        public = (recipe.subject, recipe.project, recipe.event)
+            evidence = Evidence(**{**vars(evidence), "uids": set()})
+        new = evidence.beyond(self._basis[opened])
         asked = self._asked.get(opened, Questions())
-        return asked.concern(Identifiers(new, public, keep_dates=full_dates))
+        if all(not found for name, found in vars(new).items() if name not in _NOT_IN_TEXT):
+            # What a text is cut by beside UIDs is the same.
+            return asked.concern(Identifiers(Evidence(uids=new.uids)))
+        public = (recipe.subject, recipe.project, recipe.event)
+        full_dates = "retain_longitudinal_full_dates" in recipe.options
+        # Where one identifier was cut, another one may change what is left.
+        return asked.answered or asked.concern(Identifiers(evidence, public, keep_dates=full_dates))

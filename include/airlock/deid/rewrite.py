@@ -24,6 +24,9 @@ _CODED = frozenset(("AE", "CS", "AS", "UR"))
 # Of these only what is written as they must be is kept: anything else is text in the wrong place.
 _WRITTEN_AS = {vr: re.compile(r"[0-9.:+\- \0]*") for vr in ("DA", "DT", "TM")} | {"UI": re.compile(r"[0-9. \0]*")}
 
+# What devices write where a number should stand: also a decimal comma, and what is no number to them.
+_NUMBER = re.compile(r"(?:[0-9.,+\-eE# \0]|nan|inf|ind)*", re.IGNORECASE)
+
 
 @dataclass(frozen=True, slots=True)
 class New:
@@ -132,13 +135,22 @@ class Rewriter:
             return self._fall_back(decision, tag, value, decision.fallback)
         values = _texts(value, decision.vr, encodings)
         cleaned = [self._cleaner.clean(text) for text in values]
+        if self._is_left(value, values, cleaned, free=True):
+            return self._fall_back(decision, tag, value, decision.fallback)
         if cleaned == values:
             return SAME
         return _values(cleaned) if any(cleaned) else self._fall_back(decision, tag, value, decision.fallback)
 
+    def _is_left(self, value: Any, before: Sequence[str], after: Sequence[str], *, free: bool) -> bool:
+        """Whether an identifier is left that no single text shows: across values, or in bytes that are no such text."""
+        if len(after) > 1 and self._identifiers.find("\\".join(after), free=free):
+            return True
+        stays = isinstance(value, bytes) and not (value.isascii() and b"\x1b" not in value) and before == after
+        return stays and self._identifiers.in_bytes(value, dates=False)
+
     def _keep(self, decision: Decision, tag: int, value: Any, encodings: Sequence[str]) -> New:
         vr = decision.vr
-        if not value or vr == "AT" or (decision.rule is not None and _is_identifier(decision)):
+        if not value or (decision.rule is not None and _is_identifier(decision)):
             return SAME
         if vr in _WRITTEN_AS:
             return self._keep_plain(decision, tag, value)
@@ -146,16 +158,25 @@ class Rewriter:
         if vr == "AS":
             return self._age(decision, tag, value, fallback)
         if vr in _FREE or vr in _CODED:
-            values = _texts(value, vr, encodings)
-            cut = [self._identifiers.cut(text, free=vr in _FREE) for text in values]
-            if cut == values:
-                return SAME
-            return _values(cut) if any(cut) and vr in _FREE else self._fall_back(decision, tag, value, fallback)
+            return self._keep_text(decision, tag, value, encodings, fallback)
         if vr in ("DS", "IS"):
-            found = any(self._identifiers.is_number(text) for text in _texts(value, vr, ()))
+            # Anything but a number is text in the wrong place.
+            found = any(
+                self._identifiers.is_number(text) or not _NUMBER.fullmatch(text) for text in _texts(value, vr, ())
+            )
         else:
             found = isinstance(value, bytes) and self._identifiers.in_bytes(value, dates=False)
         return self._fall_back(decision, tag, value, fallback) if found else SAME
+
+    def _keep_text(self, decision: Decision, tag: int, value: Any, encodings: Sequence[str], fallback: str) -> New:
+        free = decision.vr in _FREE
+        values = _texts(value, decision.vr, encodings)
+        cut = [self._identifiers.cut(text, free=free) for text in values]
+        if self._is_left(value, values, cut, free=free):
+            return self._fall_back(decision, tag, value, fallback)
+        if cut == values:
+            return SAME
+        return _values(cut) if any(cut) and free else self._fall_back(decision, tag, value, fallback)
 
     def _keep_plain(self, decision: Decision, tag: int, value: Any) -> New:
         """Keep a date, a time or a UID, if it is one."""

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 
-JOURNAL = "send.journal"
-"""Its name in the workspace."""
+from airlock.workspace import Workspace
+
+JOURNALS = "send*.journal"
+"""Their names in the workspace, one per destination."""
 _NOT_SENT = -1
 
 
@@ -22,6 +26,13 @@ class Unrecorded:
 
     answered: dict[str, int] = field(default_factory=dict)
     unanswered: list[str] = field(default_factory=list)
+
+
+def journal_path(workspace: Workspace, destination: str) -> Path:
+    """Return where the journal of a destination is."""
+    # Two names of connections may look alike when they are made safe for a file's name.
+    safe = re.sub(r"[^A-Za-z0-9_-]", "_", destination)[:40]
+    return workspace.root / f"send.{safe}.{hashlib.sha256(destination.encode()).hexdigest()[:8]}.journal"
 
 
 class Journal:

@@ -8,12 +8,13 @@ from typing import Protocol
 
 from airlock.deliver.stow import store_files
 from airlock.dicomio.commit import commit
-from airlock.dicomio.find import find_instances, has_instance
+from airlock.dicomio.echo import echo
+from airlock.dicomio.find import StudyKeys, find_instances, has_instance
 from airlock.dicomio.peer import Peer
 from airlock.dicomio.store import Outcome, Outgoing, send_files
 from airlock.dicomio.web import WebClient
 from airlock.dicomio.webpeer import WebPeer
-from airlock.errors import PolicyError
+from airlock.errors import AirlockError, PeerUnavailable, PolicyError
 from airlock.project import DestinationPolicy
 
 Remote = Peer | WebPeer
@@ -114,6 +115,22 @@ class Web:
             "Storage commitment needs a DICOM application entity, and the destination is a DICOMweb service. Set "
             "destination.proof of the project's policy to query."
         )
+
+
+def answers(remote: Remote) -> bool:
+    """Whether a destination answers at all, to a C-ECHO or a search for a study that nobody has."""
+    try:
+        if isinstance(remote, WebPeer):
+            with WebClient(remote) as client:
+                client.find_studies(StudyKeys("2.25.0"))
+        else:
+            echo(remote)
+    except PeerUnavailable:
+        return False
+    except AirlockError:
+        # What is wrong with the answer, the step tells when it is tried.
+        return True
+    return True
 
 
 def outlet_to(remote: Remote, policy: DestinationPolicy) -> Outlet:

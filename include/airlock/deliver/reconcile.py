@@ -1,4 +1,4 @@
-"""Reconciliation: what the ledger says was sent, against what the research PACS shows. And what a withdrawal leaves."""
+"""Reconciliation: what the ledger says was sent to a destination, against what that shows."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import TextIO
 
-from airlock.deliver.journal import JOURNAL, unrecorded
+from airlock.deliver.outlets import Remote
+from airlock.dicomio.find import list_study
 from airlock.dicomio.store import is_stored
-from airlock.errors import InvalidRequest, PolicyError
-from airlock.ledger import InstanceState, InstanceUpdate, Ledger, TransferState
-from airlock.settings import Settings
-from airlock.transfer import workspace_of
+from airlock.dicomio.web import WebClient
+from airlock.dicomio.webpeer import WebPeer
+from airlock.ledger import UNNAMED, InstanceState, InstanceUpdate, Ledger, TransferState
 
 Shows = Callable[[str], set[str]]
 """Returns the SOPInstanceUIDs that the PACS shows of a study."""
@@ -73,10 +73,17 @@ class StudyRow:
 
 
 def reconcile(
-    ledger: Ledger, shows: Shows, *, since: datetime | None = None, transfer_id: str | None = None
+    ledger: Ledger,
+    shows: Shows,
+    *,
+    destination: str | None = None,
+    since: datetime | None = None,
+    transfer_id: str | None = None,
 ) -> Iterator[StudyRow]:
     """Compare study by study.
 
+    :param destination: its connection; only what went there, or to a destination that nobody noted. None: whatever was
+        sent at all, for a PACS that gets everything.
     :param since: only studies of transfers that were requested since then; of those, everything that was ever sent.
     :param transfer_id: only the studies of this transfer.
     Raises what `shows` raises.
@@ -86,7 +93,7 @@ def reconcile(
     for summary in ledger.transfers():
         chosen = (since is None or summary.arrived_at >= since) and transfer_id in (None, summary.id)
         withdrawn = summary.state is TransferState.WITHDRAWN
-        for study_uid, sop_uid in _sent(ledger.instances(summary.id), withdrawn):
+        for study_uid, sop_uid in _sent(ledger, summary.id, destination, withdrawn):
             row = rows.setdefault(study_uid, StudyRow(study_uid))
             (row.withdrawn if withdrawn else row.sent).add(sop_uid)
             if summary.id not in row.transfers:
@@ -99,16 +106,31 @@ def reconcile(
         yield row
 
 
-def _sent(instances: Iterable[InstanceUpdate], withdrawn: bool) -> Iterator[tuple[str, str]]:
-    for instance in instances:
-        if instance.state is InstanceState.SENT or (withdrawn and _may_be_there(instance)):
-            study_uid, _, sop_uid = uids_of(instance)
-            if study_uid:
-                yield study_uid, sop_uid
+def _sent(ledger: Ledger, transfer_id: str, destination: str | None, withdrawn: bool) -> Iterator[tuple[str, str]]:
+    for name in ledger.destinations(transfer_id):
+        if destination not in (None, name) and name != UNNAMED:
+            continue
+        for instance in ledger.deliveries(transfer_id, name):
+            if instance.state is InstanceState.SENT or (withdrawn and may_be_there(instance)):
+                study_uid, _, sop_uid = uids_of(instance)
+                if study_uid:
+                    yield study_uid, sop_uid
 
 
-def _may_be_there(instance: InstanceUpdate) -> bool:
-    """Whether the PACS may have an instance: it answered that it stored it, whatever came after."""
+def shown_by(peer: Remote) -> Shows:
+    """Return what asks a destination for the instances of a study."""
+    if not isinstance(peer, WebPeer):
+        return lambda study_uid: set(list_study(peer, study_uid, count=False).instances)
+
+    def shows(study_uid: str) -> set[str]:
+        with WebClient(peer) as client:
+            return set(client.list_study(study_uid).instances)
+
+    return shows
+
+
+def may_be_there(instance: InstanceUpdate) -> bool:
+    """Whether the destination may have an instance: it answered that it stored it, whatever came after."""
     acknowledged = instance.state in (InstanceState.SENT, InstanceState.ACKNOWLEDGED)
     return acknowledged or (instance.status is not None and is_stored(instance.status))
 
@@ -131,39 +153,3 @@ def write_rows(rows: Iterable[StudyRow], stream: TextIO) -> None:
         for kind, uids in (("missing", row.missing), ("extra", row.extra)):
             for sop_uid in sorted(uids):
                 writer.writerow((row.study_uid, row.verdict.value, "", "", "", "", "", sop_uid, kind))
-
-
-def withdraw(ledger: Ledger, settings: Settings, transfer_id: str, out: Path, *, force: bool = False) -> int:
-    """Withdraw a transfer: list what the PACS must delete, remove the workspace, and say so in the ledger.
-
-    :param out: CSV that is written, of new UIDs; it is there before anything is removed.
-    :param force: also when the ledger says that it runs, because its run was cancelled or killed.
-    :returns: how many instances are to be deleted.
-    :raises InvalidRequest: the ledger doesn't know it.
-    :raises PolicyError: it is running.
-    """
-    summary = ledger.find(transfer_id)
-    if summary is None:
-        raise InvalidRequest("The ledger knows no such transfer. `airlock status` lists the latest ones.")
-    if summary.state is TransferState.RUNNING and not force:
-        raise PolicyError(
-            "The transfer is running. Mark its run as failed in Airflow; when none of its tasks runs any more, use "
-            "--force."
-        )
-    workspace = workspace_of(transfer_id, settings)
-    # What a killed process had sent is in its journal only.
-    left = unrecorded(workspace.root / JOURNAL, summary.attempt)
-    may_be_there = [i for i, status in left.answered.items() if is_stored(status)] + left.unanswered
-    ledger.record(transfer_id, (InstanceUpdate(i, InstanceState.ACKNOWLEDGED) for i in may_be_there))
-    there = [i for i in ledger.instances(transfer_id) if _may_be_there(i)]
-    out.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with out.open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.writer(stream)
-        writer.writerow(("transfer", "study_uid", "series_uid", "sop_uid", "sent_at_status"))
-        for instance in there:
-            status = "" if instance.status is None else f"0x{instance.status:04X}"
-            writer.writerow((transfer_id, *uids_of(instance), status))
-    ledger.move(transfer_id, TransferState.WITHDRAWN, f"withdrawn; {len(there)} instances to be deleted at the PACS")
-    ledger.event(transfer_id, "withdraw", "finished", to_delete=len(there))
-    workspace.purge()
-    return len(there)

@@ -7,11 +7,11 @@ from collections import Counter
 from types import TracebackType
 from typing import Any
 
+from airlock.deliver.consignment import Consignment
 from airlock.deliver.journal import Journal
 from airlock.dicomio.progress import Progress
 from airlock.dicomio.store import Outcome
 from airlock.ledger import InstanceState, InstanceUpdate
-from airlock.transfer import Transfer
 
 REFUSED = "refused by the destination"
 """How the reason of an instance begins that is held because the destination doesn't want it."""
@@ -36,8 +36,8 @@ class Recorder:
     :param total: number of instances to send, for `progress`.
     """
 
-    def __init__(self, transfer: Transfer, journal: Journal, total: int, progress: Progress) -> None:
-        self._transfer = transfer
+    def __init__(self, consignment: Consignment, journal: Journal, total: int, progress: Progress) -> None:
+        self._consignment = consignment
         self._journal = journal
         self._progress = progress
         self._pending: list[InstanceUpdate] = []
@@ -85,6 +85,8 @@ class Recorder:
             self.not_accepted.append(outcome.id)
             self._refuse(outcome.id, NOT_ACCEPTED, None)
             return
+        if outcome.comment:
+            self._consignment.keep_comment(outcome.id, outcome.status, outcome.comment)
         if outcome.stored:
             self.acknowledged += 1
             if outcome.status:
@@ -112,7 +114,7 @@ class Recorder:
 
     def _flush(self) -> None:
         if self._pending:
-            self._transfer.ledger.record(self._transfer.id, self._pending)
+            self._consignment.record(self._pending)
             self._pending = []
         self._flushed_at = time.monotonic()
         self._journal.recorded()

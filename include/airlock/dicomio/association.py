@@ -16,7 +16,7 @@ from pynetdicom.presentation import PresentationContext
 
 from airlock.dicomio.peer import Peer
 from airlock.dicomio.wire.tls import client_context
-from airlock.errors import AirlockError, AssociationAborted, AssociationRejected, PeerUnavailable
+from airlock.errors import AirlockError, AssociationAborted, AssociationRejected, PeerDown, PeerUnavailable
 
 MAX_PDU_BYTES = 131072
 MAX_CONTEXTS = 128
@@ -91,13 +91,13 @@ def _not_established(peer: Peer, association: Association, connected: list[float
                 f"{peer.name} rejects associations from {peer.calling_aet} ({answer.reason_str}). "
                 "Register our AE title and address there, or correct the connection."
             )
-        return PeerUnavailable(f"{peer.name} rejects associations for the moment ({answer.reason_str}).")
+        return PeerDown(f"{peer.name} rejects associations for the moment ({answer.reason_str}).")
     if association.rejected_contexts:
         return NoContextAccepted(f"{peer.name} offers none of the services that were asked for.")
     if not connected:
-        return PeerUnavailable(f"{peer.name} cannot be reached. Check that it runs, and host and port.")
+        return PeerDown(f"{peer.name} cannot be reached. Check that it runs, and host and port.")
     if time.monotonic() - connected[0] >= peer.acse_timeout:
-        return PeerUnavailable(f"{peer.name} did not answer an association request in {peer.acse_timeout:g} s.")
+        return PeerDown(f"{peer.name} did not answer an association request in {peer.acse_timeout:g} s.")
     return AssociationAborted(f"{peer.name} aborted the association while it was negotiated.")
 
 

@@ -17,6 +17,7 @@ from airlock.dicomio.association import associate, no_answer
 from airlock.dicomio.move import our_turn
 from airlock.dicomio.peer import Peer
 from airlock.dicomio.syntaxes import VERIFICATION
+from airlock.dicomio.wire.tls import move_context
 from airlock.errors import AssociationRejected, PeerUnavailable
 
 COMMITMENT = "1.2.840.10008.1.20.1"
@@ -114,7 +115,9 @@ def _listening(peer: Peer, handlers: list[Any]) -> Iterator[None]:
     # The peer opens the association as the provider of the service: it proposes the roles turned round.
     entity.add_supported_context(COMMITMENT, scu_role=False, scp_role=True)
     try:
-        server = entity.start_server((peer.move_host, peer.move_port), block=False, evt_handlers=handlers)
+        server = entity.start_server(
+            (peer.move_host, peer.move_port), block=False, evt_handlers=handlers, ssl_context=move_context(peer)
+        )
     except OSError as error:
         raise PeerUnavailable(
             f"Airlock cannot listen on {peer.move_host}:{peer.move_port} ({error.strerror}). Free the port, or change "

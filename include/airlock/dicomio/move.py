@@ -19,6 +19,7 @@ from airlock.dicomio.peer import Peer
 from airlock.dicomio.retrieval import Retrieval, RetrievalResult
 from airlock.dicomio.scp import storage_server
 from airlock.dicomio.syntaxes import STUDY_ROOT_MOVE
+from airlock.dicomio.wire.tls import move_context
 from airlock.errors import AssociationRejected, PeerUnavailable
 
 _OUT_OF_RESOURCES, _DESTINATION_UNKNOWN = 0xA701, 0xA801  # PS3.4 table C.4-2
@@ -33,6 +34,7 @@ def move(peer: Peer, retrievals: Sequence[Retrieval], inbox: Inbox) -> Retrieval
     :raises PeerUnavailable: no answer, the peer is out of resources, or our port is taken.
     :raises AssociationRejected: the peer refuses us, or doesn't know our move destination.
     :raises AssociationAborted: the association ended first.
+    :raises PolicyError: when a certificate cannot be used.
     """
     callers = (peer.move_caller,) if peer.move_caller else ()
     server = storage_server(
@@ -42,6 +44,7 @@ def move(peer: Peer, retrievals: Sequence[Retrieval], inbox: Inbox) -> Retrieval
         host=peer.move_host,
         callers=callers,
         network_timeout=peer.network_timeout,
+        tls=move_context(peer),
     )
     result = RetrievalResult(0)
     with our_turn(peer.move_port), server, associate(peer, [build_context(STUDY_ROOT_MOVE)]) as association:

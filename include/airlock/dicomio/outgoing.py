@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from airlock.dicomio.encodings import EXPLICIT, IMPLICIT
@@ -60,10 +60,13 @@ class Outcome:
 
     :param status: status of the C-STORE answer (PS3.4 table B.2-1); None when the peer accepted no presentation
         context for it.
+    :param comment: what the peer says besides (PS3.7 annex C, Error Comment). It is the peer's own text, and may name
+        the patient: it must not get into a log, an error or the ledger.
     """
 
     id: str
     status: int | None
+    comment: str = field(default="", repr=False)
 
     @property
     def stored(self) -> bool:

@@ -30,6 +30,8 @@ class Peer:
     :param move_host: address that this port is bound to; `0.0.0.0` when the peer is another machine.
     :param move_caller: AE title that the peer's own C-STORE comes with. None: any, as the study that was asked for
         is the only one that is accepted.
+    :param move_tls: whether that port takes encrypted associations only: with `cert_file` as our certificate, and, with
+        `ca_file`, only from callers that show one of that authority.
     :param acse_timeout: seconds to connect, and to wait for an answer to an association request.
     :param dimse_timeout: seconds to wait for an answer to a request, or for the next sign of life.
     :param network_timeout: seconds an association may be idle.
@@ -52,6 +54,7 @@ class Peer:
     dimse_timeout: float = 60
     network_timeout: float = 60
     move_caller: str | None = None
+    move_tls: bool = False
     tls: bool = False
     ca_file: str | None = None
     cert_file: str | None = None
@@ -60,6 +63,18 @@ class Peer:
     engine: str = "wire"
 
     def __post_init__(self) -> None:
+        self._check_address()
+        for name in ("acse_timeout", "dimse_timeout", "network_timeout"):
+            if not getattr(self, name) > 0:
+                raise PolicyError(f"{name} of a DICOM peer is a number of seconds above 0.")
+        if not 0 < self.associations <= MOST_ASSOCIATIONS:
+            raise PolicyError(f"associations of a DICOM peer is a number from 1 to {MOST_ASSOCIATIONS}.")
+        if self.move_tls and not self.cert_file:
+            raise PolicyError("move_tls of a DICOM peer needs cert_file: the certificate that our C-MOVE port shows.")
+        if self.engine not in ENGINES:
+            raise PolicyError(f"engine of a DICOM peer is one of {', '.join(ENGINES)}.")
+
+    def _check_address(self) -> None:
         if not self.host:
             raise PolicyError("A DICOM peer needs a host.")
         for name in ("port", "move_port"):
@@ -71,13 +86,6 @@ class Peer:
                 raise PolicyError(
                     f"{name} is not an AE title: 1 to 16 printable ASCII characters, no backslash, not only spaces."
                 )
-        for name in ("acse_timeout", "dimse_timeout", "network_timeout"):
-            if not getattr(self, name) > 0:
-                raise PolicyError(f"{name} of a DICOM peer is a number of seconds above 0.")
-        if not 0 < self.associations <= MOST_ASSOCIATIONS:
-            raise PolicyError(f"associations of a DICOM peer is a number from 1 to {MOST_ASSOCIATIONS}.")
-        if self.engine not in ENGINES:
-            raise PolicyError(f"engine of a DICOM peer is one of {', '.join(ENGINES)}.")
 
     @property
     def name(self) -> str:
@@ -146,8 +154,8 @@ class Peer:
 
 
 def _convert(name: str, value: Any) -> Any:
-    if name == "tls":
-        return _yes(value)
+    if name in ("tls", "move_tls"):
+        return _yes(name, value)
     try:
         if name.endswith("_port") or name == "associations":
             return int(value)
@@ -156,10 +164,10 @@ def _convert(name: str, value: Any) -> Any:
         raise PolicyError(f"{name} of a DICOM peer is a number.") from None
 
 
-def _yes(value: Any) -> bool:
+def _yes(name: str, value: Any) -> bool:
     # A word that is not understood must not switch encryption off.
     words = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
     answer = words.get(str(value).strip().lower())
     if answer is None:
-        raise PolicyError("tls of a DICOM peer is true or false.")
+        raise PolicyError(f"{name} of a DICOM peer is true or false.")
     return answer

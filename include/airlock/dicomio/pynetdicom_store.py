@@ -14,6 +14,7 @@ from airlock.dicomio.association import NoContextAccepted, associate, no_answer
 from airlock.dicomio.encodings import EXPLICIT, IMPLICIT
 from airlock.dicomio.outgoing import Outcome, Outgoing, contexts_for
 from airlock.dicomio.peer import Peer
+from airlock.dicomio.wire.command import shown_comment
 
 # A file is read and sent piece by piece, never decoded.
 network_config.STORE_SEND_CHUNKED_DATASET = True
@@ -26,14 +27,14 @@ def send_batch(peer: Peer, batch: Sequence[Outgoing], before: Callable[[str], No
         with associate(peer, contexts) as association:
             for file in batch:
                 before(file.id)
-                yield Outcome(file.id, _send(peer, association, file))
+                yield _send(peer, association, file)
     except NoContextAccepted:
         for file in batch:
             before(file.id)
             yield Outcome(file.id, None)
 
 
-def _send(peer: Peer, association: Association, file: Outgoing) -> int | None:
+def _send(peer: Peer, association: Association, file: Outgoing) -> Outcome:
     accepted = {
         str(c.transfer_syntax[0]) for c in association.accepted_contexts if c.abstract_syntax == file.sop_class_uid
     }
@@ -46,12 +47,14 @@ def _send(peer: Peer, association: Association, file: Outgoing) -> int | None:
         elif {file.transfer_syntax_uid, *accepted} >= {EXPLICIT, IMPLICIT}:
             answer = association.send_c_store(dcmread(file.path))
         else:
-            return None
+            return Outcome(file.id, None)
     except (ValueError, AttributeError, RuntimeError):
         # pynetdicom's own text may quote the dataset. The association may also have ended just now.
         if not association.is_established:
             raise no_answer(peer, since) from None
-        return None
+        return Outcome(file.id, None)
     if "Status" not in answer:
         raise no_answer(peer, since)
-    return int(answer.Status)
+    # A comment of more than one value, or of none, is no text.
+    comment = shown_comment(str(answer.get("ErrorComment") or ""))
+    return Outcome(file.id, int(answer.Status), comment)

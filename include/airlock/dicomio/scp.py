@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -21,6 +22,7 @@ def storage_server(
     host: str = "127.0.0.1",
     callers: Sequence[str] = (),
     network_timeout: float = 60,
+    tls: ssl.SSLContext | None = None,
 ) -> Iterator[None]:
     """Listen while the block runs, and take what comes into the inbox.
 
@@ -31,12 +33,13 @@ def storage_server(
     :param host: address to listen on.
     :param callers: calling AE titles that are accepted; empty accepts all.
     :param network_timeout: seconds an association may be idle.
+    :param tls: context of encrypted associations; None takes plain ones.
     :raises PeerUnavailable: when the port is taken.
     """
     admission = Admission(ae_title, frozenset(callers))
     patience = Patience(association=network_timeout, idle=network_timeout)
     try:
-        server = StorageServer(inbox, admission, host=host, port=port, patience=patience)
+        server = StorageServer(inbox, admission, host=host, port=port, patience=patience, tls=tls)
     except PeerUnavailable as error:
         raise PeerUnavailable(f"{error} It is move_port of the connection.") from None
     try:

@@ -17,7 +17,7 @@ from airlock.dicomio.header import UnreadableInstance, read_header
 from airlock.dicomio.multipart import Malformed, boundary_of, read_parts
 from airlock.dicomio.retrieval import Retrieval
 from airlock.dicomio.webpeer import WebPeer
-from airlock.errors import AirlockError, AssociationAborted, AssociationRejected, PeerUnavailable
+from airlock.errors import AirlockError, AssociationAborted, AssociationRejected, PeerDown, PeerUnavailable
 
 JSON = "application/dicom+json"
 _ANY_INSTANCE = 'multipart/related; type="application/dicom"; transfer-syntax=*'
@@ -29,8 +29,9 @@ _STUDY, _SERIES, _SOP, _CLASS, _OF_STUDY = "0020000D", "0020000E", "00080018", "
 class WebClient:
     """A session with a DICOMweb service.
 
-    Every method raises :class:`PeerUnavailable` (no answer, busy), :class:`AssociationRejected` (it refuses us or the
-    request) or :class:`AssociationAborted` (the answer ended in the middle).
+    Every method raises :class:`PeerDown` (not reached), :class:`PeerUnavailable` (no answer, busy),
+    :class:`AssociationRejected` (it refuses us or the request) or :class:`AssociationAborted` (the answer
+    ended in the middle).
     """
 
     def __init__(self, peer: WebPeer) -> None:
@@ -141,8 +142,10 @@ class WebClient:
             )
         except requests.Timeout:
             raise PeerUnavailable(f"{name} did not answer in {timeout:g} s.") from None
-        except (requests.RequestException, HTTPError):
-            raise PeerUnavailable(f"{name} cannot be reached. Check that it runs, its URL and certificate.") from None
+        except (requests.RequestException, HTTPError) as error:
+            down = isinstance(error, requests.ConnectionError) and not isinstance(error, requests.exceptions.SSLError)
+            kind = PeerDown if down else PeerUnavailable
+            raise kind(f"{name} cannot be reached. Check that it runs, its URL and certificate.") from None
         with response:
             problem = _problem(name, response.status_code)
             if problem is not None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from airlock.identity.evidence import Evidence
-from airlock.identity.identifiers import Identifiers
+from airlock.identity.identifiers import Identifiers, Span
 
 # Of one patient's values; who keeps more than that is asked anew from the beginning.
 _MOST_BYTES = 2 << 20
@@ -17,12 +17,13 @@ _SHORTEST_NUMBER, _SHORTEST_BYTES = 6, 4
 
 @dataclass
 class Questions:
-    """What was asked. It holds patient data: never log it.
+    """What was asked, and answered with no. It holds patient data: never log it.
 
     :param texts: texts, and whether they are free text.
     :param numbers: numeric strings.
-    :param uids: UIDs of attributes that name classes.
+    :param uids: UIDs that are to be kept.
     :param values: encoded bytes.
+    :param answered: some question was answered with yes.
     :param too_many: not all of them are kept.
     """
 
@@ -30,6 +31,7 @@ class Questions:
     numbers: set[str] = field(default_factory=set)
     uids: set[str] = field(default_factory=set)
     values: set[bytes] = field(default_factory=set)
+    answered: bool = False
     too_many: bool = False
 
     def add(self, other: Questions) -> None:
@@ -38,6 +40,7 @@ class Questions:
         self.numbers |= other.numbers
         self.uids |= other.uids
         self.values |= other.values
+        self.answered |= other.answered
         self.too_many |= other.too_many
 
     def __reduce__(self) -> tuple[object, tuple[dict[str, Any]]]:
@@ -45,14 +48,14 @@ class Questions:
         return _questions, ({name: asked for name, asked in vars(self).items() if asked},)
 
     def __bool__(self) -> bool:
-        return bool(self.texts or self.numbers or self.uids or self.values or self.too_many)
+        return any(vars(self).values())
 
     def concern(self, identifiers: Identifiers) -> bool:
-        """Whether one of the answers would be another one if these identifiers had been known too."""
+        """Whether the answer to one of the questions is now yes, or cannot be known."""
         return (
             self.too_many
-            or not self.uids.isdisjoint(identifiers.uids)
-            or not self.numbers.isdisjoint(identifiers.numbers)
+            or any(identifiers.is_instance(uid) for uid in self.uids)
+            or any(map(identifiers.is_number, self.numbers))
             or any(identifiers.find(text, free=free) for text, free in self.texts)
             or any(identifiers.in_bytes(value, dates=False) for value in self.values)
         )
@@ -77,32 +80,49 @@ class AskedIdentifiers(Identifiers):
         self._new = Questions()
         return new
 
-    def cut(self, text: str, *, free: bool = True) -> str:
+    def find(self, text: str, *, free: bool = True) -> list[Span]:
         """Note and answer."""
-        asked = text, free
-        if asked not in self._known.texts and self._room(len(text)):
-            self._known.texts.add(asked)
-            self._new.texts.add(asked)
-        return super().cut(text, free=free)
+        spans = super().find(text, free=free)
+        if spans:
+            self._new.answered = True
+        elif (text, free) not in self._known.texts and self._room(len(text)):
+            self._known.texts.add((text, free))
+            self._new.texts.add((text, free))
+        return spans
 
     def is_number(self, text: str) -> bool:
         """Note and answer."""
-        number = text.strip(" \0")
-        if len(number) >= _SHORTEST_NUMBER and self._room(len(number)):
-            self._new.numbers.add(number)
-        return number in self.numbers
+        found = super().is_number(text)
+        if found:
+            self._new.answered = True
+        elif len(text) >= _SHORTEST_NUMBER and self._room(len(text)):
+            self._new.numbers.add(text)
+        return found
 
-    def is_uid(self, text: str) -> bool:
+    def is_instance(self, uid: str) -> bool:
         """Note and answer."""
-        self._new.uids.add(text)
-        return super().is_uid(text)
+        return self._noted(uid, super().is_instance(uid))
+
+    def in_uid(self, uid: str) -> bool:
+        """Note and answer."""
+        return self._noted(uid, super().in_uid(uid))
 
     def in_bytes(self, data: bytes, *, dates: bool) -> bool:
         """Note and answer."""
-        if len(data) >= _SHORTEST_BYTES and data not in self._known.values and self._room(len(data)):
+        found = super().in_bytes(data, dates=dates)
+        if found:
+            self._new.answered = True
+        elif len(data) >= _SHORTEST_BYTES and data not in self._known.values and self._room(len(data)):
             self._known.values.add(data)
             self._new.values.add(data)
-        return super().in_bytes(data, dates=dates)
+        return found
+
+    def _noted(self, uid: str, found: bool) -> bool:
+        if found:
+            self._new.answered = True
+        else:
+            self._new.uids.add(uid)
+        return found
 
     def _room(self, size: int) -> bool:
         self._bytes += size

@@ -5,30 +5,26 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from functools import cached_property
 
+from airlock.identity.encoded import encoded_forms, wide_text
 from airlock.identity.harvest import Evidence
-from airlock.identity.spellings import (
-    Spelling,
-    spell_date,
-    spell_name,
-    spell_number,
-    spell_phone,
-    spell_phrase,
-)
-from airlock.identity.vocabulary import fold, fold_character
+from airlock.identity.judge import Names
+from airlock.identity.readings import Reading, readings
+from airlock.identity.spell_dates import spell_date
+from airlock.identity.spell_names import spell_name
+from airlock.identity.spell_numbers import spell_number
+from airlock.identity.spellings import Spelling, spell_phone, spell_phrase
+from airlock.identity.vocabulary import fold
 
 _UID_IN_TEXT = re.compile(r"\d+(?:\.\d+){3,}")
 _UID_IN_BYTES = re.compile(rb"\d+(?:\.\d+){3,}")
 # Above this, a few encoded characters in a row may be chance.
 _SMALL_BYTES = 4096
-# How names are encoded in private data, whatever the file declares: UTF-8, UTF-16, and what PS3.3 table C.12-2 lists.
-_ENCODINGS = (
-    "utf-8", "utf-16-le", "utf-16-be", "latin-1", "iso8859-2", "iso8859-3", "iso8859-4", "iso8859-5", "iso8859-6",
-    "iso8859-7", "iso8859-8", "iso8859-9", "iso8859-15", "cp1250", "cp1251", "cp1252", "koi8-r", "tis-620",
-    "shift_jis", "euc-jp", "iso2022_jp", "iso2022_jp_2", "euc-kr", "iso2022_kr", "gb18030", "big5",
-)  # fmt: skip
+# Cutting may bring together what stood apart.
+_MOST_CUTS = 8
+# An escape sequence of ISO 2022 that leads to nothing any more.
+_EMPTY_ESCAPE = re.compile(r"\x1b[$()\-]{1,2}[A-Z@](?=\s|$)")
 # Characters of the shortest name that is searched in bytes, and of the shortest spelling of anything in ASCII.
 _SHORTEST_IN_UTF16, _SHORTEST_SPELLING = 2, 5
 Span = tuple[int, int]
@@ -50,8 +46,8 @@ class Identifiers:
         self._evidence = evidence
         self.uids = frozenset(evidence.uids)
         self.numbers = frozenset(n for n in evidence.numbers if len(n) >= 6 and not self._is_public(fold(n)))
-        birth = evidence.birth_dates - evidence.dates if keep_dates else evidence.birth_dates
-        self.dates = frozenset(birth) | (frozenset() if keep_dates else frozenset(evidence.dates))
+        self._birth = frozenset(evidence.birth_dates - evidence.dates if keep_dates else evidence.birth_dates)
+        self.dates = self._birth | (frozenset() if keep_dates else frozenset(evidence.dates))
 
     def __repr__(self) -> str:
         return "<Identifiers>"
@@ -71,13 +67,20 @@ class Identifiers:
 
     @cached_property
     def _dates(self) -> list[Spelling]:
-        return self._secret(spelling for value in self.dates for spelling in spell_date(value))
+        return self._secret(s for value in self.dates for s in spell_date(value, birth=value in self._birth))
 
     def _secret(self, spellings: Iterable[Spelling]) -> list[Spelling]:
         """Return those that do not stand in what the output carries on purpose."""
+        public = [(text, re.sub(r"[\W_]+", "", text)) for text in self._public]
         return [
-            s for s in set(spellings) if not any(s.key in text and s.compiled.search(text) for text in self._public)
+            s
+            for s in set(spellings)
+            if not any((s.key in text or s.key in compact) and s.compiled.search(text) for text, compact in public)
         ]
+
+    @cached_property
+    def _names(self) -> Names:
+        return Names(self._evidence.names)
 
     @cached_property
     def _binary_spellings(self) -> list[tuple[bytes, Spelling]]:
@@ -94,30 +97,50 @@ class Identifiers:
         return [part for part in parts if len(part) >= 3 and any(_is_no_letter(c) for c in part)]
 
     @cached_property
-    def _by_key(self) -> dict[str, list[Spelling]]:
-        """Spellings by what any match of them holds; most texts hold none of it, so that few are ever compiled."""
-        found: dict[str, list[Spelling]] = {}
+    def _by_key(self) -> tuple[dict[str, list[Spelling]], dict[str, list[Spelling]]]:
+        """Spellings by what any match of them holds; most texts hold none of it, so that few are ever compiled.
+
+        Those in the second mapping hold it without their separators.
+        """
+        found: tuple[dict[str, list[Spelling]], dict[str, list[Spelling]]] = {}, {}
         for spelling in (*self._spellings, *self._dates):
-            found.setdefault(spelling.key, []).append(spelling)
+            found[spelling.gapped].setdefault(spelling.key, []).append(spelling)
         return found
 
-    def _candidates(self, folded: str) -> Iterator[Spelling]:
-        for key, spellings in self._by_key.items():
-            if key in folded:
-                yield from spellings
+    def _candidates(self, reading: Reading, *, free: bool) -> Iterator[Spelling]:
+        solid, gapped = self._by_key
+        for keys, text in ((solid, reading.folded), (gapped, reading.compact)):
+            for key, spellings in keys.items():
+                if key in text:
+                    yield from (spelling for spelling in spellings if free or not spelling.free_only)
+
+    def _found(self, text: str, *, free: bool) -> Iterator[tuple[Spelling, Span]]:
+        """Yield each spelling with where it stands in the text."""
+        for reading in readings(text):
+            for spelling in self._candidates(reading, free=free):
+                for match in spelling.compiled.finditer(reading.folded):
+                    if self._names.counts(spelling, reading, match):
+                        yield spelling, reading.span(*match.span())
+
+    def _literal_spans(self, text: str) -> Iterator[Span]:
+        """Yield where names stand that were written in another character set than is declared."""
+        if text.isascii():
+            return
+        for literal in self._mangled:
+            yield from (m.span() for m in re.finditer(re.escape(literal), text))
+        pattern = self._literals[len(text) > _SMALL_BYTES]
+        if pattern is not None and max(text) < "\u0100":
+            yield from (m.span() for m in pattern.finditer(text.encode("latin-1")))
+
+    def _uid_spans(self, text: str) -> Iterator[Span]:
+        if self.uids and text.count(".") >= 3:
+            yield from (m.span() for m in _UID_IN_TEXT.finditer(text) if m.group() in self.uids)
 
     def matches(self, text: str, *, free: bool = True) -> frozenset[Match]:
         """Return the kinds of identifiers that stand in a text; the arguments are those of :meth:`find`."""
-        folded = fold(text)
-        found = {
-            (spelling.kind, spelling.weak)
-            for spelling in self._candidates(folded)
-            if (free or not spelling.free_only) and spelling.compiled.search(folded)
-        }
-        if not text.isascii() and any(literal in text for literal in self._mangled):
-            found.add(("name", False))
-        if self.uids and text.count(".") >= 3 and any(m.group() in self.uids for m in _UID_IN_TEXT.finditer(text)):
-            found.add(("UID", False))
+        found = {(spelling.kind, spelling.weak) for spelling, _ in self._found(text, free=free)}
+        found |= {("name", False) for _ in self._literal_spans(text)}
+        found |= {("UID", False) for _ in self._uid_spans(text)}
         return frozenset(found)
 
     @cached_property
@@ -126,7 +149,7 @@ class Identifiers:
         found = {token for token in self._evidence.encoded if not self._is_public(fold(token.decode("latin-1")))}
         for value in (*self._evidence.names, *self._evidence.phrases):
             if not value.isascii() and not self._is_public(fold(value)):
-                found.update(_encoded(value))
+                found.update(encoded_forms(value))
         small, large = (sorted(t for t in found if len(t) >= least) for least in (4, 6))
         return _alternatives(small), _alternatives(large)
 
@@ -135,38 +158,31 @@ class Identifiers:
 
         :param free: whether it is free text; in codes and numbers, short numbers don't count.
         """
-        folded, offsets = _fold_with_offsets(text)
-        spans = [
-            (offsets[match.start()], offsets[match.end() - 1] + 1)
-            for spelling in self._candidates(folded)
-            if free or not spelling.free_only
-            for match in spelling.compiled.finditer(folded)
-        ]
-        if not text.isascii():
-            spans += [m.span() for literal in self._mangled for m in re.finditer(re.escape(literal), text)]
-        if self.uids and text.count(".") >= 3:
-            spans += [m.span() for m in _UID_IN_TEXT.finditer(text) if m.group() in self.uids]
-        return spans
+        spans = [span for _, span in self._found(text, free=free)]
+        return spans + list(self._literal_spans(text)) + list(self._uid_spans(text))
 
     def cut(self, text: str, *, free: bool = True) -> str:
         """Return a text without the identifiers; the same text when there are none."""
-        spans = self.find(text, free=free)
-        if not spans:
-            return text
-        dropped = {index for start, end in spans for index in range(start, end)}
-        return re.sub(r"\s{2,}", " ", "".join(c for i, c in enumerate(text) if i not in dropped)).strip(" ^,;:_-/")
+        for _ in range(_MOST_CUTS):
+            spans = self.find(text, free=free)
+            if not spans:
+                return text
+            dropped = {index for start, end in spans for index in range(start, end)}
+            kept = _EMPTY_ESCAPE.sub("", "".join(c for i, c in enumerate(text) if i not in dropped))
+            text = re.sub(r"\s{2,}", " ", kept).strip(" ^,;:_-/")
+        return ""
 
     def is_number(self, text: str) -> bool:
         """Whether a numeric string is, as a whole, an identifying number of six digits or more."""
         return text.strip(" \0") in self.numbers
 
+    def is_instance(self, uid: str) -> bool:
+        """Whether a UID is one of the study's, or holds an identifier."""
+        return uid in self.uids or self.in_uid(uid)
+
     def is_any_number(self, value: bytes) -> bool:
         """Whether one of the numeric strings in an encoded value is an identifying number."""
         return any(map(self.is_number, value.decode("latin-1").split("\\")))
-
-    def is_uid(self, text: str) -> bool:
-        """Whether a text is one of the UIDs."""
-        return text in self.uids
 
     def in_bytes(self, data: bytes, *, dates: bool) -> bool:
         """Whether encoded bytes hold an identifier; as :meth:`matches_in_bytes`."""
@@ -186,14 +202,16 @@ class Identifiers:
         if literals is not None and literals.search(data):
             found.add(("name", False))
         lowered = data.lower()
+        if b"\0" in data and (wide := wide_text(lowered)):
+            lowered += b"\n" + wide
         spellings = self._binary_spellings + (self._binary_dates if dates else [])
         found |= {
             (spelling.kind, spelling.weak)
             for key, spelling in spellings
             if key in lowered and spelling.compiled_for_bytes.search(lowered)
         }
-        if self.uids and data.count(b".") >= 3:
-            found |= {("UID", False) for m in _UID_IN_BYTES.finditer(data) if m.group().decode() in self.uids}
+        if self.uids and lowered.count(b".") >= 3:
+            found |= {("UID", False) for m in _UID_IN_BYTES.finditer(lowered) if m.group().decode() in self.uids}
         return frozenset(found)
 
 
@@ -206,29 +224,5 @@ def _alternatives(literals: list[bytes]) -> re.Pattern[bytes] | None:
     return re.compile(b"|".join(map(re.escape, literals))) if literals else None
 
 
-def _encoded(value: str) -> Iterator[bytes]:
-    """Yield the parts of a name, alone and together, as every encoding writes those that are not ASCII."""
-    parts = [part.strip() for part in re.split(r"[\^=,;\r\n]", value) if part.strip()]
-    joined = [sign.join(order) for order in (parts[:2], parts[1::-1]) for sign in ("", " ", "^", ", ", "\u3000")]
-    for text in {*parts, *joined}:
-        for written in {text, text.lower(), text.upper(), text.title()}:
-            if written.isascii() or len(written) < 2:
-                continue
-            for encoding in _ENCODINGS:
-                with suppress(UnicodeEncodeError):
-                    yield written.encode(encoding)
-
-
 def _is_no_letter(character: str) -> bool:
     return not character.isascii() and unicodedata.category(character)[0] in "CNPS" and not character.isspace()
-
-
-def _fold_with_offsets(text: str) -> tuple[str, range | list[int]]:
-    if text.isascii():
-        return text.lower(), range(len(text))
-    parts, offsets = [], []
-    for index, character in enumerate(text):
-        folded = fold_character(character)
-        parts.append(folded)
-        offsets.extend([index] * len(folded))
-    return "".join(parts), offsets

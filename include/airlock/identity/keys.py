@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import hmac
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -20,13 +21,15 @@ from airlock.identity.key_file import make_key_file, parse_keys, read_key_file
 
 KEY_BYTES = 32
 KEY_VARIABLE = "AIRLOCK_KEY"
+CONNECTION_VARIABLE = "AIRLOCK_KEY_CONNECTION"
 _provided: list[str] = []
+_readers: list[Callable[[str], str]] = []
 
 
 def provide_keys(text: str) -> None:
     """Use this key in this process instead of the file, as the environment variable would say it.
 
-    For whoever keeps the key elsewhere, such as in the password of an Airflow connection.
+    For whoever keeps the key elsewhere.
 
     :param text: generations, oldest first, each 64 hexadecimal digits, separated by commas or blanks.
     :raises PolicyError: when it is something else.
@@ -35,12 +38,43 @@ def provide_keys(text: str) -> None:
     _provided[:] = [text]
 
 
+def read_connections_with(read: Callable[[str], str]) -> None:
+    """Say how the password of an Airflow connection is read in this process, for `AIRLOCK_KEY_CONNECTION`.
+
+    :param read: takes the connection's id; called when the key is needed first.
+    """
+    _readers[:] = [read]
+
+
 def given_keys() -> tuple[bytes, ...]:
-    """Return the generations that were provided or are in the environment; none when the file counts."""
+    """Return the generations that were provided, or that the environment says; none when the file counts.
+
+    :raises PolicyError: when a connection is to hold the key and doesn't, or cannot be read from here.
+    """
+    if not _provided and (connection := os.environ.get(CONNECTION_VARIABLE, "").strip()):
+        provide_keys(_from_connection(connection))
     if _provided:
         return parse_keys(_provided[0], "The key that was given")
     text = os.environ.get(KEY_VARIABLE, "")
     return parse_keys(text, KEY_VARIABLE) if text.strip() else ()
+
+
+def _from_connection(connection: str) -> str:
+    """Return what a connection holds. Never the file in its place: that would be another key."""
+    if not _readers:
+        raise PolicyError(
+            f"The deployment key is in the Airflow connection {connection!r} ({CONNECTION_VARIABLE}), which can be "
+            f"read inside of Airflow only. Give this command the key in {KEY_VARIABLE}, and unset the other."
+        )
+    text = _readers[0](connection)
+    parse_keys(text, f"The password of the Airflow connection {connection!r}")
+    return text
+
+
+def given_by() -> str:
+    """Return what gave the key, for messages."""
+    connection = os.environ.get(CONNECTION_VARIABLE, "").strip()
+    return f"The Airflow connection {connection!r}" if connection else KEY_VARIABLE
 
 
 def load_keys(path: Path) -> tuple[bytes, ...]:
@@ -56,7 +90,7 @@ def load_keys(path: Path) -> tuple[bytes, ...]:
     kept = read_key_file(path)
     if kept and kept[: len(given)] != given[: len(kept)]:
         raise PolicyError(
-            f"{KEY_VARIABLE} and the key file {path} hold different keys. Decide which made the identities in use, and "
+            f"{given_by()} and the key file {path} hold different keys. Decide which made the identities in use, and "
             "remove the other."
         )
     return given

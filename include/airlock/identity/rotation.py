@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from airlock.errors import PolicyError
 from airlock.identity.key_file import add_generation
-from airlock.identity.keys import KEY_VARIABLE, KeyRing, given_keys
+from airlock.identity.keys import KeyRing, given_by, given_keys
 from airlock.identity.store import open_store
 from airlock.settings import Settings
 
@@ -19,7 +19,7 @@ def rotate_key(settings: Settings) -> int:
     """
     if given_keys():
         raise PolicyError(
-            f"The key is not in a file here. Where it is kept ({KEY_VARIABLE}), add a comma and 64 new hexadecimal "
+            f"The key is not in a file here. Where it is kept ({given_by()}), add a comma and 64 new hexadecimal "
             "digits (openssl rand -hex 32) at its end, keep what is there, and start Airlock anew."
         )
     # The store must know the earlier generations before there is a later one.

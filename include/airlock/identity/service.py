@@ -6,7 +6,7 @@ decides about the same patient, device or frame at the same moment is either see
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from airlock.errors import HeldError, PolicyError
 from airlock.identity.dates import offset_days
@@ -75,6 +75,16 @@ class IdentityService:
                 study_id=self._study_id(question.study_uid),
                 illegal_uids=illegal,
             )
+
+    def known_subject(self, patients: Collection[tuple[str, str]], study_uid: str) -> str:
+        """Return the research subject id of a patient that is known; empty when it is not.
+
+        :raises HeldError: when there are several patients.
+        """
+        question = Question(patients=patients, study_uid=study_uid)
+        with self._store.transaction(self._project.name, dry_run=True) as session:
+            found = Decision(session, self._keys, self._project, person_of(question), question).find()
+            return found.subject if found is not None else ""
 
     def _study_id(self, study_uid: str) -> str | None:
         rule = self._project.identity.uids

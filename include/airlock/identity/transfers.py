@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,7 +29,7 @@ def identity_of(transfer: Transfer, evidence: Evidence) -> Identity:
     :raises PeerUnavailable: when the identity store or service cannot be used; nothing goes on without it.
     """
     request, policy = transfer.request, transfer.policy
-    accession, study_date, name = _facts(transfer)
+    accession, study_date, name = facts_of(sorted(transfer.workspace.folder("incoming").glob("*.dcm")))
     retained = "retain_uids" in policy.deidentify.options
     question = Question(
         patients=evidence.patients,
@@ -50,9 +51,9 @@ def _one_time(transfer: Transfer) -> KeyRing:
     return KeyRing((read_key_file(path) or make_key_file(path))[0])
 
 
-def _facts(transfer: Transfer) -> tuple[str, str, str]:
-    """Return AccessionNumber, StudyDate and PatientName of the first readable input; they are the same in a study."""
-    for path in sorted(transfer.workspace.folder("incoming").glob("*.dcm")):
+def facts_of(paths: Iterable[Path]) -> tuple[str, str, str]:
+    """Return AccessionNumber, StudyDate and PatientName of the first readable file; they are the same in a study."""
+    for path in paths:
         try:
             return _read(path)
         except (AirlockError, OSError):

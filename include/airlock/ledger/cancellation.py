@@ -7,35 +7,25 @@ says nothing about the next time the transfer is done.
 from __future__ import annotations
 
 import time
-from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
-from typing import Any
+from contextlib import contextmanager
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from airlock.errors import Cancelled, InvalidRequest, NotPossibleNow
 from airlock.ledger.models import EventRow, TransferRow, TransferState
+from airlock.ledger.store import Store
 
 STEP, KIND = "request", "cancel"
 _LOOK_EVERY_SECONDS = 1.0
 
 
-class Cancellation(ABC):
+class Cancellation(Store):
     """The part of the ledger that knows of such wishes."""
 
     _watched: str | None = None
     _looked_at = 0.0
-
-    @abstractmethod
-    def _begin(self) -> AbstractContextManager[Session]:
-        """Begin a transaction."""
-
-    @staticmethod
-    @abstractmethod
-    def _append(session: Session, row: TransferRow, step: str, kind: str, detail: dict[str, Any]) -> None:
-        """Append an event."""
 
     def ask_cancel(self, transfer_id: str, by: str) -> None:
         """Note that a transfer is to stop. Asking twice is harmless.

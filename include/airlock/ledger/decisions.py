@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Collection
-from contextlib import AbstractContextManager
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session
 
 from airlock.ledger.models import InstanceRow, InstanceState
+from airlock.ledger.store import Store
 
 
-class Decisions(ABC):
+class Decisions(Store):
     """The part of the ledger that writes down decisions."""
-
-    @abstractmethod
-    def _begin(self) -> AbstractContextManager[Session]:
-        """Begin a transaction."""
 
     def settle(
         self,

@@ -2,106 +2,34 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Collection, Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field, fields
+from collections.abc import Collection
+from dataclasses import fields
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session
 
-from airlock.database import connect
 from airlock.errors import DuplicateRequest, NotPossibleNow
-from airlock.ledger.cancellation import Cancellation
-from airlock.ledger.chain import ChainReport, Event, check, link
 from airlock.ledger.decisions import Decisions
-from airlock.ledger.models import EventRow, InstanceRow, InstanceState, TransferRow, TransferState
+from airlock.ledger.deliveries import Deliveries
+from airlock.ledger.facts import Counts, TransferSummary
+from airlock.ledger.history import History
+from airlock.ledger.instances import Instances
+from airlock.ledger.models import InstanceRow, TransferRow, TransferState
 from airlock.ledger.statuses import Statuses
-
-
-@dataclass(frozen=True)
-class Counts:
-    """Instances of a transfer by what became of them; `received = sent + skipped + held + open`."""
-
-    received: int = 0
-    sent: int = 0
-    skipped: int = 0
-    held: int = 0
-    boxes: int = 0
-
-    @property
-    def open(self) -> int:
-        """Instances that a step still has to work on."""
-        return self.received - self.sent - self.skipped - self.held
-
-
-@dataclass(frozen=True)
-class InstanceUpdate:
-    """What a step found out about one instance. `None` leaves a column as it is.
-
-    :param id: pseudonymous instance id.
-    :param reason: why it is skipped or held, free of patient data.
-    :param path: file below the workspace, free of patient data.
-    :param status: DIMSE status of the last C-STORE (PS3.7 annex C).
-    """
-
-    id: str
-    state: InstanceState | None = None
-    reason: str | None = None
-    size: int | None = None
-    digest: str | None = None
-    sop_class_uid: str | None = None
-    sop_instance_uid: str | None = None
-    path: str | None = None
-    boxes: int | None = None
-    status: int | None = None
-
-    def values(self) -> dict[str, Any]:
-        """Columns to write."""
-        return {f.name: v for f in fields(self) if f.name != "id" and (v := getattr(self, f.name)) is not None}
-
-
-@dataclass(frozen=True)
-class TransferSummary:
-    """A transfer as the ledger knows it."""
-
-    id: str
-    run_id: str | None
-    project: str | None
-    policy_digest: str | None
-    state: TransferState
-    message: str
-    expected: int | None
-    attempt: int
-    arrived_at: datetime
-    started_at: datetime | None
-    finished_at: datetime | None
-    counts: Counts = field(default_factory=Counts)
 
 
 def _now() -> datetime:
     return datetime.now(UTC)
 
 
-class Ledger(Decisions, Cancellation):
+class Ledger(Instances, Deliveries, Decisions, History):
     """The ledger database.
 
     :param url: SQLAlchemy URL; SQLite and PostgreSQL are tested. Tables are made or migrated by
         :func:`airlock.database.upgrade`.
     """
-
-    def __init__(self, url: str) -> None:
-        self._engine = connect(url)
-
-    @contextmanager
-    def _begin(self) -> Iterator[Session]:
-        with Session(self._engine) as session, session.begin():
-            yield session
-
-    # Transfers
 
     def register(self, transfer_id: str, arrived_at: datetime | None = None, project: str | None = None) -> bool:
         """Note that a request arrived. Return False when it was already known."""
@@ -138,7 +66,7 @@ class Ledger(Decisions, Cancellation):
             session.query(InstanceRow).filter_by(transfer_id=transfer_id).delete()
 
     def describe(self, transfer_id: str, **columns: Any) -> None:
-        """Set `project`, `policy_digest` or `expected` of a transfer."""
+        """Set `project`, `policy_digest`, `expected` or `message` of a transfer."""
         with self._begin() as session:
             session.execute(update(TransferRow).where(TransferRow.id == transfer_id).values(**columns))
 
@@ -156,17 +84,6 @@ class Ledger(Decisions, Cancellation):
                 )
             self._change_state(session, row, state)
             row.message, row.finished_at = message, _now() if state.ended else None
-
-    @classmethod
-    def _run(cls, session: Session, row: TransferRow) -> None:
-        cls._change_state(session, row, TransferState.RUNNING)
-        row.message, row.finished_at = "", None
-
-    @classmethod
-    def _change_state(cls, session: Session, row: TransferRow, state: TransferState) -> None:
-        if row.state is not state:
-            cls._append(session, row, "ledger", "state", {"before": row.state.value, "after": state.value})
-            row.state = state
 
     def find(self, transfer_id: str) -> TransferSummary | None:
         """Return a transfer with its counts, or None."""
@@ -204,114 +121,6 @@ class Ledger(Decisions, Cancellation):
     def _summary(row: TransferRow, counts: Counts) -> TransferSummary:
         names = [f.name for f in fields(TransferSummary) if f.name != "counts"]
         return TransferSummary(**{name: getattr(row, name) for name in names}, counts=counts)
-
-    # Instances
-
-    def counts(self, transfer_id: str) -> Counts:
-        """Count the instances of a transfer by state."""
-        with self._begin() as session:
-            return self._counts(session, transfer_id)
-
-    @staticmethod
-    def _counts(session: Session, transfer_id: str) -> Counts:
-        query = (
-            select(InstanceRow.state, func.count(), func.coalesce(func.sum(InstanceRow.boxes), 0))
-            .where(InstanceRow.transfer_id == transfer_id)
-            .group_by(InstanceRow.state)
-        )
-        rows = session.execute(query).all()
-        by_state = {state: count for state, count, _ in rows}
-        return Counts(
-            received=sum(by_state.values()),
-            sent=by_state.get(InstanceState.SENT, 0),
-            skipped=by_state.get(InstanceState.SKIPPED, 0),
-            held=by_state.get(InstanceState.HELD, 0),
-            boxes=sum(boxes for *_, boxes in rows),
-        )
-
-    def instances(self, transfer_id: str, *states: InstanceState) -> list[InstanceUpdate]:
-        """Return the instances of a transfer, all or those in the given states, in order of id."""
-        query = select(InstanceRow).where(InstanceRow.transfer_id == transfer_id).order_by(InstanceRow.id)
-        if states:
-            query = query.where(InstanceRow.state.in_(states))
-        names = [f.name for f in fields(InstanceUpdate)]
-        with self._begin() as session:
-            return [InstanceUpdate(**{name: getattr(row, name) for name in names}) for row in session.scalars(query)]
-
-    def record(self, transfer_id: str, updates: Iterable[InstanceUpdate]) -> None:
-        """Write what a step found out, in one transaction. Instances that are not known yet are added as received.
-
-        :raises Cancelled: within :meth:`stopping`, once it is written, when the transfer is to stop.
-        """
-        pending = list(updates)
-        with self._begin() as session:
-            for start in range(0, len(pending), 500):
-                chunk = {u.id: u for u in pending[start : start + 500]}
-                query = select(InstanceRow).where(InstanceRow.transfer_id == transfer_id, InstanceRow.id.in_(chunk))
-                rows = {row.id: row for row in session.scalars(query)}
-                for instance_id, change in chunk.items():
-                    row = rows.get(instance_id)
-                    if row is None:
-                        row = InstanceRow(transfer_id=transfer_id, id=instance_id, state=InstanceState.RECEIVED)
-                        session.add(row)
-                    for name, value in change.values().items():
-                        setattr(row, name, value)
-        self._stop_if_asked(transfer_id)
-
-    def hold_open(self, transfer_id: str, reason: str) -> None:
-        """Hold every instance that is neither sent, skipped nor held, so that the sum is whole at every ending.
-
-        What state each was in is remembered for :meth:`resume`.
-        """
-        open_states = (InstanceState.RECEIVED, InstanceState.READY, InstanceState.ACKNOWLEDGED)
-        query = update(InstanceRow).where(InstanceRow.transfer_id == transfer_id, InstanceRow.state.in_(open_states))
-        with self._begin() as session:
-            session.execute(query.values(resume_state=InstanceRow.state, state=InstanceState.HELD, reason=reason))
-
-    def resume(self, transfer_id: str) -> None:
-        """Undo :meth:`hold_open`: a step of a failed transfer was started again."""
-        query = update(InstanceRow).where(InstanceRow.transfer_id == transfer_id, InstanceRow.resume_state.is_not(None))
-        with self._begin() as session:
-            session.execute(query.values(state=InstanceRow.resume_state, resume_state=None, reason=""))
-            self._run(session, session.get_one(TransferRow, transfer_id, with_for_update=True))
-
-    # Events
-
-    def event(self, transfer_id: str, step: str, kind: str, **detail: Any) -> None:
-        """Append an event. `detail` holds ids and counts only."""
-        with self._begin() as session:
-            row = session.get_one(TransferRow, transfer_id, with_for_update=True)
-            self._append(session, row, step, kind, detail)
-
-    @staticmethod
-    def _append(session: Session, row: TransferRow, step: str, kind: str, detail: dict[str, Any]) -> None:
-        at, told = _now(), json.loads(json.dumps(detail))
-        digest = link(row.chain_head, row.id, at, step, kind, told)
-        session.add(EventRow(transfer_id=row.id, at=at, step=step, kind=kind, detail=told, digest=digest))
-        row.chain_length, row.chain_head = row.chain_length + 1, digest
-
-    def events(self, transfer_id: str) -> list[tuple[datetime, str, str, dict[str, Any]]]:
-        """Return the events of a transfer, oldest first, as (at, step, kind, detail)."""
-        return [(event.at, event.step, event.kind, event.detail) for event in self.history(transfer_id)]
-
-    def history(self, transfer_id: str) -> list[Event]:
-        """Return the events of a transfer with their digests, oldest first."""
-        with self._begin() as session:
-            return self._history(session, transfer_id)
-
-    def verify_chain(self, transfer_id: str) -> ChainReport:
-        """Say whether the events of a transfer are those that were written."""
-        with self._begin() as session:
-            row = session.get_one(TransferRow, transfer_id)
-            return check(transfer_id, self._history(session, transfer_id), row.chain_length, row.chain_head)
-
-    @staticmethod
-    def _history(session: Session, transfer_id: str) -> list[Event]:
-        query = select(EventRow).where(EventRow.transfer_id == transfer_id).order_by(EventRow.id)
-        names = [f.name for f in fields(Event)]
-        return [Event(**{name: getattr(row, name) for name in names}) for row in session.scalars(query)]
-
-    # Statuses that REDCap must be told
 
     @property
     def statuses(self) -> Statuses:

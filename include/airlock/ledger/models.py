@@ -6,7 +6,18 @@ import enum
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, DateTime, Enum, ForeignKey, Index, String, Text, TypeDecorator
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    DateTime,
+    Enum,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    String,
+    Text,
+    TypeDecorator,
+)
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -123,6 +134,29 @@ class InstanceRow(Base):
     boxes: Mapped[int] = mapped_column(default=0)
     status: Mapped[int | None]
     resume_state: Mapped[InstanceState | None] = mapped_column(_enum(InstanceState))
+
+
+class DeliveryRow(Base):
+    """An instance on its way to one destination, which is named by its connection.
+
+    An empty name: it was sent before destinations were noted. What becomes of the instance as a whole is in its own row
+    (`airlock.ledger.deliveries`).
+    """
+
+    __tablename__ = "deliveries"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["transfer_id", "instance_id"], ["instances.transfer_id", "instances.id"], ondelete="CASCADE"
+        ),
+        Index("ix_deliveries_destination", "transfer_id", "destination", "state"),
+    )
+
+    transfer_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    instance_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    destination: Mapped[str] = mapped_column(String(250), primary_key=True)
+    state: Mapped[InstanceState] = mapped_column(_enum(InstanceState))
+    reason: Mapped[str] = mapped_column(Text, default="")
+    status: Mapped[int | None]
 
 
 class EventRow(Base):

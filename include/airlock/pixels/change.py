@@ -9,7 +9,10 @@ import numpy as np
 
 from airlock.findings import Box
 from airlock.pixels.decode import Array
-from airlock.pixels.strokes import CELL, Mask
+from airlock.pixels.strokes import Mask
+
+AROUND = 32
+"""Pixels; half of it is how far a letter may reach into what has not changed."""
 
 MOSTLY = 0.7
 """Part of a frame that has changed from which all of it is examined."""
@@ -38,5 +41,5 @@ def difference(before: Array, now: Array) -> Change | None:
         return None
     differs = before != now
     exactly: Mask = differs.any(axis=2) if differs.ndim == 3 else differs
-    around: Mask = cv2.dilate(exactly.astype(np.uint8), np.ones((CELL, CELL), np.uint8)) > 0
+    around: Mask = cv2.dilate(exactly.astype(np.uint8), np.ones((AROUND, AROUND), np.uint8)) > 0
     return None if around.mean() > MOSTLY else Change(exactly, around)

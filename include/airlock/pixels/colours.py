@@ -10,7 +10,7 @@ from pydicom import Dataset
 from pydicom.pixels.processing import apply_color_lut, convert_color_space
 
 from airlock.errors import InstanceNotUnderstood
-from airlock.pixels.decode import LOSSY_SYNTAXES, Frame, StoredImage
+from airlock.pixels.decode import LOSSY_SYNTAXES, PARTIAL, Array, Frame, StoredImage
 
 
 def as_rewritten(frame: Frame, image: StoredImage) -> Frame:
@@ -39,8 +39,10 @@ def displayable(frame: Frame, dataset: Dataset) -> npt.NDArray[np.float32] | npt
         return pixels.astype(np.float32)
     try:
         if photometric == "PALETTE COLOR" and pixels.ndim == 2:
-            pixels = apply_color_lut(pixels, dataset)[..., :3]
-        elif photometric == "YBR_FULL":
+            return _eight_bits(apply_color_lut(pixels, dataset)[..., :3])
+        if photometric == PARTIAL:
+            return partial_to_rgb(pixels, frame.layout.bits_stored)
+        if photometric == "YBR_FULL":
             pixels = convert_color_space(pixels, "YBR_FULL", "RGB")
         elif photometric != "RGB":
             raise InstanceNotUnderstood("its photometric interpretation is not known")
@@ -49,14 +51,34 @@ def displayable(frame: Frame, dataset: Dataset) -> npt.NDArray[np.float32] | npt
     except Exception as error:  # noqa: BLE001 - a broken palette makes pydicom raise almost anything
         raise InstanceNotUnderstood(f"its colours cannot be decoded ({type(error).__name__})") from None
     if pixels.dtype.itemsize > 1:
-        bits = 16 if photometric == "PALETTE COLOR" else frame.layout.bits_stored
-        pixels = pixels >> max(bits - 8, 0)
+        pixels = pixels >> max(frame.layout.bits_stored - 8, 0)
     return np.ascontiguousarray(pixels).astype(np.uint8)
 
 
+def _eight_bits(colours: Array) -> npt.NDArray[np.uint8]:
+    """Return colours of a palette with 8 bits; some palettes hold 8 bits in words of 16."""
+    wide = colours.dtype.itemsize > 1 and colours.max(initial=0) > 255
+    return np.ascontiguousarray(colours >> 8 if wide else colours).astype(np.uint8)
+
+
+def partial_to_rgb(pixels: Array, bits: int) -> npt.NDArray[np.uint8]:
+    """Return colours of studio range, Y from 16 to 235 (ITU-R BT.601), as RGB of 8 bits."""
+    scaled = pixels.astype(np.float32) / 2 ** (bits - 8)
+    y, cb, cr = (scaled[..., 0] - 16) * (255 / 219), scaled[..., 1] - 128, scaled[..., 2] - 128
+    cb, cr = cb * (255 / 224), cr * (255 / 224)
+    rgb = np.stack([y + 1.402 * cr, y - 0.344136 * cb - 0.714136 * cr, y + 1.772 * cb], axis=-1)
+    result: npt.NDArray[np.uint8] = np.clip(np.rint(rgb), 0, 255).astype(np.uint8)
+    return result
+
+
 def palette_darkest(dataset: Dataset) -> int:
-    """Return the pixel value whose palette colour is the darkest (PS3.3 section C.7.6.3.1.5)."""
+    """Return the pixel value whose palette colour is the darkest (PS3.3 section C.7.6.3.1.5).
+
+    :param dataset: the image pixel module, with a palette that pixels of this kind can reach.
+    """
     entries, first, _ = dataset.RedPaletteColorLookupTableDescriptor
-    values = np.arange(first, first + (entries or 65536))
+    bits, signed = int(dataset.BitsStored), int(dataset.get("PixelRepresentation") or 0)
+    smallest, largest = (-(1 << bits - 1), (1 << bits - 1) - 1) if signed else (0, (1 << bits) - 1)
+    values = np.arange(max(first, smallest), min(first + (entries or 65536) - 1, largest) + 1)
     colours = apply_color_lut(values[None, :], dataset)[0, :, :3].astype(np.int64)
     return int(values[int(colours.sum(axis=1).argmin())])

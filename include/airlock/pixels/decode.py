@@ -12,15 +12,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 from pydicom import Dataset
 from pydicom.encaps import encapsulate
 from pydicom.pixels.decoders.base import get_decoder
-from pydicom.uid import HTJ2K, JPEG2000, UID, JPEGBaseline8Bit, JPEGExtended12Bit, JPEGLSNearLossless
+from pydicom.uid import (
+    HTJ2K,
+    JPEG2000,
+    UID,
+    ExplicitVRLittleEndian,
+    JPEGBaseline8Bit,
+    JPEGExtended12Bit,
+    JPEGLSNearLossless,
+)
 
 from airlock.errors import InstanceNotUnderstood
-from airlock.pixels.stored import Span, frame_spans, parse
+from airlock.pixels.jpeg12 import decode_12_bits
+from airlock.pixels.native import expand_chroma, frame_bits, read_bits, unpack_bits
+from airlock.pixels.stored import ENCAPSULATED_UNCOMPRESSED, Span, frame_spans, parse, pixel_module
 
 Array = npt.NDArray[Any]
 
@@ -28,6 +37,9 @@ LOSSY_SYNTAXES = (JPEGBaseline8Bit, JPEGExtended12Bit, JPEGLSNearLossless, JPEG2
 """Transfer syntaxes that lose, or may lose."""
 
 MAX_FRAME_BYTES = 1 << 30
+
+PARTIAL = "YBR_PARTIAL_422"
+"""Black is 16, white 235, and two pixels share their chroma (retired; PS3.3-2017 section C.7.6.3.1.2)."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +90,7 @@ class StoredImage:
         if self.keyword is None:
             return
         try:
-            self.pixels = _pixel_module(self.dataset)
+            self.pixels = pixel_module(self.dataset)
             self._check()
         except InstanceNotUnderstood:
             raise
@@ -104,23 +116,26 @@ class StoredImage:
             raise InstanceNotUnderstood("the image has no extent")
         if rows * columns * samples * allocated // 8 > MAX_FRAME_BYTES:
             raise InstanceNotUnderstood("one frame is larger than 1 GiB")
+        if not self.syntax.is_transfer_syntax:
+            raise InstanceNotUnderstood("its transfer syntax is not known")
+        photometric = str(ds.get("PhotometricInterpretation", ""))
+        if photometric.startswith("YBR_PARTIAL") and (self.syntax.is_encapsulated or photometric != PARTIAL):
+            raise InstanceNotUnderstood(f"it has compressed {photometric} colours")
         if self.keyword == "PixelData" and int(ds.get("HighBit", ds.BitsStored - 1)) != ds.BitsStored - 1:
             raise InstanceNotUnderstood("the pixel values do not start at bit 0")
         try:
-            get_decoder(self.syntax)
+            get_decoder(self._coding)
         except NotImplementedError:
             raise InstanceNotUnderstood("no decoder for its transfer syntax") from None
-        self._check_length(rows * columns * samples * allocated)
+        self._frame_bits = frame_bits(rows, columns, samples, allocated, photometric)
+        self._check_length()
 
-    def _check_length(self, frame_bits: int) -> None:
+    def _check_length(self) -> None:
         """Refuse hidden frames: an image that holds more than its header says would be examined in part only."""
         assert self.stored.element
         if self.syntax.is_encapsulated:
             self._spans = frame_spans(self.stored, self.frames)
             return
-        self._frame_bits = frame_bits
-        if str(self.pixels.PhotometricInterpretation) == "YBR_FULL_422":
-            self._frame_bits = frame_bits // 3 * 2
         length = self.stored.element.value[1]
         found = length * 8 // self._frame_bits if self._frame_bits * self.frames > 64 else self.frames
         if found != self.frames:
@@ -133,25 +148,32 @@ class StoredImage:
         spans = [span for frame in self._spans for span in frame]
         return sum(length for _, length in spans) or self.stored.element.value[1]
 
+    @property
+    def _coding(self) -> UID:
+        """What single frames are coded as."""
+        return ExplicitVRLittleEndian if self.syntax == ENCAPSULATED_UNCOMPRESSED else self.syntax
+
+    @property
+    def _turned(self) -> bool:
+        """Whether values smaller than a word are stored in big-endian words."""
+        assert self.stored.element
+        small = self.keyword == "PixelData" and self.pixels.BitsAllocated <= 8
+        return small and not self.syntax.is_little_endian and self.stored.element.vr == "OW"
+
     def encoded(self, numbers: Iterable[int] | None = None) -> Iterator[bytes]:
         """Yield frames as they are stored, all or those with the given numbers: a compressed frame in one piece."""
+        assert self.stored.element
         with self.stored.open() as stream:
             for number in range(self.frames) if numbers is None else numbers:
+                if not self._spans:
+                    begin, end = number * self._frame_bits, (number + 1) * self._frame_bits
+                    yield read_bits(stream, self.stored.element.value[0], begin, end, turned=self._turned)
+                    continue
                 pieces = []
-                for offset, length in self._spans[number] if self._spans else [self._native_span(number)]:
+                for offset, length in self._spans[number]:
                     stream.seek(offset)
                     pieces.append(stream.read(length))
                 yield b"".join(pieces)
-
-    def _native_span(self, number: int) -> Span:
-        assert self.stored.element
-        begin, end = number * self._frame_bits, (number + 1) * self._frame_bits
-        if not self.syntax.is_little_endian and self.stored.element.vr == "OW" and end % 16:
-            # Bytes are stored in words of two (PS3.5 section 8.1.1).
-            if self.frames > 1:
-                raise InstanceNotUnderstood("its frames of odd length are stored in big-endian words")
-            end += 8
-        return self.stored.element.value[0] + begin // 8, -(-end // 8) - begin // 8
 
     def read(self, numbers: Iterable[int] | None = None) -> Iterator[Frame]:
         """Decode frames, all or those with the given numbers (from 0), one at a time.
@@ -161,10 +183,7 @@ class StoredImage:
         wanted = list(range(self.frames) if numbers is None else numbers)
         try:
             for number, content in zip(wanted, self.encoded(wanted), strict=True):
-                if self._packed_bits:
-                    yield self._unpack(number, content)
-                else:
-                    yield Frame(number, *self.decode(content))
+                yield Frame(number, *(self._unpack(number, content) if self._packed_bits else self.decode(content)))
         except InstanceNotUnderstood:
             raise
         except Exception as error:  # noqa: BLE001 - codecs raise almost anything
@@ -172,7 +191,14 @@ class StoredImage:
 
     @property
     def _packed_bits(self) -> bool:
-        return self.keyword == "PixelData" and self.pixels.BitsAllocated == 1 and not self.syntax.is_encapsulated
+        return self.keyword == "PixelData" and self.pixels.BitsAllocated == 1 and not self._coding.is_encapsulated
+
+    def _unpack(self, number: int, content: bytes) -> tuple[Array, Layout]:
+        """Read a frame of one bit per pixel; pydicom 3.0 cannot when frames don't begin at a byte."""
+        ds = self.pixels
+        skip = 0 if self._spans else number * self._frame_bits % 8
+        bits = unpack_bits(content, skip, int(ds.Rows), int(ds.Columns))
+        return bits, Layout(str(ds.PhotometricInterpretation), 1, 1, 1, False)
 
     def decode(self, content: bytes) -> tuple[Array, Layout]:
         """Decode one frame of this image's kind.
@@ -182,27 +208,30 @@ class StoredImage:
         """
         assert self.stored.element
         assert self.keyword
+        ds = self.pixels
+        if self.syntax == JPEGExtended12Bit and ds.BitsStored > 8:
+            return decode_12_bits(content, ds), Layout(str(ds.PhotometricInterpretation), 1, 16, ds.BitsStored, False)
+        if str(ds.get("PhotometricInterpretation", "")) == PARTIAL:
+            return self._shared_chroma(content)
         single = Dataset()
-        single.update(self.pixels)
-        single.file_meta = self.pixels.file_meta
+        single.update(ds)
+        single.file_meta = deepcopy(ds.file_meta)
+        single.file_meta.TransferSyntaxUID = self._coding
         single.NumberOfFrames = 1
-        compressed = self.syntax.is_encapsulated
+        compressed = self._coding.is_encapsulated
         value = encapsulate([content], has_bot=False) if compressed else content + b"\0" * (len(content) % 2)
-        single.add_new(self.keyword, "OB" if compressed else self.stored.element.vr, value)
+        vr = "OB" if compressed or self._turned else self.stored.element.vr
+        single.add_new(self.keyword, vr, value)
         single[self.keyword].is_undefined_length = compressed
         single.set_original_encoding(*self.dataset.original_encoding)
-        [(pixels, found)] = get_decoder(self.syntax).iter_array(single, raw=True, allow_excess_frames=False)
+        [(pixels, found)] = get_decoder(self._coding).iter_array(single, raw=True, allow_excess_frames=False)
         return pixels, self._layout(pixels, found)
 
-    def _unpack(self, number: int, content: bytes) -> Frame:
-        """Read a frame of one bit per pixel; pydicom 3.0 cannot when frames don't begin at a byte."""
+    def _shared_chroma(self, content: bytes) -> tuple[Array, Layout]:
         ds = self.pixels
-        if not self.syntax.is_little_endian:
-            raise InstanceNotUnderstood("it has one bit per pixel, in words of big-endian order")
-        size = self._frame_bits
-        stored = np.frombuffer(content, np.uint8)
-        bits = np.unpackbits(stored, bitorder="little")[number * size % 8 :][:size].reshape(ds.Rows, ds.Columns)
-        return Frame(number, bits, Layout(str(ds.PhotometricInterpretation), 1, 1, 1, False))
+        order = "<" if self.syntax.is_little_endian else ">"
+        pixels = expand_chroma(content, f"{order}u{ds.BitsAllocated // 8}", ds.Rows, ds.Columns)
+        return pixels, Layout(PARTIAL, 3, ds.BitsAllocated, ds.BitsStored, False)
 
     def _layout(self, pixels: Array, found: dict[str, Any]) -> Layout:
         expected = (self.pixels.Rows, self.pixels.Columns)
@@ -219,11 +248,3 @@ class StoredImage:
             bits_stored=int(found["bits_allocated"] if floating else found["bits_stored"]),
             signed=floating or bool(found["pixel_representation"]),
         )
-
-
-def _pixel_module(dataset: Dataset) -> Dataset:
-    result = Dataset()
-    result.file_meta = deepcopy(dataset.file_meta)
-    for element in dataset.group_dataset(0x0028):
-        result.add(deepcopy(element))
-    return result

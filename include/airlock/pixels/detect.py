@@ -18,7 +18,7 @@ from airlock.pixels.engine import Reading, TextEngine
 from airlock.pixels.grow import grown
 from airlock.pixels.judge import SAFE_WORDS, Judge, known_words, merge
 from airlock.pixels.patches import Details, Patch, whole
-from airlock.pixels.strokes import Mask, stroke_mask, text_like, texture
+from airlock.pixels.strokes import Mask, strokes_of, text_like, texture
 from airlock.pixels.views import planes
 
 OCR: Source = "ocr"
@@ -89,23 +89,24 @@ class Examiner:
 
     def _look(self, frame: Frame) -> list[Found]:
         values = planes(displayable(frame, self._module))
-        strokes = stroke_mask(values)
-        dense = text_like(strokes)
-        speckle = texture(dense)
-        strokes &= ~speckle
+        found_strokes = strokes_of(values)
+        dense = text_like(found_strokes)
+        speckle = texture(dense.both)
+        strokes = found_strokes.both & ~speckle
+        level, upright = dense.level, dense.upright
         self._kept = []
         first = self._before is None
         if self._before is not None and (change := difference(self._before.pixels, frame.pixels)) is not None:
-            self._kept = [f for f in self._before.found if change.spares(f.box) or _still(f.box, dense)]
-            dense &= change.around
+            self._kept = [f for f in self._before.found if change.spares(f.box) or _still(f.box, dense.both)]
+            level, upright = level & change.around, upright & change.around
         details = Details(values)
-        upright = self._found(itertools.chain(whole(values), details.patches(dense)), frame, strokes)
+        lines = self._found(itertools.chain(whole(values), details.patches(level)), frame, strokes)
         # Lines that run up or down are seen in a turned picture; where a line was found, there is none.
-        left = dense & ~_covered([*upright, *self._kept], dense)
+        upright = upright & ~_covered([*lines, *self._kept], upright)
         # Of later frames, moving speckle is not searched for them again: what stood in it is kept.
-        left = left if first else left & ~speckle
-        turned = self._found(details.patches(left, turned=True), frame, strokes)
-        return merge([*upright, *turned, *self._kept])
+        upright = upright if first else upright & ~speckle
+        turned = self._found(details.patches(upright, turned=True), frame, strokes)
+        return merge([*lines, *turned, *self._kept])
 
     def _found(self, looked_at: Iterable[Patch], frame: Frame, strokes: Mask) -> list[Found]:
         return grown([found for patch in looked_at for found in self._judged(patch, frame)], strokes)
@@ -117,7 +118,7 @@ class Examiner:
         boxes = [b for b in boxes if not any(_holds(f.box, patch.place(b, columns, rows)) for f in self._kept)]
         if not boxes:
             return []
-        verdicts = self._judge.judge(boxes, self._read(patch, boxes), min(patch.picture.shape[:2]))
+        verdicts = self._judge.judge(boxes, self._read(patch, boxes), round(min(rows, columns) * patch.scale))
         return [
             Found(frame.number, patch.place(v.box, columns, rows), OCR, v.confidence, v.matches_identifier)
             for v in verdicts

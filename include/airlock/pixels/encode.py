@@ -14,6 +14,7 @@ from pydicom.uid import JPEG2000, UID, JPEG2000Lossless, JPEGLSLossless, JPEGLSN
 
 from airlock.errors import InstanceNotUnderstood
 from airlock.pixels.decode import Frame, StoredImage
+from airlock.pixels.stored import ENCAPSULATED_UNCOMPRESSED
 
 LOSSLESS_ENCODERS = {
     RLELossless: RLELossless,
@@ -22,6 +23,7 @@ LOSSLESS_ENCODERS = {
     JPEGLSNearLossless: JPEGLSLossless,
     JPEG2000Lossless: JPEG2000Lossless,
     JPEG2000: JPEG2000Lossless,
+    UID(ENCAPSULATED_UNCOMPRESSED): UID(ENCAPSULATED_UNCOMPRESSED),
 }
 """Encoder whose output is valid in a transfer syntax. HTJ2K and the JPEG family have none here."""
 
@@ -43,6 +45,8 @@ def encode(frame: Frame, image: StoredImage, encoder: UID) -> bytes:
     :raises InstanceNotUnderstood: when the encoder cannot.
     """
     layout, pixels = frame.layout, np.ascontiguousarray(frame.pixels)
+    if encoder == ENCAPSULATED_UNCOMPRESSED:
+        return _plain(frame, image)
     photometric = str(image.pixels.PhotometricInterpretation)
     options: dict[str, Any] = {"planar_configuration": 0} if layout.samples > 1 else {}
     try:
@@ -62,3 +66,12 @@ def encode(frame: Frame, image: StoredImage, encoder: UID) -> bytes:
         )
     except Exception as error:  # noqa: BLE001 - codecs raise almost anything
         raise InstanceNotUnderstood(f"a frame cannot be compressed again ({type(error).__name__})") from None
+
+
+def _plain(frame: Frame, image: StoredImage) -> bytes:
+    """Return a frame uncompressed, in the layout of the frames that keep their bytes."""
+    if frame.layout.bits_allocated == 1:
+        return np.packbits(frame.pixels, bitorder="little").tobytes()
+    by_plane = frame.layout.samples > 1 and image.pixels.get("PlanarConfiguration") == 1
+    pixels = frame.pixels.transpose(2, 0, 1) if by_plane else frame.pixels
+    return pixels.astype(pixels.dtype.newbyteorder("<"), copy=False).tobytes()

@@ -13,6 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol
 
+import cv2
 import numpy as np
 
 from airlock.errors import DetectorUnavailable
@@ -22,8 +23,14 @@ from airlock.pixels.views import Picture
 
 DETECTION_MODEL = "ch_PP-OCRv4_det_infer.onnx"
 RECOGNITION_MODEL = "ch_PP-OCRv4_rec_infer.onnx"
+NARROWEST = 64
+"""Pixels of the width to which narrower crops are filled up, when they are 48 high."""
+
 READ = 60.0
 """Confidence below which a line is looked at upside down too, and from which it counts as read then."""
+
+PROOF = "PX 4711"
+"""What an engine must find and read before it is trusted: a model that loads and sees nothing would let all pass."""
 
 _REPAIR = "Install the pinned rapidocr-onnxruntime and onnxruntime again (`airlock doctor` shows what is missing)."
 
@@ -53,7 +60,8 @@ class RapidOcrEngine:
     """PP-OCRv4, one thread.
 
     :param models: folder of the two model files.
-    :raises DetectorUnavailable: when a model or a library is missing or cannot be loaded.
+    :raises DetectorUnavailable: when a model or a library is missing or cannot be loaded, or text is not found that is
+        there.
     """
 
     def __init__(self, models: Path | None = None) -> None:
@@ -74,6 +82,14 @@ class RapidOcrEngine:
             raise DetectorUnavailable(
                 f"The text detector cannot be loaded ({type(error).__name__}). {_REPAIR}"
             ) from None
+        self._prove()
+
+    def _prove(self) -> None:
+        picture = np.full((64, 256, 3), 30, np.uint8)
+        cv2.putText(picture, PROOF, (24, 44), cv2.FONT_HERSHEY_SIMPLEX, 1.0, (220, 220, 220), 2, cv2.LINE_AA)
+        said = [reading.text for reading in self.read(picture, [found.box for found in self.find(picture)])]
+        if "".join(said).replace(" ", "") != PROOF.replace(" ", ""):
+            raise DetectorUnavailable(f"The text detector does not find text that is there. {_REPAIR}")
 
     def find(self, picture: Picture) -> list[Candidate]:
         """Return what looks like text in a picture: upright rectangles, the second corner outside.
@@ -146,4 +162,5 @@ def _session_config(model: Path) -> dict[str, Any]:
 
 
 def _recognition_config(model: Path) -> dict[str, Any]:
-    return {**_session_config(model), "rec_img_shape": [3, 48, 320], "rec_batch_num": 6}
+    # One by one, each as wide as it is: a batch is as wide as its widest line, and saves nothing on one thread.
+    return {**_session_config(model), "rec_img_shape": [3, 48, NARROWEST], "rec_batch_num": 1}

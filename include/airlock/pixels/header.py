@@ -38,8 +38,8 @@ def clean_header(dataset: Dataset, overlays: Overlays) -> None:
     :raises InstanceNotUnderstood: when an overlay cannot be cleaned.
     """
     dataset.BurnedInAnnotation = "NO"
-    # They count in bytes of the old frames.
-    for keyword in ("ExtendedOffsetTable", "ExtendedOffsetTableLengths"):
+    # They count in bytes of the old frames; the writer makes new ones.
+    for keyword in ("ExtendedOffsetTable", "ExtendedOffsetTableLengths", "EncapsulatedPixelDataValueTotalLength"):
         if keyword in dataset:
             delattr(dataset, keyword)
     _remove_icons(dataset)

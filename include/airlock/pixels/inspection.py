@@ -12,7 +12,8 @@ from airlock.pixels.detect import examine
 from airlock.pixels.engine import TextEngine
 from airlock.pixels.judge import SAFE_WORDS, known_words, merge
 from airlock.pixels.locations import load_library
-from airlock.pixels.overlays import overlay_text
+from airlock.pixels.native import has_hidden_bits
+from airlock.pixels.overlays import DATA, GROUPS, overlay_text
 from airlock.pixels.regions import OUTSIDE, lies_outside, ultrasound_regions
 from airlock.pixels.rules import suspicions
 
@@ -58,7 +59,21 @@ def inspect(
         result.found += merge([*boxes, *places])
         if regions and OUTSIDE not in result.reasons and any(lies_outside(f.box, regions) for f in boxes):
             result.reasons.append(OUTSIDE)
+    if hides_bits(image, numbers):
+        # As if its header were there: the rewritten file has no such bits.
+        result.overlays = {f"{next(g for g in GROUPS if (g, DATA) not in image.dataset):04x}": {}}
     if numbers.start == 0:
         words = known | known_words(image.dataset)
-        result.overlays = overlay_text(image, engine(), confidence, words)
+        result.overlays = result.overlays | overlay_text(image, engine(), confidence, words)
     return result
+
+
+def hides_bits(image: StoredImage, numbers: range) -> bool:
+    """Return whether unused bits of uncompressed frames hold something, such as an overlay that no header tells of."""
+    allocated, stored = int(image.pixels.BitsAllocated), int(image.pixels.get("BitsStored") or 0)
+    if image.keyword != "PixelData" or image.syntax.is_encapsulated or allocated not in (8, 16, 32):
+        return False
+    if stored >= allocated:
+        return False
+    little = image.syntax.is_little_endian
+    return any(has_hidden_bits(c, allocated, stored, little_endian=little) for c in image.encoded(numbers))

@@ -26,11 +26,11 @@ SURE = 90.0
 SINGLE = 60.0
 """Confidence below which one single character is taken for anatomy."""
 
-GLYPH = 1 / 8
-"""Part of the picture's shorter side above which one single character is taken for anatomy: a cyst is read as O."""
+GLYPH = 1 / 20
+"""Part of the frame's shorter side above which one single character is taken for anatomy: a cyst is read as O."""
 
 LARGE = 1 / 16
-"""Part of the picture's shorter side above which a line must be read as surely: large letters are read well."""
+"""Part of the frame's shorter side above which a line must be read as surely: large letters are read well."""
 
 GIANT = 1 / 5
 """Part of the shorter side above which it must be read without doubt: no device writes so large."""
@@ -110,7 +110,7 @@ class Judge:
     def judge(self, boxes: list[Box], readings: list[Reading], side: int) -> list[Verdict]:
         """Return the boxes to mask, in their order.
 
-        :param side: shorter side of the picture that the boxes are in.
+        :param side: shorter side of the whole frame, in pixels of the picture that the boxes are in.
         """
         both = list(zip(boxes, readings, strict=True))
         safe = {b for b, r in both if self._is_safe(r)}

@@ -65,32 +65,51 @@ class Library:
 
 @lru_cache(maxsize=4)
 def load_library(folder: Path) -> Library:
-    """Read every file of a folder; an absent folder is an empty library.
+    """Read every file of a folder.
 
-    :raises PolicyError: with file, line and reason of the first problem of each file that has one.
+    :raises PolicyError: when there is no such folder; with file, line and reason of the first problem of each file that
+        has one.
+    """
+    if not folder.is_dir():
+        raise PolicyError(
+            f"{folder}: no such folder. Set AIRLOCK_PIXEL_LOCATIONS to the folder of known places of text."
+        )
+    locations: list[Location] = []
+    problems: list[str] = []
+    for path in filter(is_location_file, sorted(folder.iterdir())):
+        try:
+            locations += parse_file(path)
+        except PolicyError as error:
+            problems.append(str(error))
+    if problems:
+        raise PolicyError("\n".join(problems))
+    return Library(tuple(locations))
+
+
+def is_location_file(path: Path) -> bool:
+    """Whether a file of the folder must be one of the library; notes and hidden files need not."""
+    return path.suffix != ".md" and not path.name.startswith(".")
+
+
+def parse_file(path: Path) -> list[Location]:
+    """Read one file.
+
+    :raises PolicyError: with file, line and reason of its first problem.
     """
     from airlock.pixels.location_ctp import parse_ctp  # noqa: PLC0415 - they import this module
     from airlock.pixels.location_deid import parse_deid  # noqa: PLC0415
 
     parsers = {".script": parse_ctp, ".deid": parse_deid}
-    locations: list[Location] = []
-    problems: list[str] = []
-    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
-        if path.suffix == ".md" or path.name.startswith("."):
-            continue
-        try:
-            if path.suffix not in parsers:
-                raise LocationError(1, "unknown kind of file; use .script (CTP) or .deid (recipe)")
-            locations += parsers[path.suffix](path.read_text("utf-8"))
-        except UnicodeDecodeError:
-            problems.append(f"{path}:1: not UTF-8 text")
-        except OSError as error:
-            problems.append(f"{path}:1: {error.strerror}")
-        except LocationError as error:
-            problems.append(f"{path}:{error.line}: {error.reason}")
-    if problems:
-        raise PolicyError("\n".join(problems))
-    return Library(tuple(locations))
+    try:
+        if path.suffix not in parsers:
+            raise LocationError(1, "unknown kind of file; use .script (CTP) or .deid (recipe)")
+        return list(parsers[path.suffix](path.read_text("utf-8")))
+    except UnicodeDecodeError:
+        raise PolicyError(f"{path}:1: not UTF-8 text") from None
+    except OSError as error:
+        raise PolicyError(f"{path}:1: {error.strerror}") from None
+    except LocationError as error:
+        raise PolicyError(f"{path}:{error.line}: {error.reason}") from None
 
 
 class LocationError(Exception):

@@ -9,6 +9,7 @@ from airlock.errors import InstanceNotUnderstood
 from airlock.findings import Box
 from airlock.pixels.colours import palette_darkest
 from airlock.pixels.decode import Array, Frame
+from airlock.pixels.native import HALF_CHROMA
 
 MARGIN = 2
 """Pixels that are masked around a box, as the detector's boxes may cut the outline of a letter."""
@@ -36,6 +37,9 @@ def black(frame: Frame, dataset: Dataset) -> Array:
         case "YBR_FULL":
             middle = 1 << (layout.bits_stored - 1)
             value = [0, middle, middle]
+        case "YBR_PARTIAL_422":
+            unit = 1 << (layout.bits_stored - 8)
+            value = [16 * unit, 128 * unit, 128 * unit]
         case _:
             raise InstanceNotUnderstood("its photometric interpretation is not known")
     if len(value) != layout.samples:
@@ -56,6 +60,9 @@ def masked(frame: Frame, dataset: Dataset, boxes: list[Box]) -> Array:
     for x0, y0, x1, y1 in boxes:
         if not (0 <= x0 < x1 <= columns and 0 <= y0 < y1 <= rows):
             raise InstanceNotUnderstood("a box lies outside its frame")
-        region = np.s_[max(y0 - MARGIN, 0) : y1 + MARGIN, max(x0 - MARGIN, 0) : x1 + MARGIN]
+        left, right = max(x0 - MARGIN, 0), x1 + MARGIN
+        if frame.layout.photometric in HALF_CHROMA:
+            left, right = left - left % 2, right + right % 2  # both pixels that share their chroma
+        region = np.s_[max(y0 - MARGIN, 0) : y1 + MARGIN, left:right]
         pixels[region] = colour if pixels.ndim == 3 else colour[0]
     return pixels

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from airlock.findings import Box
-from airlock.pixels.strokes import Mask, Planes, areas
+from airlock.pixels.strokes import MARGIN, Mask, Planes, areas
 from airlock.pixels.views import Picture, evened_view, is_flat, range_view
 
 ENLARGED = 2.0
@@ -19,11 +19,12 @@ ENLARGED = 2.0
 TILE, OVERLAP = 448, 64
 """Pixels of the frame; larger areas are cut, or the network would need gigabytes."""
 
-AROUND = 40
-"""Pixels of ground around what may be text that the network sees too."""
 
-WHOLE = 640
-"""Pixels of the longer side to which a frame is reduced to find large letters."""
+FRAME, GREY = 8, (127, 127, 127)
+"""Pixels, and the middle of the evened view, laid around each part: the network overlooks lines at its edge."""
+
+WHOLE, LARGEST = 640, 0.625
+"""Pixels of the longer side to which a frame is reduced to find large letters, and what it is reduced to at least."""
 
 VAST, HALVED = 2000, 0.5
 """Frames with a longer side are looked at in a size between the two as well."""
@@ -58,7 +59,7 @@ class Patch:
 
 def whole(values: Planes) -> Iterator[Patch]:
     """Yield all of a frame, reduced: there large letters are found."""
-    scale = min(WHOLE / max(values.shape[:2]), 1.0)
+    scale = min(WHOLE / max(values.shape[:2]), LARGEST)
     view = range_view(resized(values, scale))
     if not is_flat(view):
         yield Patch(view, 0, 0, scale)
@@ -102,10 +103,10 @@ def _cut(found: list[Box], dense: Mask) -> Iterator[Box]:
                 columns, rows = np.flatnonzero(part.any(axis=0)), np.flatnonzero(part.any(axis=1))
                 if rows.size:
                     yield (
-                        max(x + int(columns[0]) - AROUND, x),
-                        max(y + int(rows[0]) - AROUND, y),
-                        min(x + int(columns[-1]) + AROUND, right),
-                        min(y + int(rows[-1]) + AROUND, below),
+                        max(x + int(columns[0]) - MARGIN, x),
+                        max(y + int(rows[0]) - MARGIN, y),
+                        min(x + int(columns[-1]) + MARGIN, right),
+                        min(y + int(rows[-1]) + MARGIN, below),
                     )
 
 
@@ -115,8 +116,10 @@ def _tiles(
     for x0, y0, x1, y1 in cut:
         tile = np.ascontiguousarray(view[y0:y1, x0:x1])
         if tile.size and not is_flat(tile):
+            tile = np.asarray(cv2.copyMakeBorder(tile, *[FRAME] * 4, cv2.BORDER_CONSTANT, value=GREY), np.uint8)
             picture = _enlarged(np.rot90(tile) if turned else tile, enlarge)
-            yield Patch(picture, round(x0 / reduced), round(y0 / reduced), enlarge * reduced, turned)
+            corner = round((x0 - FRAME) / reduced), round((y0 - FRAME) / reduced)
+            yield Patch(picture, *corner, enlarge * reduced, turned)
 
 
 def _scaled(box: Box, scale: float) -> Box:

@@ -22,8 +22,9 @@ from airlock.pixels.decode import StoredImage
 from airlock.pixels.encode import encode, encoder_for
 from airlock.pixels.header import clean_header, note_lossy, uncompressed
 from airlock.pixels.mask import masked
+from airlock.pixels.native import frame_bits
 from airlock.pixels.overlays import embedded
-from airlock.pixels.write import MAX_ELEMENT_BYTES, native_frames, write_encapsulated, write_native
+from airlock.pixels.write import MAX_ELEMENT_BYTES, Table, native_frames, write_encapsulated, write_native
 
 FILE_NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
@@ -85,6 +86,7 @@ def _write_and_check(source: Path, part: Path, boxes: dict[int, list[Box]], over
 def _write_compressed(image: StoredImage, part: Path, boxes: dict[int, list[Box]], overlays: Overlays) -> None:
     encoder = encoder_for(image)
     assert encoder is not None
+    table = _table(image)
     clean_header(image.dataset, overlays)
     note_lossy(image.dataset, image.syntax, None)
 
@@ -95,13 +97,23 @@ def _write_compressed(image: StoredImage, part: Path, boxes: dict[int, list[Box]
         return encode(replace(frame, pixels=masked(frame, image.pixels, boxes[number])), image, encoder)
 
     frames = (content(number, stored) for number, stored in enumerate(image.encoded()))
-    write_encapsulated(part, image.dataset, frames)
+    write_encapsulated(part, image.dataset, frames, image.frames, table)
+
+
+def _table(image: StoredImage) -> Table:
+    """Return the table of frames that an image has: a rewritten one gets the same."""
+    assert image.stored.element
+    if "ExtendedOffsetTable" in image.dataset:
+        return "extended"
+    return "basic" if image.stored.element.offsets else "none"
 
 
 def _write_uncompressed(image: StoredImage, part: Path, boxes: dict[int, list[Box]], overlays: Overlays) -> None:
     frames = native_frames(image, boxes)
     layout, first = next(frames)
-    total = -(-first.size * layout.bits_allocated * image.frames // 8)
+    rows, columns = first.shape[:2]
+    bits = frame_bits(rows, columns, layout.samples, layout.bits_allocated, layout.photometric)
+    total = -(-bits * image.frames // 8)
     if total + total % 2 > MAX_ELEMENT_BYTES:
         raise InstanceNotUnderstood("uncompressed, its pixels would be larger than 4 GiB")
     clean_header(image.dataset, overlays)

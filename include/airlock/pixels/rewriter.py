@@ -18,7 +18,9 @@ from typing import Any
 
 from airlock.errors import AirlockError
 from airlock.findings import Findings, InstanceFindings
-from airlock.pixels.pool import WorkerPool
+from airlock.pixels.harvest import header_words
+from airlock.pixels.judge import SAFE_WORDS
+from airlock.pixels.pool import Answer, Task, WorkerPool
 from airlock.pixels.survey import Search, survey
 from airlock.workspace import write_atomically
 
@@ -29,8 +31,11 @@ DONE, INCOMPLETE, UNUSABLE = 0, 1, 2
 class Outcome:
     """What became of one input file, as the report has it.
 
-    :param outcome: `rewritten`, `held` (with a reason), `no pixels` or `missing`.
+    :param outcome: `rewritten`, `residue` (written, but text is still found in it), `held` (with a reason), `no pixels`
+        or `missing`.
     :param output: path below the output folder.
+    :param residue: boxes that were found again in changed frames; None when nobody looked, as with `--findings`: who
+        decides what is masked looks again.
     """
 
     outcome: str
@@ -38,6 +43,7 @@ class Outcome:
     output: str | None = None
     frames: int = 0
     boxes: int = 0
+    residue: int | None = None
 
 
 def parser() -> argparse.ArgumentParser:
@@ -82,14 +88,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # What Airlock raises on purpose is free of patient data; the text of anything else may not be.
         print(f"Cannot work: {_told(error)}", file=sys.stderr)
         return UNUSABLE
-    done = sum(1 for o in outcomes.values() if o.outcome == "rewritten")
     if options.report:
         write_report(options.report, outcomes)
-    boxes = sum(o.boxes for o in outcomes.values())
-    print(f"{done} of {len(outcomes)} files written, {boxes} boxes masked")
-    for why, count in sorted(Counter(_why(o) for o in outcomes.values() if o.outcome != "rewritten").items()):
-        print(f"{count} not written: {why}", file=sys.stderr)
-    return DONE if done == len(outcomes) and outcomes else INCOMPLETE
+    boxes, written = sum(o.boxes for o in outcomes.values()), sum(o.output is not None for o in outcomes.values())
+    print(f"{written} of {len(outcomes)} files written, {boxes} boxes masked")
+    failed = Counter(_why(o) for o in outcomes.values() if o.outcome != "rewritten")
+    for why, count in sorted(failed.items()):
+        print(f"{count} {why}", file=sys.stderr)
+    return DONE if outcomes and not failed else INCOMPLETE
 
 
 def _told(error: Exception) -> str:
@@ -99,7 +105,9 @@ def _told(error: Exception) -> str:
 
 
 def _why(outcome: Outcome) -> str:
-    return f"{outcome.outcome}, {outcome.reason}" if outcome.reason else outcome.outcome
+    if outcome.outcome == "residue":
+        return "written, but text is still found after masking"
+    return f"not written: {outcome.outcome}, {outcome.reason}" if outcome.reason else f"not written: {outcome.outcome}"
 
 
 def input_files(source: Path, findings: Path | None) -> dict[str, Path]:
@@ -131,7 +139,13 @@ def run(options: argparse.Namespace, files: dict[str, Path]) -> dict[str, Outcom
             task = {"do": "rewrite", "name": name, "source": str(files[name]), "folder": str(options.output)}
             pool.submit({**task, "boxes": found.frames, "overlays": found.overlays})
         for task, answer in pool.results():
-            outcomes[task["name"]] = _outcome(answer, options.output, wanted[task["name"]])
+            name = task["name"]
+            if task["do"] == "residue":
+                _note_residue(outcomes[name], answer)
+                continue
+            outcomes[name] = _outcome(answer, options.output, wanted[name])
+            if "ok" in answer and wanted[name].frames and not options.findings:
+                pool.submit(_look_again(name, answer["ok"]["path"], wanted[name], options.confidence))
     if options.storemapping:
         write_mapping(options.storemapping, options.output, outcomes, wanted)
     return outcomes
@@ -153,6 +167,20 @@ def _outcome(answer: dict[str, Any], folder: Path, found: InstanceFindings) -> O
         return Outcome("held", answer["held"])
     output = str(Path(answer["ok"]["path"]).relative_to(folder))
     return Outcome("rewritten", "", output, answer["ok"]["frames"], found.boxes)
+
+
+def _look_again(name: str, path: str, found: InstanceFindings, confidence: int) -> Task:
+    task: Task = {"do": "residue", "name": name, "path": path, "frames": sorted(found.frames), "confidence": confidence}
+    return {**task, "known": sorted(header_words(Path(path))), "safe_words": sorted(SAFE_WORDS)}
+
+
+def _note_residue(outcome: Outcome, answer: Answer) -> None:
+    if "held" in answer:
+        outcome.outcome, outcome.reason = "residue", "it could not be examined again"
+        return
+    outcome.residue = len(answer["ok"]["found"])
+    if outcome.residue:
+        outcome.outcome, outcome.reason = "residue", "text is still found in it"
 
 
 def write_report(path: Path, outcomes: dict[str, Outcome]) -> None:

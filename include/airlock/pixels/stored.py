@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import itertools
 import struct
+from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -19,12 +20,14 @@ from pydicom.tag import BaseTag
 from pydicom.uid import DeflatedExplicitVRLittleEndian
 
 from airlock.errors import InstanceNotUnderstood
+from airlock.pixels.native import turn_palettes
 
 PIXEL_TAGS = {0x7FE00008: "FloatPixelData", 0x7FE00009: "DoubleFloatPixelData", 0x7FE00010: "PixelData"}
 LONG_VRS = ("OB", "OW", "OF", "OD", "OL", "OV", "UN", "UT", "UC", "UR", "SQ")
 UNDEFINED = 0xFFFFFFFF
 ITEM, END = 0xFFFEE000, 0xFFFEE0DD
 LARGEST_DEFLATED = 1 << 30
+ENCAPSULATED_UNCOMPRESSED = "1.2.840.10008.1.2.1.98"
 STARTS = (b"\xff\xd8", b"\xff\x4f")
 """Start of a JPEG or JPEG-LS picture (SOI), of a JPEG 2000 code stream (SOC)."""
 
@@ -160,13 +163,22 @@ def frame_spans(stored: StoredFile, frames: int) -> list[list[Span]]:
     groups = [fragments[a:b] for a, b in itertools.pairwise(numbers)]
     if len(groups) != frames or not all(groups):
         raise InstanceNotUnderstood(f"it holds {len(groups)} frames where its header says {frames}")
-    with stored.open() as stream:
-        for group in groups:
-            for offset, _ in group[1:]:
-                stream.seek(offset)
-                if stream.read(2) in STARTS:
-                    raise InstanceNotUnderstood("a frame holds more than one picture")
+    if len(fragments) > frames and set(_picture_starts(stored, fragments)) - set(starts):
+        raise InstanceNotUnderstood("a frame holds more than one picture")
     return groups
+
+
+def _picture_starts(stored: StoredFile, fragments: list[Span]) -> list[int]:
+    """Return the numbers of the fragments that begin as a picture begins."""
+    found: list[int] = []
+    if stored.dataset.file_meta.TransferSyntaxUID == ENCAPSULATED_UNCOMPRESSED:
+        return found  # any value can be at the start of a frame
+    with stored.open() as stream:
+        for number, (offset, _) in enumerate(fragments):
+            stream.seek(offset)
+            if stream.read(2) in STARTS:
+                found.append(number)
+    return found
 
 
 def _frame_starts(stored: StoredFile, fragments: list[Span], frames: int) -> list[int]:
@@ -183,4 +195,18 @@ def _frame_starts(stored: StoredFile, fragments: list[Span], frames: int) -> lis
         places = {offset - 8 - first: number for number, (offset, _) in enumerate(fragments)}
         if all(offset in places for offset in offsets) and offsets[0] == 0:
             return [places[offset] for offset in offsets]
+    pictures = _picture_starts(stored, fragments)
+    if not offsets and len(pictures) == frames and pictures[0] == 0:
+        return pictures
     raise InstanceNotUnderstood("it cannot be told which fragments of its pixels make a frame")
+
+
+def pixel_module(dataset: Dataset) -> Dataset:
+    """Return a copy of the image pixel module, with palettes in little-endian words."""
+    result = Dataset()
+    result.file_meta = deepcopy(dataset.file_meta)
+    for element in dataset.group_dataset(0x0028):
+        result.add(deepcopy(element))
+    if not dataset.original_encoding[1]:
+        turn_palettes(result)
+    return result

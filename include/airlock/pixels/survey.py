@@ -12,8 +12,9 @@ from airlock.pixels.judge import SAFE_WORDS
 from airlock.pixels.locations import load_library
 from airlock.pixels.pool import Answer, Task, WorkerPool
 
-CHUNK_FRAMES = 16
-"""Frames of one task at least: a long cine is shared between the processes."""
+FEWEST, MOST = 16, 64
+"""Frames of one task after the first, which examines one frame and tells how many there are: a cine is shared between
+the processes, and the first frame of each task costs as much as three others."""
 
 
 @dataclass
@@ -76,14 +77,14 @@ def survey(files: Mapping[str, Path], search: Search, workers: int) -> Iterator[
     waiting = dict.fromkeys(files, 1)
     with WorkerPool(min(workers, len(files) * 4)) as pool:
         for name, path in files.items():
-            pool.submit(_task(name, path, 0, CHUNK_FRAMES, search))
+            pool.submit(_task(name, path, 0, 1, search))
         for task, answer in pool.results():
             name, result = task["name"], results[task["name"]]
             _merge(result, answer)
             waiting[name] -= 1
             if task["first"] == 0 and not result.problem:
-                chunk = max(CHUNK_FRAMES, -(-(result.total - CHUNK_FRAMES) // (2 * workers)))
-                for first in range(CHUNK_FRAMES, result.total, chunk):
+                chunk = min(max(FEWEST, -(-(result.total - 1) // workers)), MOST)
+                for first in range(1, result.total, chunk):
                     pool.submit(_task(name, files[name], first, first + chunk, search))
                     waiting[name] += 1
             if waiting[name] == 0:

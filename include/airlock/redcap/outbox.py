@@ -22,7 +22,8 @@ from airlock.request.model import TransferRequest
 
 log = logging.getLogger(__name__)
 
-FIRST_PAUSE, LONGEST_PAUSE = timedelta(seconds=15), timedelta(minutes=15)
+# Multiples of AIRLOCK_RETRY_SECONDS: by default 15 seconds and 15 minutes.
+FIRST_PAUSE, LONGEST_PAUSE = 1, 60
 
 RequestOf = Callable[[str], tuple[TransferRequest, ProjectPolicy]]
 ClientOf = Callable[[ProjectPolicy], RedcapClient]
@@ -47,11 +48,18 @@ def owe(ledger: Ledger, transfer_id: str, outcome: Outcome) -> None:
     ledger.statuses.owe(transfer_id, asdict(outcome) | {"state": outcome.state.value})
 
 
-def deliver(ledger: Ledger, statuses: Iterable[OwedStatus], request_of: RequestOf, client_of: ClientOf) -> Delivery:
+def deliver(
+    ledger: Ledger,
+    statuses: Iterable[OwedStatus],
+    request_of: RequestOf,
+    client_of: ClientOf,
+    retry_seconds: float = 15.0,
+) -> Delivery:
     """Tell REDCap what it is owed. It raises nothing: what cannot be told now stays owed.
 
     :param request_of: finds request and policy of a transfer.
     :param client_of: finds the REDCap of a project.
+    :param retry_seconds: before the second try, `AIRLOCK_RETRY_SECONDS`; doubled each time, 60 times that at most.
     """
     told = later = 0
     problems: dict[str, None] = {}
@@ -62,7 +70,8 @@ def deliver(ledger: Ledger, statuses: Iterable[OwedStatus], request_of: RequestO
         except AirlockError as error:
             later += 1
             problems[str(error)] = None
-            ledger.statuses.postpone(status, str(error), datetime.now(UTC) + _pause(status.attempts, error))
+            pause = _pause(status.attempts, error, retry_seconds)
+            ledger.statuses.postpone(status, str(error), datetime.now(UTC) + pause)
             if status.attempts == 0:
                 ledger.event(status.transfer_id, "redcap", "postponed", error=type(error).__name__)
         else:
@@ -84,12 +93,12 @@ def _tell(request: TransferRequest, policy: ProjectPolicy, client_of: ClientOf, 
         update_redcap(request, policy, client, outcome)
 
 
-def _pause(attempts: int, error: AirlockError) -> timedelta:
+def _pause(attempts: int, error: AirlockError, retry_seconds: float) -> timedelta:
     # What REDCap refuses somebody must mend first: asking more often would only fill its log.
     if isinstance(error, RefusedError):
-        return LONGEST_PAUSE
+        return timedelta(seconds=LONGEST_PAUSE * retry_seconds)
     # Bounded before it is used: 2 to the power of a day's attempts is no number of seconds.
-    return min(LONGEST_PAUSE, FIRST_PAUSE * float(1 << min(attempts, 10)))
+    return timedelta(seconds=retry_seconds * min(LONGEST_PAUSE, FIRST_PAUSE * float(1 << min(attempts, 10))))
 
 
 def _outcome(content: dict[str, Any]) -> Outcome:

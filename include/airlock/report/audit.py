@@ -6,6 +6,7 @@ It holds ids, counts, new UIDs and digests, and no patient data: it may be shown
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from importlib.resources import files
@@ -42,7 +43,9 @@ def audit(ledger: Ledger, transfer_id: str) -> dict[str, Any]:
         raise InvalidRequest("The ledger knows no such transfer. `airlock status` lists the latest ones.")
     chain, history = ledger.verify_chain(transfer_id), ledger.history(transfer_id)
     instances = ledger.instances(transfer_id)
+    there = {name: ledger.deliveries(transfer_id, name) for name in ledger.destinations(transfer_id)}
     counts = summary.counts
+    where = _where(instances, there)
     return {
         "schema": SCHEMA,
         "made_at": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -68,7 +71,8 @@ def audit(ledger: Ledger, transfer_id: str) -> dict[str, Any]:
         },
         "reasons": dict(Counter(f"{i.state}: {i.reason}" for i in instances if i.reason and i.state).most_common()),
         "steps": _steps(history),
-        "instances": [_instance(instance) for instance in instances],
+        "destinations": {name: dict(Counter(i.state.value for i in of if i.state)) for name, of in there.items()},
+        "instances": [_instance(instance) | {"destinations": where[instance.id]} for instance in instances],
         "redcap": [
             {"at": _time(event.at), "kind": event.kind, **event.detail} for event in history if event.step == "redcap"
         ],
@@ -107,12 +111,24 @@ def _steps(history: list[Event]) -> list[dict[str, Any]]:
             }
             open_by_step[event.step] = row
             tries.append(row)
-        elif event.kind in ("finished", "failed") and event.step in open_by_step:
+        elif event.kind in ("finished", "failed", "waiting") and event.step in open_by_step:
             row = open_by_step.pop(event.step)
             began = datetime.fromisoformat(str(row["at"]))
             row["ended"], row["seconds"] = event.kind, round((event.at - began).total_seconds(), 1)
             row["told"] = {name: value for name, value in event.detail.items() if name != "seconds"}
     return tries
+
+
+def _where(
+    instances: Iterable[InstanceUpdate], there: Mapping[str, Iterable[InstanceUpdate]]
+) -> dict[str, dict[str, str]]:
+    """Return state and status of each instance at each destination."""
+    where: dict[str, dict[str, str]] = {instance.id: {} for instance in instances}
+    for name, of_destination in there.items():
+        for one in of_destination:
+            status = "" if one.status is None else f" 0x{one.status:04X}"
+            where[one.id][name] = f"{one.state.value if one.state else ''}{status}"
+    return where
 
 
 def _instance(instance: InstanceUpdate) -> dict[str, Any]:

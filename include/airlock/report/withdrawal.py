@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from pathlib import Path
 
-from airlock.deliver.reconcile import withdraw
+from airlock.deliver.withdraw import withdraw
 from airlock.errors import RefusedError
 from airlock.ledger import Ledger, TransferState
 from airlock.project import find_policy
@@ -18,7 +18,7 @@ from airlock.settings import Settings
 def take_back(
     ledger: Ledger, settings: Settings, transfer_id: str, out: Path | None = None, *, force: bool = False
 ) -> tuple[int, Path]:
-    """Withdraw a transfer; raises and does as :func:`airlock.deliver.reconcile.withdraw`, and REDCap is told.
+    """Withdraw a transfer; raises and does as :func:`airlock.deliver.withdraw.withdraw`, and REDCap is told.
 
     :param out: list of what the PACS must delete; by default `AIRLOCK_HOME/withdrawn/<transfer id>.csv`.
     :return: how many instances that are, and the list.

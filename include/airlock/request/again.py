@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 
 from airlock.errors import InvalidRequest, NotPossibleNow
@@ -18,6 +19,7 @@ from airlock.settings import Settings
 from airlock.workspace import write_atomically
 
 SUFFIX = ".again.json"
+STEP, BEGUN = "request", "begun again"
 _ID = re.compile(r"transfer-[A-Za-z0-9_-]{1,64}")
 
 
@@ -42,8 +44,23 @@ def ask_again(transfer_id: str, reason: str, ledger: Ledger, settings: Settings)
     with no_file_names("The request could not be written"):
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         write_atomically(path, json.dumps({"again": transfer_id, "reason": reason}) + "\n")
-    ledger.event(transfer_id, "request", "again", reason=reason)
+    ledger.event(transfer_id, STEP, "again", reason=reason)
     return path
+
+
+def note_begun(transfer_id: str, ledger: Ledger) -> None:
+    """Note that a transfer is begun again now."""
+    ledger.event(transfer_id, STEP, BEGUN)
+
+
+def has_begun(transfer_id: str, path: Path, ledger: Ledger) -> bool:
+    """Whether a transfer was begun again since a file asked for it."""
+    try:
+        asked_at = datetime.fromtimestamp(path.stat().st_mtime, UTC)
+    except FileNotFoundError:
+        return True
+    events = ledger.events(transfer_id)
+    return any((step, kind) == (STEP, BEGUN) and at >= asked_at for at, step, kind, _ in events)
 
 
 def again_of(path: Path) -> str | None:

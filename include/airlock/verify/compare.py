@@ -6,16 +6,17 @@ the next instance, whole sequences at a time.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from airlock.verify.found import NOTHING, Collected, Found, Problem
 from airlock.verify.items import CONTENT, align, concept, value_tag
 from airlock.verify.judge import Judge
-from airlock.verify.levels import Element, Level
+from airlock.verify.levels import Element, Level, same_items
 from airlock.verify.table import DUMMY, EMPTY, MAP, SAME, Allowance, Table, types_of
 from airlock.verify.table import NOTHING as NOT_ALLOWED
-from airlock.verify.text import FREE, charset_of, entry, name_of, vr_of
+from airlock.verify.text import FREE, NUMERIC, charset_of, entry, name_of, vr_of
 from airlock.verify.uids import is_registered, is_structural
 
 # What de-identification writes itself; :mod:`airlock.verify.duties` checks their values.
@@ -26,6 +27,9 @@ STAMPED = frozenset(
     )
 )  # fmt: skip
 METHOD_CODES = 0x00120064
+# May only be there while another one has a value: ResponsiblePersonRole, beside ResponsiblePerson (PS3.3 table C.7-1).
+_FOLLOWERS = {0x00102298: 0x00102297}
+_NUMBER = re.compile(rb"(?:[0-9.,+\-eE# \0]|nan|inf|ind)*", re.IGNORECASE)
 _KEPT: Allowance = frozenset(("keep",))
 _MOST_REMEMBERED = 20_000
 _LONGEST_REMEMBERED = 64 << 10
@@ -44,6 +48,23 @@ class _Place:
     charsets: Charsets
 
 
+_Latest = tuple[Element | None, Element | None, Found]
+_NEVER: _Latest = (None, None, NOTHING)
+
+
+class _Remembered:
+    """What was found in one kind of objects.
+
+    :ivar by_value: by tag and values.
+    :ivar latest: of the latest object, by tag: its element, that of its input, and what was found. What stands in the
+        next object as the same element of the same input needs no key.
+    """
+
+    def __init__(self) -> None:
+        self.by_value: dict[tuple[object, ...], Found] = {}
+        self.latest: dict[int, _Latest] = {}
+
+
 class Comparison:
     """Compares datasets, remembering what was found.
 
@@ -56,7 +77,7 @@ class Comparison:
     ) -> None:
         self._stamped = STAMPED | stamped
         self._table, self._judge, self._private = table, judge, private
-        self._remembered: dict[tuple[object, ...], dict[tuple[object, ...], Found]] = {}
+        self._remembered: dict[tuple[object, ...], _Remembered] = {}
         self._types: dict[int, dict[int, str]] = {}
 
     def dataset(self, output: Level, source: Level, sop_class_uid: str) -> Found:
@@ -65,34 +86,52 @@ class Comparison:
         charsets = charset_of(output, b""), charset_of(source, b"")
         place = _Place((), output, source, charsets)
         encodings = (output.order.implicit, output.order.little, source.order.implicit, source.order.little)
-        remembered = self._remembered.setdefault((sop_class_uid, *charsets, *encodings), {})
-        if len(remembered) > _MOST_REMEMBERED:
-            remembered.clear()
+        key = (sop_class_uid, *charsets, *encodings)
+        remembered = self._remembered.get(key)
+        if remembered is None:
+            remembered = self._remembered[key] = _Remembered()
+        if len(remembered.by_value) > _MOST_REMEMBERED:
+            remembered.by_value.clear()
         collected = Collected()
-        data, earlier, origin = output.data, source.elements, source.data
+        earlier, latest = source.elements, remembered.latest
         for tag, element in output.elements.items():
-            vr, start, end, _items = element
             other = earlier.get(tag)
-            before = origin[other[1] : other[2]] if other is not None else b""
-            key = (tag, vr, data[start:end], before)
-            found = remembered.get(key)
-            if found is None:
-                found = self._top(place, tag, element)
-                if end - start <= _LONGEST_REMEMBERED and not tag >> 16 & 1:
-                    remembered[key] = found
+            one, two, found = latest.get(tag, _NEVER)
+            if one is not element or two is not other:
+                found = self._judged(place, tag, element, other, remembered)
+                # Of a private element, its creator says what it is.
+                if not tag >> 16 & 1:
+                    latest[tag] = (element, other, found)
             if found is not NOTHING:
                 collected.add(found)
         for tag in earlier.keys() - output.elements.keys():
-            if tag >> 16 & 1:
-                continue
-            gone = (tag, source.value(tag))
-            found = remembered.get(gone)
-            if found is None:
-                found = remembered[gone] = self._missing((), tag, source)
-            if found is not NOTHING:
+            if not tag >> 16 & 1 and (found := self._gone(tag, source, remembered)) is not NOTHING:
                 collected.add(found)
         self._valid(place, collected)
         return collected.frozen()
+
+    def _judged(
+        self, place: _Place, tag: int, element: Element, other: Element | None, remembered: _Remembered
+    ) -> Found:
+        if tag >> 16 & 1 or len(element.value) > _LONGEST_REMEMBERED:
+            return self._top(place, tag, element)
+        key = (tag, element.vr, element.value, other.value if other is not None else b"")
+        found = remembered.by_value.get(key)
+        if found is None:
+            found = remembered.by_value[key] = self._top(place, tag, element)
+        return found
+
+    def _gone(self, tag: int, source: Level, remembered: _Remembered) -> Found:
+        element = source.elements[tag]
+        one, two, known = remembered.latest.get(tag, _NEVER)
+        if one is None and two is element:
+            return known
+        key = (tag, element.value)
+        found = remembered.by_value.get(key)
+        if found is None:
+            found = remembered.by_value[key] = self._missing((), tag, source)
+        remembered.latest[tag] = (None, element, found)
+        return found
 
     def _top(self, place: _Place, tag: int, element: Element) -> Found:
         collected = Collected()
@@ -121,15 +160,15 @@ class Comparison:
         allowed = self._allowed(place, tag, element)
         if override is not None and override[0] == tag:
             allowed = override[1]
-        if element.start == element.end and (allowed or self._kind(place, tag) in ("2", "2C")):
+        if element.empty and (allowed or self._kind(place, tag) in ("2", "2C")):
             # Empty also says nothing where the table would remove, and the object must have the attribute.
             return
         if element.items is not None:
             self._sequence(place, tag, element, allowed, stack, collected)
             return
         before = None if place.source is None else place.source.value(tag) or b""
-        raw = place.output.data[element.start : element.end]
-        collected.add(self._judge.element(tag, vr_of(tag, element.vr), raw, before, place.charsets, allowed))
+        found = self._judge.element(tag, vr_of(tag, element.vr), element.value, before, place.charsets, allowed)
+        collected.add(found)
 
     def _allowed(self, place: _Place, tag: int, element: Element) -> Allowance:
         if tag >> 16 & 1:
@@ -166,11 +205,9 @@ class Comparison:
         if not place.path and tag == METHOD_CODES:
             return
         other = None if place.source is None else place.source.elements.get(tag)
-        if allowed == {DUMMY} and other is not None and place.source is not None:
-            same = place.output.data[element.start : element.end] == place.source.data[other.start : other.end]
-            if same and _has_text(element.items):
-                collected.problem(name_of(tag), "was not replaced")
         sources = other.items if other is not None and other.items is not None else []
+        if allowed == {DUMMY} and same_items(element.items, sources) and _has_text(element.items):
+            collected.problem(name_of(tag), "was not replaced")
         if len(element.items) > len(sources) and other is not None and DUMMY not in allowed:
             collected.problem(name_of(tag), "has more items than the input")
         path = (*place.path, tag)
@@ -203,7 +240,7 @@ class Comparison:
                 stack += [((*path, tag), each, item) for each in item.elements]
             is_uid = vr_of(tag, element.vr) == b"UI" and not is_structural(tag)
             if is_uid and MAP in self._table.allowed(path, tag):
-                text = level.data[element.start : element.end].decode("latin-1")
+                text = element.value.decode("latin-1")
                 uids = (value.strip(" \0") for value in text.split("\\"))
                 lost += [(uid, tag) for uid in uids if uid and not is_registered(uid)]
         return Found(lost=tuple(lost)) if lost else NOTHING
@@ -213,8 +250,12 @@ class Comparison:
         element = level.elements[tag]
         if element.items is not None or not tag & 0xFFFF or element.vr not in (b"", entry(tag)[0]):
             return False
-        raw = level.data[element.start : element.end]
-        return any(raw) and not self._judge.identifies(tag, raw, charset_of(level, b""))
+        if vr_of(tag, element.vr) in NUMERIC and not all(map(_NUMBER.fullmatch, element.value.split(b"\\"))):
+            # Text where a number belongs may go whole, identifier or not.
+            return False
+        if tag in _FOLLOWERS and not self._table.allowed((), _FOLLOWERS[tag]):
+            return False
+        return any(element.value) and not self._judge.identifies(tag, element.value, charset_of(level, b""))
 
     def _valid(self, place: _Place, collected: Collected) -> None:
         """Check what the object must have (PS3.5 section 7.4), where its input had it."""
@@ -227,15 +268,13 @@ class Comparison:
                 continue
             left = after.get(tag)
             if left is None:
-                if kind == "2" or (kind == "1" and source.end > source.start):
+                if kind == "2" or (kind == "1" and not source.empty):
                     collected.problems.append(Problem(name_of(tag), f"is missing, and is of type {kind}"))
-            elif kind in ("1", "1C") and left.end == left.start and source.end > source.start:
+            elif kind in ("1", "1C") and left.empty and not source.empty:
                 collected.problems.append(Problem(name_of(tag), f"is empty, and is of type {kind}"))
 
 
 def _has_text(items: Iterable[Level]) -> bool:
     return any(
-        element.end > element.start and vr_of(tag, element.vr) in FREE
-        for item in items
-        for tag, element in item.elements.items()
+        element.value and vr_of(tag, element.vr) in FREE for item in items for tag, element in item.elements.items()
     )

@@ -96,9 +96,13 @@ def _meta(output: File) -> Iterator[Problem]:
         yield Problem(name_of(0x00020013), "is not this program's")
     if meta.value(0x00020001) != b"\0\1":
         yield Problem(name_of(0x00020001), "is not that of the standard")
-    last = max((element.end for element in meta.elements.values()), default=0)
-    length, first = meta.value(0x00020000), meta.elements.get(0x00020000)
-    if length is None or first is None or int.from_bytes(length, "little") != last - first.end:
+    # PS3.5 section 7.1.2: a short VR has a head of 8 bytes, the others of 12.
+    sizes = (
+        len(element.value) + (12 if element.vr in (b"OB", b"UN") else 8)
+        for tag, element in meta.elements.items()
+        if tag != 0x00020000
+    )
+    if int.from_bytes(meta.value(0x00020000) or b"", "little") != sum(sizes):
         yield Problem(name_of(0x00020000), "is not the length of its group")
 
 

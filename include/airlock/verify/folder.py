@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,14 +11,12 @@ from airlock.dicomio.progress import Progress
 from airlock.errors import RefusedError
 from airlock.identity.keys import KeyRing
 from airlock.identity.uids import UidMap
-from airlock.project import ProjectPolicy
 from airlock.verify.found import Problem
-from airlock.verify.harvest import identity
+from airlock.verify.harvest import Harvested, identity
 from airlock.verify.inspect import Check
 from airlock.verify.levels import Malformed
-from airlock.verify.reader import File, read_output
-from airlock.verify.source import read_source
-from airlock.verify.step import Problems, expectation_of, harvest, inspect
+from airlock.verify.reader import Reader
+from airlock.verify.together import Problems, Project, evidence_of, expectation_of, harvest, inspect
 from airlock.workers import Workers
 
 
@@ -39,13 +36,6 @@ class Verified:
     without_output: int = 0
 
 
-@dataclass(frozen=True)
-class _Input:
-    path: Path
-    patient: str
-    sop_instance_uid: str
-
-
 class FolderVerification:
     """Verifies the outputs of `airlock deidentify`.
 
@@ -55,7 +45,7 @@ class FolderVerification:
     """
 
     def __init__(
-        self, outputs: Path, inputs: Path, policy: ProjectPolicy, keys: KeyRing, *, subject: str | None, workers: int
+        self, outputs: Path, inputs: Path, policy: Project, keys: KeyRing, *, subject: str | None, workers: int
     ) -> None:
         self._outputs, self._policy, self._keys, self._subject = outputs, policy, keys, subject
         self._workers = workers
@@ -66,96 +56,82 @@ class FolderVerification:
 
     def run(self, progress: Progress | None = None) -> Verified:
         """Verify everything."""
-        by_new, inputs = self._index()
+        with Workers(self._workers, fork=True) as pool:
+            said = harvest(pool, self._files, self._policy)
+            inputs: dict[str, list[Harvested]] = defaultdict(list)
+            by_new: dict[str, tuple[Path, str]] = {}
+            for path, found in said.items():
+                if found is not None:
+                    inputs[found.key].append(found)
+                    uid = found.uids[2]
+                    by_new.setdefault(uid if self._keep_uids else self._uids(uid), (path, found.key))
+            checks = self._checks(by_new)
+            self._inspect(pool, checks, inputs, progress)
+        return self.result
+
+    def _checks(self, by_new: dict[str, tuple[Path, str]]) -> dict[str, list[Check]]:
+        """Return what is to be inspected, by patient: every output beside the input that must have become it."""
         checks: dict[str, list[Check]] = defaultdict(list)
         used: set[str] = set()
         for number, path in enumerate(_files_of(self._outputs)):
-            new = _sop_instance_uid(path, strict=True)
+            # What an output's name says, its inspection checks.
+            new = path.stem if path.stem in by_new else _sop_instance_uid(path)
             instance_id = "i-" + self._keys.token("verify", new or f"unreadable output {number}", length=24)
             while instance_id in self.result.names:
                 instance_id += "+"
             name = path.relative_to(self._outputs).as_posix()
             self.result.names[instance_id] = name
             source = by_new.get(new or "")
-            if source is None:
-                self.result.problems[instance_id] = [Problem("file", "has no input" if new else "cannot be read")]
+            if source is None or new is None:
+                reason = "has no input, or none that can be read" if new else "cannot be read"
+                self.result.problems[instance_id] = [Problem("file", reason)]
                 continue
-            used.add(new or "")
-            checks[source.patient].append(Check(instance_id, path, name, source.path))
+            used.add(new)
+            checks[source[1]].append(Check(instance_id, path, name, source[0], expected=new))
         self.result.without_output = len(self._files) - len(used)
-        self._inspect(checks, inputs, progress)
-        return self.result
-
-    def _index(self) -> tuple[dict[str, _Input], dict[str, list[Path]]]:
-        """Return the inputs by the new UID that they must have, and by patient."""
-        by_new: dict[str, _Input] = {}
-        by_patient: dict[str, list[Path]] = defaultdict(list)
-        for path in self._files:
-            found = _identity(path)
-            if found is None:
-                continue
-            by_patient[found.patient].append(path)
-            uid = found.sop_instance_uid
-            by_new.setdefault(uid if self._keep_uids else self._uids(uid), found)
-        return by_new, by_patient
+        return checks
 
     def _inspect(
-        self, checks: dict[str, list[Check]], inputs: dict[str, list[Path]], progress: Progress | None
+        self,
+        pool: Workers,
+        checks: dict[str, list[Check]],
+        inputs: dict[str, list[Harvested]],
+        progress: Progress | None,
     ) -> None:
         total, before = sum(map(len, checks.values())), 0
+        patients: dict[str, set[str]] = defaultdict(set)
 
         def show(done: int, _total: int | None) -> None:
             if progress is not None:
                 progress(before + done, total)
 
-        with Workers(self._workers) as pool:
-            for patient, waiting in checks.items():
-                evidence = harvest(pool, inputs[patient], self._policy, patient).evidence
-                expectation = expectation_of(self._policy, evidence, self._subject)
-                self.result.problems |= inspect(pool, expectation, waiting, self._policy, show)
-                before += len(waiting)
-        self._one_subject_each(checks)
-
-    def _one_subject_each(self, checks: dict[str, list[Check]]) -> None:
-        """Check that no two patients became one research subject."""
-        patients: dict[str, set[str]] = defaultdict(set)
         for patient, waiting in checks.items():
-            patients[_patient_id(waiting[0].output)].add(patient)
-        for waiting in checks.values():
-            if len(patients[_patient_id(waiting[0].output)]) > 1:
-                for check in waiting:
-                    problem = Problem("PatientID", "several patients have one research subject")
-                    self.result.problems[check.instance_id].append(problem)
+            expectation = expectation_of(self._policy, evidence_of(inputs[patient]), self._subject)
+            inspection = inspect(pool, expectation, waiting, self._policy, show)
+            self.result.problems |= inspection.problems
+            before += len(waiting)
+            for subject in inspection.subjects - {""}:
+                patients[subject].add(patient)
+        for patient in {each for several in patients.values() if len(several) > 1 for each in several}:
+            for check in checks[patient]:
+                problem = Problem("PatientID", "several patients have one research subject")
+                self.result.problems[check.instance_id].append(problem)
 
 
 def _files_of(folder: Path) -> list[Path]:
     def refuse(error: OSError) -> None:
         raise RefusedError(f"A folder cannot be read: {error.strerror}. Correct its permissions.")
 
-    paths = (Path(parent) / name for parent, _folders, names in os.walk(folder, onerror=refuse) for name in names)
-    return sorted(path for path in paths if path.is_file())
+    walk = os.walk(folder, onerror=refuse)
+    paths = (Path(parent) / name for parent, folders, names in walk for name in (*folders, *names))
+    # A link that leads to no file is counted too: nothing that it may mean is known.
+    return sorted(path for path in paths if path.is_file() or path.is_symlink())
 
 
-def _opened(path: Path, *, strict: bool) -> Iterator[File]:
+def _sop_instance_uid(path: Path) -> str | None:
     try:
-        file, descriptor = read_output(path) if strict else read_source(path)
+        file, descriptor = Reader(strict=True).open(path)
     except (Malformed, OSError, RecursionError, MemoryError):
-        return
+        return None
     os.close(descriptor)
-    yield file
-
-
-def _sop_instance_uid(path: Path, *, strict: bool) -> str | None:
-    return next((identity(file.dataset)[1][2] for file in _opened(path, strict=strict)), None)
-
-
-def _patient_id(path: Path) -> str:
-    return next((identity(file.dataset)[0][0] for file in _opened(path, strict=True)), "")
-
-
-def _identity(path: Path) -> _Input | None:
-    for file in _opened(path, strict=False):
-        (patient_id, _issuer), (study, _series, instance) = identity(file.dataset)
-        # Without a PatientID, the instances of a study are one patient's.
-        return _Input(path, f"id {patient_id}" if patient_id else f"study {study}", instance)
-    return None
+    return identity(file.dataset)[1][2]

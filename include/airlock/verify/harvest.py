@@ -9,12 +9,12 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
-from airlock.identity.harvest import Evidence
+from airlock.identity.evidence import Evidence
 from airlock.verify.levels import Element, Level, Malformed
-from airlock.verify.source import read_source
+from airlock.verify.source import Sources
 from airlock.verify.text import DATES, charset_of, decode, values, vr_of
 from airlock.verify.uids import is_registered, is_structural
 
@@ -34,6 +34,7 @@ _DAY = re.compile(r"(\d{4})\.?(0[1-9]|1[0-2])\.?(0[1-9]|[12]\d|3[01])")
 _PARTS = re.compile(rb"[\\^=]")
 _MOST_REMEMBERED = 20_000
 _LONGEST_REMEMBERED = 4096
+_MOST_PATIENTS = 32
 Fact = tuple[str, str | bytes]
 """Kind of evidence (a field of :class:`Evidence`), and value."""
 
@@ -50,9 +51,14 @@ class Harvested:
     patient: tuple[str, str]
     uids: tuple[str, str, str]
 
+    @property
+    def key(self) -> str:
+        """What tells its patient from others: without a PatientID, the instances of a study are one patient's."""
+        return f"id {self.patient[0]}" if self.patient[0] else f"study {self.uids[0]}"
+
 
 class Harvester:
-    """Harvests inputs of one study, remembering what equal elements said.
+    """Harvests inputs, remembering what equal elements said, and of some patients what was told already.
 
     :param institutions: whether institutions are identifiers: not when the project retains them.
     """
@@ -60,48 +66,70 @@ class Harvester:
     def __init__(self, *, institutions: bool) -> None:
         self._phrases = _PHRASES if institutions else _PHRASES - _INSTITUTIONS
         self._remembered: dict[tuple[int, bytes, bytes, bytes], tuple[Fact, ...]] = {}
-        self._told: set[Fact] = set()
+        self._sources = Sources()
+        self._told: dict[str, set[Fact]] = {}
+        self._patient = ""
+        # Of the latest files of this patient, by character set: elements by tag.
+        self._latest: dict[bytes, dict[int, Element]] = {}
 
     def __call__(self, path: Path) -> Harvested | None:
-        """Harvest a file; None when it cannot be read. What an earlier call told is not told again."""
+        """Harvest a file; None when it cannot be read. What a call told of a patient is mostly not told again."""
         try:
-            file, descriptor = read_source(path)
+            file, descriptor = self._sources.open(path)
         except (Malformed, OSError, RecursionError, MemoryError):
             return None
         os.close(descriptor)
+        found = Harvested(Evidence(), *identity(file.dataset))
+        told = self._told_of(found.key)
         facts = self._dataset(file.dataset)
         if file.tail is not None:
             facts |= self._dataset(file.tail)
-        new = facts - self._told
-        self._told |= new
-        return Harvested(_evidence(new), *identity(file.dataset))
+        if new := facts - told:
+            told |= new
+            found = replace(found, evidence=_evidence(new))
+        return found
+
+    def _told_of(self, patient: str) -> set[Fact]:
+        """Return what was told of a patient; when it is another one than before, elements are looked at anew."""
+        if patient != self._patient:
+            self._patient = patient
+            self._latest.clear()
+        told = self._told.get(patient)
+        if told is None:
+            if len(self._told) >= _MOST_PATIENTS:
+                self._told.clear()
+            told = self._told[patient] = set()
+        return told
 
     def _dataset(self, top: Level) -> set[Fact]:
         facts: set[Fact] = set()
-        charset, data, remembered = charset_of(top, b""), top.data, self._remembered
-        if len(remembered) > _MOST_REMEMBERED:
-            remembered.clear()
+        charset = charset_of(top, b"")
+        if len(self._remembered) > _MOST_REMEMBERED:
+            self._remembered.clear()
+        latest = self._latest.setdefault(charset, {})
         for tag, element in top.elements.items():
-            vr, start, end, _items = element
-            if vr in _SILENT:
+            # What stands in this file as the same element as in the latest one was told then.
+            if element.vr in _SILENT or latest.get(tag) is element:
                 continue
-            if end == start or end - start > _LONGEST_REMEMBERED:
-                facts.update(self._element(top, tag, element, charset))
-                continue
-            key = (tag, vr, data[start:end], charset)
-            said = remembered.get(key)
-            if said is None:
-                said = remembered[key] = tuple(self._element(top, tag, element, charset))
-            if said:
-                facts.update(said)
+            facts.update(self._said(top, tag, element, charset))
+            latest[tag] = element
         return facts
+
+    def _said(self, top: Level, tag: int, element: Element, charset: bytes) -> tuple[Fact, ...]:
+        if not element.value or len(element.value) > _LONGEST_REMEMBERED:
+            return tuple(self._element(top, tag, element, charset))
+        key = (tag, element.vr, element.value, charset)
+        said = self._remembered.get(key)
+        if said is None:
+            said = self._remembered[key] = tuple(self._element(top, tag, element, charset))
+        return said
 
     def _element(self, level: Level, tag: int, element: Element, charset: bytes) -> Iterator[Fact]:
         stack = [(level, tag, element, charset)]
         while stack:
             level, tag, element, charset = stack.pop()
             if element.items is None:
-                yield from self._facts(tag, element.vr, level.data[element.start : element.end], charset)
+                yield from self._facts(tag, element.vr, element.value, charset)
                 continue
             for item in element.items:
                 inner = charset_of(item, charset)
@@ -159,10 +187,9 @@ def identity(top: Level) -> tuple[tuple[str, str], tuple[str, str, str]]:
     return (first(0x00100020, b"LO"), first(0x00100021, b"LO")), uids
 
 
-def make_harvester(argument: tuple[bool, str]) -> Callable[[Path], Harvested | None]:
+def make_harvester(institutions: bool) -> Callable[[Path], Harvested | None]:
     """Return the function that workers harvest inputs with.
 
-    :param argument: whether institutions are identifiers, and whose inputs they are: another patient's are harvested
-        by another harvester, which tells everything again.
+    :param institutions: whether institutions are identifiers.
     """
-    return Harvester(institutions=argument[0])
+    return Harvester(institutions=institutions)

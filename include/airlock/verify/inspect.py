@@ -5,19 +5,21 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 
-from airlock.identity.harvest import Evidence
+from airlock.identity.evidence import Evidence
 from airlock.identity.identifiers import Identifiers
 from airlock.verify.compare import Comparison, Private
 from airlock.verify.duties import Marks, check_duties
 from airlock.verify.found import Found, Problem
 from airlock.verify.judge import Judge
 from airlock.verify.levels import Malformed
-from airlock.verify.pixels import check_pixels
-from airlock.verify.reader import File, read_output
+from airlock.verify.pixels import PixelComparison
+from airlock.verify.reader import File, Reader
 from airlock.verify.search import Search
-from airlock.verify.source import read_source
+from airlock.verify.source import Sources
+from airlock.verify.spelled import Spelled
 from airlock.verify.table import Override, Table
 from airlock.verify.text import first_value, name_of
 from airlock.verify.uids import UID
@@ -35,6 +37,7 @@ class Check:
     :param source: the file that it was made from: rewritten, or as it came.
     :param rewritten: whether burned-in text was removed from this instance.
     :param sop_instance_uid: the new UID that the ledger has; None when there is no ledger.
+    :param expected: the new UID that its name says, or that it was found by; None when nothing says.
     """
 
     instance_id: str
@@ -43,6 +46,7 @@ class Check:
     source: Path
     rewritten: bool = False
     sop_instance_uid: str | None = None
+    expected: str | None = None
 
 
 @dataclass(frozen=True, repr=False)
@@ -84,8 +88,11 @@ class Inspector:
         if "retain_uids" in marks.options:
             evidence = replace(evidence, uids=set())
         self._marks = marks
-        self._identifiers = Identifiers(evidence, expectation.public, keep_dates=marks.dates == "UNMODIFIED")
-        self._search = Search(self._identifiers, removed=marks.dates == "REMOVED")
+        self._outputs, self._sources, self._pixels = _readers()
+        keep_dates = marks.dates == "UNMODIFIED"
+        identifiers = Identifiers(evidence, expectation.public, keep_dates=keep_dates)
+        spelled = Spelled(evidence, expectation.public, keep_dates=keep_dates)
+        self._search = Search(identifiers, spelled, removed=marks.dates == "REMOVED")
         table = Table(expectation.edition, marks.options, expectation.override)
         judge = Judge(self._search, frozenset(evidence.uids))
         self._comparison = Comparison(table, judge, expectation.private, marks.stamped)
@@ -94,9 +101,9 @@ class Inspector:
         """Inspect one output; never raises: what cannot be inspected doesn't leave."""
         descriptors: list[int] = []
         try:
-            output, descriptor = read_output(check.output)
+            output, descriptor = self._outputs.open(check.output)
             descriptors.append(descriptor)
-            source, descriptor = read_source(check.source)
+            source, descriptor = self._sources.open(check.source)
             descriptors.append(descriptor)
             return self._inspect(check, output, source)
         except Malformed as malformed:
@@ -116,7 +123,7 @@ class Inspector:
         problems = list(found.problems)
         problems += check_duties(output, source, self._marks, rewritten=check.rewritten)
         problems += self._around(output)
-        problems += check_pixels(output, source)
+        problems += self._pixels.problems(output, source)
         problems += self._place(check, new)
         if not sop_class or sop_class != _first(source, _CLASS):
             problems.append(Problem(name_of(_CLASS), "is not the input's"))
@@ -128,7 +135,7 @@ class Inspector:
         meta = output.meta
         parts = [("preamble", output.preamble)] if any(output.preamble) else []
         for tag, element in meta.elements.items():
-            raw = meta.data[element.start : element.end]
+            raw = element.value
             if element.vr != b"UI" or not UID.fullmatch(raw.decode("latin-1").rstrip("\0")):
                 parts.append((name_of(tag), raw))
         if output.tail is not None:
@@ -145,12 +152,14 @@ class Inspector:
             yield Problem(name_of(_INSTANCE), "its UIDs are not complete")
         if check.sop_instance_uid is not None and new[2] != check.sop_instance_uid:
             yield Problem(name_of(_INSTANCE), "is not what the ledger says")
+        if check.expected is not None and new[2] != check.expected:
+            yield Problem(name_of(_INSTANCE), "is not what the file's name says")
         made = f"{new[0]}/{new[1]}/{new[2]}.dcm" if all(map(UID.fullmatch, new)) else ""
         if check.name == made:
             return
         if check.sop_instance_uid is not None:
             yield Problem("file name", "is not made of the new UIDs")
-        for kind, weak in self._identifiers.matches(check.name):
+        for kind, weak in self._search.text(check.name):
             yield Problem("file name", f"holds a {kind} of the input", identifier=True, weak=weak)
 
 
@@ -161,6 +170,12 @@ def _first(file: File, tag: int) -> str:
 
 def _uids(file: File) -> Uids:
     return _first(file, _STUDY), _first(file, _SERIES), _first(file, _INSTANCE)
+
+
+@lru_cache(maxsize=1)
+def _readers() -> tuple[Reader, Sources, PixelComparison]:
+    """Return what reads the files of all patients: how they lie has nothing to do with whose they are."""
+    return Reader(strict=True), Sources(), PixelComparison()
 
 
 def make_inspector(expectation: Expectation) -> Callable[[Check], Inspected]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import NamedTuple
 
-from pydicom.datadict import dictionary_VR
+from airlock.dicomio.dictionary import vr_of
 
 
 class Malformed(Exception):
@@ -44,40 +44,61 @@ _IMPLICIT = Order(implicit=True, little=True)
 
 
 class Element(NamedTuple):
-    """One element.
+    """One element. What is the same bytes in the next file is often the same object.
 
     :param vr: as encoded; empty in implicit VR.
-    :param start: of its value in the level's data.
+    :param value: as encoded; of a sequence in an item, nothing: levels within levels would each hold all that follow.
     :param items: of a sequence, else None.
     """
 
     vr: bytes
-    start: int
-    end: int
+    value: bytes
     items: list[Level] | None
+
+    @property
+    def empty(self) -> bool:
+        """Whether it has no value, or no items."""
+        return not self.value and not self.items
 
 
 @dataclass(slots=True)
 class Level:
-    """A dataset, or one item of a sequence.
+    """A dataset, or one item of a sequence."""
 
-    :param data: the buffer that all offsets refer to.
-    """
-
-    data: bytes
     order: Order
     elements: dict[int, Element] = field(default_factory=dict)
 
     def value(self, tag: int) -> bytes | None:
         """Return the encoded value of an element, None when it is absent."""
         element = self.elements.get(tag)
-        return None if element is None else self.data[element.start : element.end]
+        return None if element is None else element.value
+
+
+def same_items(ones: list[Level], others: list[Level]) -> bool:
+    """Whether the items of two sequences are the same, at all levels, however they are delimited."""
+    stack = [(ones, others)]
+    while stack:
+        ones, others = stack.pop()
+        if len(ones) != len(others):
+            return False
+        for one, other in zip(ones, others, strict=True):
+            if one.elements.keys() != other.elements.keys():
+                return False
+            for tag, element in one.elements.items():
+                beside = other.elements[tag]
+                if (element.items is None) != (beside.items is None):
+                    return False
+                if element.items is not None and beside.items is not None:
+                    stack.append((element.items, beside.items))
+                elif element.value != beside.value:
+                    return False
+    return True
 
 
 @lru_cache(maxsize=16384)
 def is_sequence(tag: int) -> bool:
     """Whether the dictionary (PS3.6) says that an attribute is a sequence."""
     try:
-        return bool(dictionary_VR(tag) == "SQ")
+        return vr_of(tag) == "SQ"
     except KeyError:
         return False

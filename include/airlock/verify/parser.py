@@ -14,7 +14,10 @@ _SHORT = dict.fromkeys(b"AE AS CS DA DS DT IS LO LT PN SH SS ST TM UI US".split(
     (b"AT", b"FL", b"SL", b"UL"), 3
 )
 _SHORT[b"FD"] = 7
+SHORT_VRS = frozenset(_SHORT)
+"""VRs whose elements have a head of 8 bytes in explicit VR (PS3.5 section 7.1.2)."""
 _LONG = dict.fromkeys(b"OB OW SQ UC UN UR UT".split(), 1) | {b"OF": 3, b"OL": 3, b"OD": 7, b"OV": 7, b"SV": 7, b"UV": 7}
+VRS = SHORT_VRS | frozenset(_LONG)
 _FRAGMENTED = (b"OB", b"OW")
 _ENDLESS = 1 << 32
 _new = tuple.__new__
@@ -62,7 +65,7 @@ class _Parser:
         self._stack: list[_Frame] = []
 
     def run(self, order: Order) -> tuple[Level, int]:
-        root = Level(self._data, order)
+        root = Level(order)
         self._stack.append(_Frame(root, self._size, undefined=False))
         while self._stack:
             frame = self._stack[-1]
@@ -106,9 +109,10 @@ class _Parser:
                 self._position = position
                 self._end_of_item(frame, tag)
                 return
-            if tag <= last and (strict or tag in elements):
+            if tag > last:
+                last = tag
+            elif strict or tag in elements:
                 raise Malformed("its elements are not in ascending order")
-            last = tag
             if length == _UNDEFINED or vr == b"SQ" or ((implicit or vr == b"UN") and is_sequence(tag)):
                 frame.last = last
                 self._begin_sequence(frame, tag, vr, begin, length)
@@ -118,7 +122,7 @@ class _Parser:
                 self._more(position, end)
             if strict and mask and length & mask:
                 raise Malformed("a value has a length that its VR doesn't allow")
-            elements[tag] = _new(Element, (vr, begin, position, None))
+            elements[tag] = _new(Element, (vr, data[begin:position], None))
         if frame.undefined:
             raise Malformed("an item doesn't end")
         self._position = position
@@ -149,7 +153,7 @@ class _Parser:
             raise Malformed("a sequence is longer than what holds it: it is cut short")
         if undefined and vr in _FRAGMENTED:
             self._position = self._skip_fragments(begin, end, frame.level.order)
-            frame.level.elements[tag] = Element(vr, begin, self._position, None)
+            frame.level.elements[tag] = Element(vr, self._data[begin : self._position], None)
             return
         if undefined and vr not in (b"", b"SQ", b"UN"):
             raise Malformed("a value of undefined length is no sequence")
@@ -178,13 +182,14 @@ class _Parser:
         end = frame.end if length == _UNDEFINED else position + 8 + length
         if end > frame.end:
             raise Malformed("an item is longer than what holds it: it is cut short")
-        item = Level(self._data, order)
+        item = Level(order)
         frame.items.append(item)
         self._stack.append(_Frame(item, end, length == _UNDEFINED))
 
     def _close(self, frame: _Frame, end: int) -> None:
-        frame.level.elements[frame.tag] = Element(frame.vr, frame.start, end, frame.items)
         self._stack.pop()
+        value = self._data[frame.start : end] if len(self._stack) == 1 else b""
+        frame.level.elements[frame.tag] = Element(frame.vr, value, frame.items)
 
     def _skip_fragments(self, position: int, limit: int, order: Order) -> int:
         while True:

@@ -9,16 +9,36 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
-from typing import Any
+from typing import Any, Protocol
 
-from airlock.project import DeidentifyPolicy
 from airlock.verify.compare import Private
 from airlock.verify.table import CLEAN, DUMMY, EMPTY, KEEP, MAP, SHIFT, Allowance, Override
 from airlock.verify.text import entry
+
+
+class Terms(Protocol):
+    """What verification asks of :class:`airlock.deidentify_policy.DeidentifyPolicy`; rules are asked for by name."""
+
+    @property
+    def edition(self) -> str:
+        """Of PS3.15."""
+
+    @property
+    def options(self) -> Collection[str]:
+        """Of PS3.15 section E.3."""
+
+    @property
+    def max_shift_days(self) -> int:
+        """By how many days dates move at most."""
+
+    @property
+    def shift_by(self) -> str:
+        """`patient` or `study`."""
+
 
 _ANY: Allowance = frozenset((KEEP,))
 _BY_ACTION: dict[str, Allowance] = {
@@ -88,7 +108,7 @@ def _is_for(selector: Any, path: tuple[int, ...], tag: int) -> bool:
     return len(here) == len(steps) and all(step.matches(each, None) for step, each in zip(steps, here, strict=True))
 
 
-def override_of(policy: DeidentifyPolicy) -> Override | None:
+def override_of(policy: Terms) -> Override | None:
     """Return what the project's rules allow for single attributes; None when it has none of its own."""
     rules, keep = getattr(policy, "rules", ()), getattr(policy, "unlisted", "remove") == "keep"
     return RuleReader(rules, keep_unlisted=keep) if rules or keep else None
@@ -159,7 +179,7 @@ def _safe_elements() -> frozenset[tuple[str, int, int]]:
     )
 
 
-def private_of(policy: DeidentifyPolicy) -> Private | None:
+def private_of(policy: Terms) -> Private | None:
     """Return which private elements the project keeps; None when it keeps none."""
     private, mode = getattr(policy, "private", None), getattr(policy, "private_mode", "remove")
     rules = [rule.private for rule in getattr(policy, "rules", ()) if rule.private and rule.action != "remove"]

@@ -13,6 +13,7 @@ import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
+from airlock.verify.layouts import Layouts
 from airlock.verify.levels import Level, Malformed, Order, Short
 from airlock.verify.parser import parse_level
 
@@ -22,7 +23,10 @@ _PIXEL_VRS = (b"OB", b"OW", b"OF", b"OD", b"UN")
 _UNDEFINED = 0xFFFFFFFF
 _FIRST_READ = 32 << 10
 _LARGEST_HEADER = 512 << 20
-_META_ORDER = Order(implicit=False, little=True)
+_LONGEST_FIRST_READ = 1 << 20
+_EXPLICIT = Order(implicit=False, little=True)
+_IMPLICIT = Order(implicit=True, little=True)
+_BIG_ENDIAN = Order(implicit=False, little=False)
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,7 @@ class Source:
 
     def __init__(self, descriptor: int, size: int, inflated: bytes | None = None) -> None:
         self._descriptor, self.size, self._inflated = descriptor, size, inflated
+        self._head = b""
 
     def read(self, offset: int, count: int) -> bytes:
         """Return up to `count` bytes; fewer only at the end.
@@ -54,13 +59,32 @@ class Source:
         if self._inflated is not None:
             return self._inflated[offset : offset + count]
         count = max(0, min(count, self.size - offset))
+        if offset + count <= len(self._head):
+            return self._head[offset : offset + count]
         data = os.pread(self._descriptor, count, offset)
         while len(data) < count:
             more = os.pread(self._descriptor, count - len(data), offset + len(data))
             if not more:
                 raise Malformed("the file became shorter while it was read")
             data += more
+        if not offset:
+            self._head = data
         return data
+
+    def read_into(self, offset: int, buffer: memoryview) -> None:
+        """Fill a buffer with the bytes from an offset on.
+
+        :raises Malformed: when there are not as many.
+        """
+        if self._inflated is not None:
+            buffer[:] = self._inflated[offset : offset + len(buffer)]
+            return
+        done = 0
+        while done < len(buffer):
+            count = os.preadv(self._descriptor, [buffer[done:]], offset + done)
+            if not count:
+                raise Malformed("the file became shorter while it was read")
+            done += count
 
 
 @dataclass(frozen=True)
@@ -83,33 +107,38 @@ class File:
 
 
 class Reader:
-    """Reads one open file.
+    """Reads open files, and remembers how their elements lay.
 
     :param strict: for outputs. An input may have odd lengths and trailing zeros, and elements in any order.
     """
 
-    def __init__(self, descriptor: int, *, strict: bool) -> None:
-        self._source = Source(descriptor, os.fstat(descriptor).st_size)
+    def __init__(self, *, strict: bool) -> None:
         self._strict = strict
+        self._meta_layouts = Layouts(_EXPLICIT, strict=strict, below=0x00030000)
+        self._layouts = {
+            order: Layouts(order, strict=strict, below=_PIXELS[0]) for order in (_EXPLICIT, _IMPLICIT, _BIG_ENDIAN)
+        }
+        self._first_read = _FIRST_READ
 
-    def read(self) -> File:
-        """Read the file.
+    def read(self, descriptor: int) -> File:
+        """Read a file.
 
         :raises Malformed: when it is not understood to its last byte.
         """
-        head = self._source.read(0, _FIRST_READ)
+        source = Source(descriptor, os.fstat(descriptor).st_size)
+        head = source.read(0, self._first_read)
         if head[128:132] != b"DICM":
             raise Malformed("it has no preamble (PS3.10 section 7.1)")
-        meta, position = self._meta(head)
+        preamble = head[:128]
+        meta, position = self._meta(source, head)
         syntax = _text(meta, 0x00020010)
         if not syntax:
             raise Malformed("it has no transfer syntax")
         if not syntax.startswith("1.2.840.10008.1.2"):
             raise Malformed("its transfer syntax is private")
-        source = self._source
         if syntax == DEFLATED:
-            source, position, head = self._inflated(position), 0, b""
-        order = Order(implicit=syntax == IMPLICIT, little=syntax != BIG_ENDIAN)
+            source, position, head = self._inflated(source, position), 0, b""
+        order = _IMPLICIT if syntax == IMPLICIT else _BIG_ENDIAN if syntax == BIG_ENDIAN else _EXPLICIT
         dataset, end = self._level(source, position, order, head)
         pixels, tail = None, None
         if end < source.size:
@@ -117,26 +146,28 @@ class Reader:
             after = pixels.offset + pixels.size
             if after < source.size:
                 tail = self._tail(source, after, order)
-        return File(head[:128] or self._source.read(0, 128), meta, syntax, order, dataset, pixels, tail, source)
+        return File(preamble, meta, syntax, order, dataset, pixels, tail, source)
 
-    def _meta(self, head: bytes) -> tuple[Level, int]:
+    def _meta(self, source: Source, head: bytes) -> tuple[Level, int]:
         while True:
             try:
-                return parse_level(head, 132, self._source.size, _META_ORDER, strict=self._strict, below=0x00030000)
+                return self._meta_layouts.level(head, 132, source.size)
             except Short as short:
-                head = self._source.read(0, _enlarged(short, len(head)))
+                head = source.read(0, _enlarged(short, len(head)))
 
     def _level(self, source: Source, start: int, order: Order, head: bytes) -> tuple[Level, int]:
         """Read elements up to the pixel data; return them and where they end."""
         base, data = (0, head) if head else (start, source.read(start, _FIRST_READ))
         while True:
             try:
-                level, end = parse_level(
-                    data, start - base, source.size - base, order, strict=self._strict, below=_PIXELS[0]
-                )
-                return level, base + end
+                level, end = self._layouts[order].level(data, start - base, source.size - base)
             except Short as short:
-                base, data = start, source.read(start, _enlarged(short, len(data)) + base)
+                needed = _enlarged(short, len(data))
+                base, data = start, source.read(start, needed + base)
+                continue
+            # The next file of a series is as long, or a little longer.
+            self._first_read = min(max(_FIRST_READ, end * 9 // 8), _LONGEST_FIRST_READ)
+            return level, base + end
 
     def _pixels(self, source: Source, start: int, order: Order) -> PixelPlace:
         head = source.read(start, 12)
@@ -167,38 +198,28 @@ class Reader:
             return None
         return parse_level(data, 0, len(data), order, strict=self._strict)[0]
 
-    def _inflated(self, start: int) -> Source:
+    def _inflated(self, source: Source, start: int) -> Source:
         inflater = zlib.decompressobj(-zlib.MAX_WBITS)
         try:
-            data = inflater.decompress(self._source.read(start, _LARGEST_HEADER), _LARGEST_HEADER)
+            data = inflater.decompress(source.read(start, _LARGEST_HEADER), _LARGEST_HEADER)
         except zlib.error:
             raise Malformed("its deflated dataset is damaged") from None
         if not inflater.eof or (self._strict and inflater.unused_data not in (b"", b"\0")):
             raise Malformed("its deflated dataset is too long, or doesn't end with the file")
         return Source(-1, len(data), data)
 
+    def open(self, path: Path) -> tuple[File, int]:
+        """Read a file; return it with the open descriptor, which the caller closes.
 
-def read_output(path: Path) -> tuple[File, int]:
-    """Read an output; return it with the open descriptor, which the caller closes.
-
-    :raises Malformed: when it is not understood to its last byte.
-    :raises OSError: when it cannot be read.
-    """
-    return _open(path, strict=True)
-
-
-def read_input(path: Path) -> tuple[File, int]:
-    """Read an input, forgiving what devices get wrong; as :func:`read_output`."""
-    return _open(path, strict=False)
-
-
-def _open(path: Path, *, strict: bool) -> tuple[File, int]:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        return Reader(descriptor, strict=strict).read(), descriptor
-    except BaseException:
-        os.close(descriptor)
-        raise
+        :raises Malformed: when it is not understood to its last byte.
+        :raises OSError: when it cannot be read.
+        """
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            return self.read(descriptor), descriptor
+        except BaseException:
+            os.close(descriptor)
+            raise
 
 
 def _enlarged(short: Short, have: int) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from airlock.identity.identifiers import Identifiers, Match
+from airlock.verify.spelled import Spelled
 from airlock.verify.text import CODED, DATES, FREE, NUMERIC, readings, values, wide_text
 from airlock.verify.uids import UID, is_registered
 
@@ -21,19 +22,21 @@ _NUMBER = re.compile(r"[0-9+.eE-]+")
 _CLOCK = re.compile(r"[0-9.:+-]*")
 _PRINTABLE = re.compile(rb"[\x09\x0a\x0d\x20-\x7e]{5,}")
 _SHORTEST = 4
-_REMEMBERED_BYTES, _MOST_REMEMBERED = 64, 4096
+_REMEMBERED_BYTES, _REMEMBERED_TEXT, _MOST_REMEMBERED = 64, 256, 4096
 _FORMATTED = DATES | {b"TM"}
 
 
 class Search:
-    """Searches values for the identifiers of a study.
+    """Searches values for the identifiers of a study, in two ways that share no code.
 
+    :param spelled: the second way: what the inputs say, compared word by word.
     :param removed: whether the project removes dates, so that one of the inputs is an identifier wherever it stands.
     """
 
-    def __init__(self, identifiers: Identifiers, *, removed: bool) -> None:
-        self._identifiers, self._removed = identifiers, removed
+    def __init__(self, identifiers: Identifiers, spelled: Spelled, *, removed: bool) -> None:
+        self._identifiers, self._spelled, self._removed = identifiers, spelled, removed
         self._remembered: dict[bytes, frozenset[Match]] = {}
+        self._remembered_text: dict[tuple[bytes, bytes, bytes], frozenset[Match]] = {}
 
     def element(self, raw: bytes, vr: bytes, charset: bytes, *, kept: bool) -> frozenset[Match]:
         """Return the kinds of identifiers in the value of an element.
@@ -51,11 +54,27 @@ class Search:
         return self.data(raw) if len(raw) >= _SHORTEST else _NONE
 
     def _text(self, raw: bytes, vr: bytes, charset: bytes) -> frozenset[Match]:
+        key = raw, vr, charset
+        found = self._remembered_text.get(key)
+        if found is None:
+            found = self._search_text(raw, vr, charset)
+            if len(raw) <= _REMEMBERED_TEXT and len(self._remembered_text) < _MOST_REMEMBERED:
+                self._remembered_text[key] = found
+        return found
+
+    def text(self, text: str, *, free: bool = True) -> frozenset[Match]:
+        """Return the kinds of identifiers in a text.
+
+        :param free: whether it is free text, where short numbers count.
+        """
+        return self._identifiers.matches(text, free=free) | self._spelled.matches(text, free=free)
+
+    def _search_text(self, raw: bytes, vr: bytes, charset: bytes) -> frozenset[Match]:
         free = vr in FREE
         found = _NONE
         for text in readings(raw, vr, charset):
             if text.strip(" \0") not in DUMMIES:
-                found |= self._identifiers.matches(text, free=free)
+                found |= self.text(text, free=free)
         if not raw.isascii() or b"\x1b" in raw:
             found |= self._identifiers.matches_in_bytes(raw, dates=False)
         return found | self.data(raw) if b"\0" in raw.rstrip(b"\0") else found
@@ -103,8 +122,8 @@ class Search:
     def _data(self, raw: bytes) -> frozenset[Match]:
         found = self._identifiers.matches_in_bytes(raw, dates=self._removed)
         if b"\0" in raw and (wide := wide_text(raw)):
-            found |= self._identifiers.matches(wide.decode("ascii"), free=False)
+            found |= self.text(wide.decode("ascii"), free=False)
         for stretch in _PRINTABLE.findall(raw):
             if len(stretch) * 2 > len(raw):
-                found |= self._identifiers.matches(stretch.decode("ascii"), free=False)
+                found |= self.text(stretch.decode("ascii"), free=False)
         return found

@@ -5,27 +5,38 @@ from __future__ import annotations
 import io
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from airlock.dicomio.part10 import PIXEL_TAGS, UNDEFINED, open_instance
-from airlock.dicomio.splice import encode
 from airlock.errors import InstanceNotUnderstood
 from airlock.verify.levels import Level, Malformed, Order
-from airlock.verify.parser import parse_level
-from airlock.verify.reader import BIG_ENDIAN, IMPLICIT, File, PixelPlace, Source, read_input
+from airlock.verify.parser import VRS, parse_level
+from airlock.verify.reader import BIG_ENDIAN, IMPLICIT, File, PixelPlace, Reader, Source
+
+if TYPE_CHECKING:
+    from pydicom.dataset import Dataset
 
 
-def read_source(path: Path) -> tuple[File, int]:
-    """Read an input; return it with the open descriptor, which the caller closes.
+class Sources:
+    """Reads inputs, and remembers how their elements lay."""
 
-    What the strict reader refuses is read by pydicom and encoded again.
+    def __init__(self) -> None:
+        self._reader = Reader(strict=False)
 
-    :raises Malformed: when neither can read it.
-    :raises OSError: when the file cannot be opened.
-    """
-    try:
-        return read_input(path)
-    except Malformed:
-        pass
+    def open(self, path: Path) -> tuple[File, int]:
+        """Read an input; return it with the open descriptor, which the caller closes.
+
+        What the strict reader refuses is read by pydicom and encoded again.
+
+        :raises Malformed: when neither can read it.
+        :raises OSError: when the file cannot be opened.
+        """
+        try:
+            return self._reader.open(path)
+        except Malformed:
+            return _by_other_means(path)
+
+
+def _by_other_means(path: Path) -> tuple[File, int]:
     try:
         return _by_library(path)
     except (InstanceNotUnderstood, RecursionError):
@@ -36,8 +47,32 @@ def read_source(path: Path) -> tuple[File, int]:
         raise Malformed("no reader can read its source") from None
 
 
+def _name_unknown(top: Dataset) -> None:
+    """Say of values in VRs that don't exist that their VR is unknown (UN), as de-identification reads them.
+
+    Then an attribute's VR is what the dictionary says, and what identifies is harvested from it.
+    """
+    from pydicom.dataelem import RawDataElement  # noqa: PLC0415 - as in `_by_library`
+
+    levels = [top]
+    while levels:
+        level = levels.pop()
+        for tag in list(level.keys()):
+            element = level.get_item(tag)
+            if isinstance(element, RawDataElement):
+                if element.VR is not None and element.VR.encode("latin-1") not in VRS:
+                    level[tag] = element._replace(VR="UN")
+            elif element.VR == "SQ":
+                levels += element.value or []
+
+
 def _by_library(path: Path) -> tuple[File, int]:
+    # They import pydicom, which few inputs need.
+    from airlock.dicomio.part10 import PIXEL_TAGS, UNDEFINED, open_instance  # noqa: PLC0415 - as the comment says
+    from airlock.dicomio.splice import encode  # noqa: PLC0415 - as above
+
     with open_instance(path) as instance:
+        _name_unknown(instance.dataset)
         order = Order(implicit=instance.syntax == IMPLICIT, little=instance.syntax != BIG_ENDIAN)
         data, after = encode(instance)
         found = instance.pixels
@@ -50,5 +85,5 @@ def _by_library(path: Path) -> tuple[File, int]:
     descriptor = os.open(path, os.O_RDONLY)
     size = len(inflated) if inflated is not None else os.fstat(descriptor).st_size
     source = Source(descriptor, size, inflated)
-    meta = Level(b"", Order(implicit=False, little=True))
+    meta = Level(Order(implicit=False, little=True))
     return File(b"", meta, instance.syntax, order, dataset, pixels, tail, source), descriptor

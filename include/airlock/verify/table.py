@@ -12,8 +12,7 @@ from functools import lru_cache, partial
 from importlib.resources import files
 from typing import Any
 
-from pydicom.datadict import tag_for_keyword
-
+from airlock.dicomio.dictionary import tag_of
 from airlock.verify.text import entry
 from airlock.verify.uids import is_structural
 
@@ -54,6 +53,21 @@ def _document(name: str) -> dict[str, Any]:
     return content
 
 
+Content = Mapping[tuple[str, str, str], tuple[str, Mapping[str, str]]]
+"""Basic action, and action by option, of a content item by coding scheme, code and value type."""
+
+
+@lru_cache(maxsize=4)
+def _rows(edition: str) -> tuple[Mapping[int, Row], Content]:
+    document, rows = _document(f"ps315_{edition}"), {}
+    for tag, _keyword, _name, vr, basic, by_option in document["attributes"]:
+        if len(tag) == 8 and "x" not in tag:
+            number = int(tag, 16)
+            rows[number] = Row(basic, vr.encode() or entry(number)[0], by_option)
+    content = {(scheme, code, kind): (basic, options) for scheme, code, kind, _, basic, options in document["content"]}
+    return rows, content
+
+
 class Table:
     """The table with options in force.
 
@@ -62,15 +76,9 @@ class Table:
     """
 
     def __init__(self, edition: str, options: Iterable[str], override: Override | None = None) -> None:
-        document = _document(f"ps315_{edition}")
         self.options = frozenset(options)
         self._override = override
-        self._rows: dict[int, Row] = {}
-        for tag, _keyword, _name, vr, basic, by_option in document["attributes"]:
-            if len(tag) == 8 and "x" not in tag:
-                number = int(tag, 16)
-                self._rows[number] = Row(basic, vr.encode() or entry(number)[0], by_option)
-        self._content = {tuple(row[:3]): (row[4], row[5]) for row in document["content"]}
+        self._rows, self._content = _rows(edition)
         self._known: dict[tuple[tuple[int, ...], int], Allowance] = {}
 
     @property
@@ -184,4 +192,4 @@ _COMMON = ("patient", "general-study", "general-series", "sop-common")
 
 @lru_cache(maxsize=4096)
 def _tag(keyword: str) -> int:
-    return int(tag_for_keyword(keyword) or 0) if keyword else 0
+    return tag_of(keyword) or 0 if keyword else 0

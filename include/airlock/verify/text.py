@@ -8,9 +8,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from pydicom.charset import convert_encodings, decode_bytes
-from pydicom.datadict import dictionary_keyword, dictionary_VR
-
+from airlock.dicomio import dictionary
 from airlock.dicomio.quiet import quiet
 from airlock.verify.levels import Level
 
@@ -31,9 +29,10 @@ def entry(tag: int) -> tuple[bytes, str]:
     if tag >> 16 & 1:
         return b"", ""
     try:
-        return str(dictionary_VR(tag)).split(" ", maxsplit=1)[0].encode(), str(dictionary_keyword(tag))
+        found = dictionary.entry(tag)
     except KeyError:
         return b"", ""
+    return found[0].split(" ", maxsplit=1)[0].encode(), found[4]
 
 
 def name_of(tag: int) -> str:
@@ -55,6 +54,8 @@ def charset_of(level: Level, inherited: bytes) -> bytes:
 @lru_cache(maxsize=64)
 def _encodings(charset: bytes) -> tuple[str, ...]:
     """Return Python's names of the character sets; empty when they are not known."""
+    from pydicom.charset import convert_encodings  # noqa: PLC0415 - text that is not ASCII is rare, and so is the import
+
     terms = [part.strip(" \0") for part in charset.decode("latin-1").split("\\")]
     if not any(terms):
         return ("iso8859",)
@@ -86,6 +87,8 @@ def decode(raw: bytes, vr: bytes, charset: bytes) -> str:
     if not encodings or (vr not in FREE and vr != b"UR"):
         return raw.decode("latin-1")
     delimiters = {0x5C, 0x5E, 0x3D} if vr == b"PN" else {0x5C, 0x0A, 0x0C, 0x0D}
+    from pydicom.charset import decode_bytes  # noqa: PLC0415 - as above
+
     try:
         with quiet():
             return str(decode_bytes(raw, list(encodings), delimiters))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
 
-from airlock.deliver.journal import JOURNAL
+from airlock.deliver.journal import JOURNALS
 from airlock.errors import AirlockError, InvalidRequest
 from airlock.hooks import find_hooks
 from airlock.identity.keys import KeyRing
@@ -89,8 +89,20 @@ class AcceptRequestOperator(BaseOperator):
         ledger.describe(transfer_id, project=policy.name, policy_digest=policy.digest)
         policy.check_approved(datetime.now(UTC).astimezone().date())
         policy.check_subject(request.transfer_name)
+        check_locations(settings)
         find_hooks((*policy.hooks.after_deidentify, *policy.hooks.after_confirm), settings.hooks)
         return policy.digest
+
+
+def check_locations(settings: Settings) -> None:
+    """Refuse to begin with a location library that cannot be used: the study would be pulled for nothing.
+
+    :raises PolicyError: with file, line and reason.
+    """
+    from airlock.pixels.locations import load_library
+
+    load_library.cache_clear()
+    load_library(settings.pixel_locations)
 
 
 class UpdateRedcapOperator(BaseOperator):
@@ -182,9 +194,9 @@ class ReportFailureOperator(BaseOperator):
             archive_failed(settings.proc_folder, stored, messages)
             ledger.event(transfer_id, self.task_id, "archived", failure=failure.number)
         if failure.state is TransferState.CANCELLED:
-            # Nobody will go on from here: what is left of the study has no reason to stay. The journal knows what the
-            # PACS may have although it never answered; it holds no patient data.
-            workspace_of(transfer_id, settings).purge(JOURNAL)
+            # Nobody will go on from here: what is left of the study has no reason to stay. The journals know what a
+            # PACS may have although it never answered; they hold no patient data.
+            workspace_of(transfer_id, settings).purge(JOURNALS)
         return _find(ledger, transfer_id)
 
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import asdict, is_dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from importlib import import_module
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
-from airflow.sdk.exceptions import AirflowSkipException
+from airflow.sdk.bases.xcom import BaseXCom
+from airflow.sdk.exceptions import AirflowSkipException, DownstreamTasksSkipped
 from airflow.sdk.observability.stats import incr, timing
 
 from airlock.disk import check_room
@@ -20,7 +22,7 @@ from airlock.hooks import HookCall, Point, find_hooks
 from airlock.ledger import TransferState
 from airlock.quiet import guarded
 from airlock.transfer import Transfer
-from airlock_provider.context import Role, open_transfer, peer_of
+from airlock_provider.context import open_transfer, source_of
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -33,9 +35,11 @@ class TransferStepOperator(BaseOperator):
 
     :param step: the step's function as `package.module:function`; it takes the transfer, and the peer if `peer` is
         given, and returns counts. Imported when the task runs, to keep DAG parsing fast.
-    :param peer: the PACS the step talks to.
+    :param source: whether the step talks to the source.
     :param room: wait as long as there is no room for as much again as the study has, as far as its size is known.
     :param hooks: the point of the project's hooks that are called when the step is done.
+    :param ahead: function as `package.module:function` that takes the transfer, and returns the tasks after this one
+        that have nothing to do; they are skipped without being started.
     :param not_when: request options that skip this step (`dry_run`, `stop_before_send`).
     """
 
@@ -45,41 +49,53 @@ class TransferStepOperator(BaseOperator):
         self,
         *,
         step: str,
-        peer: Role | None = None,
+        source: bool = False,
         room: bool = False,
         hooks: Point | None = None,
+        ahead: str | None = None,
         not_when: tuple[str, ...] = (),
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.room = room
         self.hooks = hooks
+        self.ahead = ahead
         self.step = step
-        self.peer = peer
+        self.source = source
         self.not_when = not_when
 
     def execute(self, context: Context) -> dict[str, int]:
         """Run the step; tell the ledger when it starts, ends or fails."""
         with guarded():
             transfer = open_transfer(context)
-        return run_step(self, transfer, context, lambda: self._call_with_hooks(transfer))
+        counts = run_step(self, transfer, context, lambda: self.call(transfer))
+        if self.ahead is not None and (idle := _function(self.ahead)(transfer)):
+            # This way of ending returns nothing by itself.
+            context["ti"].xcom_push(key=BaseXCom.XCOM_RETURN_KEY, value=counts)
+            raise DownstreamTasksSkipped(tasks=idle)
+        return counts
 
-    def _call_with_hooks(self, transfer: Transfer) -> Any:
-        result = self._call(transfer)
+    def call(self, transfer: Transfer) -> Any:
+        """Call the step's function, then the project's hooks."""
+        function = _function(self.step)
+        if self.room:
+            sizes = (instance.size or 0 for instance in transfer.ledger.instances(transfer.id))
+            check_room(transfer.settings, sum(sizes))
+        result = function(transfer, *self.peers(transfer))
         if self.hooks is not None:
             call_hooks(transfer, self.hooks)
         return result
 
-    def _call(self, transfer: Transfer) -> Any:
-        module, _, name = self.step.partition(":")
-        function: Callable[..., Any] = getattr(import_module(module), name)
-        if self.room:
-            sizes = (instance.size or 0 for instance in transfer.ledger.instances(transfer.id))
-            check_room(transfer.settings, sum(sizes))
-        if self.peer == "destination":
-            # The approval may have ended since the request was accepted: a transfer can wait for days.
-            transfer.policy.check_approved(datetime.now(UTC).astimezone().date())
-        return function(transfer, peer_of(transfer, self.peer)) if self.peer else function(transfer)
+    def peers(self, transfer: Transfer) -> tuple[Any, ...]:
+        """Return what the step's function gets besides the transfer."""
+        return (source_of(transfer),) if self.source else ()
+
+
+def _function(name: str) -> Callable[..., Any]:
+    """Return the function that is called `package.module:function`."""
+    module, _, attribute = name.partition(":")
+    function: Callable[..., Any] = getattr(import_module(module), attribute)
+    return function
 
 
 def call_hooks(transfer: Transfer, point: Point) -> None:
@@ -103,11 +119,17 @@ def call_hooks(transfer: Transfer, point: Point) -> None:
 
 
 def run_step(
-    operator: BaseOperator, transfer: Transfer, context: Context, work: Callable[[], Any], **detail: Any
+    operator: BaseOperator,
+    transfer: Transfer,
+    context: Context,
+    work: Callable[[], Any],
+    waits: Callable[[AirlockError], bool] = lambda _: False,
+    **detail: Any,
 ) -> dict[str, int]:
     """Do a step's work with the ledger told of its start, its end or its failure.
 
     :param work: does it, and returns counts: a dataclass, a mapping, or one number.
+    :param waits: whether an error means that the task goes on later, and nothing has failed.
     :raises AirflowSkipException: when the request's options leave this step out.
     :raises Cancelled: when a person stopped the transfer, before the work or between two batches of it.
     """
@@ -127,9 +149,11 @@ def run_step(
         with guarded(), stopping:
             counts = as_counts(work())
     except AirlockError as error:
-        ledger.event(transfer.id, step, "failed", error=type(error).__name__, message=str(error))
-        incr(f"airlock.step.{step}.failed")
-        operator.log.error("%s", error)
+        waiting = waits(error)
+        kind = "waiting" if waiting else "failed"
+        ledger.event(transfer.id, step, kind, error=type(error).__name__, message=str(error))
+        incr(f"airlock.step.{step}.{kind}")
+        operator.log.log(logging.WARNING if waiting else logging.ERROR, "%s", error)
         raise
     seconds = round(monotonic() - begun, 3)
     ledger.event(transfer.id, step, "finished", seconds=seconds, **counts)

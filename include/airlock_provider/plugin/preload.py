@@ -15,7 +15,6 @@ log = logging.getLogger(__name__)
 FORKING_COMMANDS = {"scheduler", "worker"}
 MODULES = (
     "airflow.providers.docker.operators.docker",
-    "airflow.providers.standard.operators.trigger_dagrun",
     "airlock.deid.step",
     "airlock.deliver.step",
     "airlock.pixels.step",
@@ -32,6 +31,7 @@ MODULES = (
     "airlock_provider.operators.request",
     "airlock_provider.operators.review",
     "airlock_provider.operators.rewrite",
+    "airlock_provider.operators.start",
     "airlock_provider.sensors",
     "airlock_provider.triggers",
 )

@@ -12,7 +12,7 @@ from airlock.errors import PeerUnavailable, StudyNotFound
 from airlock.quiet import guarded
 from airlock.request.drop import settled_files
 from airlock.settings import load_settings
-from airlock_provider.context import open_transfer, peer_of
+from airlock_provider.context import open_transfer, source_of
 from airlock_provider.operators.step import run_step
 from airlock_provider.status import statuses_due
 
@@ -57,7 +57,7 @@ class StudySensor(BaseOperator):
         """
         with guarded():
             transfer = open_transfer(context)
-            peer = peer_of(transfer, "source")
+            peer = source_of(transfer)
         if event is None:
             from airlock.retrieve.step import study_is_ready
 

@@ -56,13 +56,16 @@ def test_several_patients_with_maps_and_report(folder: Path) -> None:
     changed = ct(2, ImageComments="other", SliceThickness=7)
     dcmwrite(folder / "zz.dcm", changed, enforce_file_format=True)
     maps = folder.parent
+    held = ct(4, PatientID="HELD-1", StudyInstanceUID="1.2.276.0.7230010.3.1.2.102", SOPInstanceUID="1.2.276.0.9.1")
+    dcmwrite(folder / "held.dcm", held, enforce_file_format=True)
+    (folder / "held.dcm").write_bytes((folder / "held.dcm").read_bytes()[:-40])
     result = run(
         folder,
         *("--uid-map", str(maps / "u.csv")),
         *("--patid-map", str(maps / "p.csv")),
         *("--report", str(maps / "r")),
     )
-    assert (result.status, result.last_line) == (3, "in 7 / out 4 / skipped 1 / held 2")
+    assert (result.status, result.last_line) == (3, "in 8 / out 4 / skipped 1 / held 3")
     report = {line["input"]: line for line in map(json.loads, (maps / "r").read_text().splitlines())}
     assert set(report) == {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
     assert report["notes.txt"] == {
@@ -73,10 +76,15 @@ def test_several_patients_with_maps_and_report(folder: Path) -> None:
     uids = dict(csv.reader((maps / "u.csv").open()))
     patients = dict(csv.reader((maps / "p.csv").open()))
     assert uids.pop("id_old") == patients.pop("id_old") == "id_new"
+    # Nothing of what was held, and nothing of what was removed.
     assert set(patients) == {"QF-7731942", "OTHER-42"}
+    assert not {"1.2.276.0.9.1", "1.2.276.0.7230010.3.1.2.102"} & set(uids)
     outputs = list((folder.parent / "out").rglob("*.*"))
     files = [path for path in outputs if path.is_file()]
     assert len(files) == 4
+    written = b"".join(path.read_bytes() for path in files)
+    assert all(new.encode() in written and old.encode() not in written for old, new in uids.items())
+    assert len(uids) == 8
     for path in files:
         ds = pydicom.dcmread(path)
         assert path.parts[-3:-1] == (ds.StudyInstanceUID, ds.SeriesInstanceUID)

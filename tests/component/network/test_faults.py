@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from airlock.deliver import step
+from airlock.deliver import sending
 from tests.faults.__main__ import run
 from tests.faults.outcome import Outcome, compare
 from tests.peers import require
@@ -15,7 +15,7 @@ from tests.transfers import make_ready, make_transfer
 
 @pytest.fixture(autouse=True)
 def no_second_look(monkeypatch):
-    monkeypatch.setattr(step, "_SECOND_LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(sending, "_SECOND_LOOK_SECONDS", 0.0)
 
 
 def test_what_a_cancelled_run_had_sent_is_listed_to_the_last_image():

@@ -53,7 +53,7 @@ def test_nothing_is_sent_twice(tmp_path, at):
         assert confirm_receipt(transfer, peer).sent == 8
     assert sorted(pacs.stored) == sorted(files)
     resumed = [detail for _, step, kind, detail in transfer.ledger.events(transfer.id) if kind == "resumed"]
-    assert resumed == [{"recovered": at}]
+    assert resumed == [{"destination": "research_pacs", "recovered": at}]
 
 
 def test_without_c_find_at_most_the_one_in_flight_is_sent_again(tmp_path):

@@ -6,7 +6,7 @@ from contextlib import suppress
 import pytest
 from pydicom.uid import generate_uid
 
-from airlock.deliver import step, stow
+from airlock.deliver import sending, stow
 from airlock.deliver.step import confirm_receipt, send_to_research
 from airlock.dicomio.find import find_instances
 from airlock.errors import (
@@ -28,7 +28,7 @@ from tests.transfers import make_ready, make_transfer
 
 @pytest.fixture(autouse=True)
 def no_second_look(monkeypatch):
-    monkeypatch.setattr(step, "_SECOND_LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(sending, "_SECOND_LOOK_SECONDS", 0.0)
 
 
 @pytest.fixture

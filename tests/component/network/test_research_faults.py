@@ -9,7 +9,7 @@ import pytest
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian, generate_uid
 from pynetdicom import AE, build_context
 
-from airlock.deliver import step
+from airlock.deliver import sending
 from airlock.deliver.step import confirm_receipt, send_to_research
 from airlock.dicomio.echo import echo
 from airlock.dicomio.peer import Peer
@@ -30,7 +30,7 @@ from tests.transfers import make_ready, make_transfer
 
 @pytest.fixture(autouse=True)
 def no_second_look(monkeypatch):
-    monkeypatch.setattr(step, "_SECOND_LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(sending, "_SECOND_LOOK_SECONDS", 0.0)
 
 
 @pytest.fixture

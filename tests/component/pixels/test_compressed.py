@@ -14,6 +14,7 @@ from pydicom.uid import JPEG2000Lossless, JPEGBaseline8Bit, JPEGLSLossless, RLEL
 from airlock.errors import InstanceNotUnderstood
 from airlock.pixels.decode import StoredImage
 from airlock.pixels.engine import load_engine
+from airlock.pixels.inspection import inspect
 from airlock.pixels.overlays import overlay_text, read_planes
 from airlock.pixels.pool import worker_environment
 from airlock.pixels.rewrite import rewrite_file
@@ -91,6 +92,25 @@ def test_an_overlay_in_unused_bits_is_removed_with_its_bits(tmp_path):
     result = dcmread(rewrite_file(source, tmp_path / "out", {}, overlays)[0])
     assert (np.frombuffer(result.PixelData, "<u2").reshape(pixels.shape[-2:]) == pixels).all()
     assert 0x60000102 not in result
+
+
+@pytest.mark.parametrize("signed", [False, True])
+def test_bits_that_nothing_tells_of_are_removed(tmp_path, signed):
+    """Somebody removed the header of an overlay, and left its bits."""
+    [source] = ultrasound_cine(tmp_path, Patient(), 1, rows=48, columns=64, text=(), photometric="MONOCHROME2")
+    ds = dcmread(source)
+    values = (ds.pixel_array.reshape(48, 64).astype(np.int16) - 100) if signed else ds.pixel_array.reshape(48, 64)
+    ds.BitsAllocated, ds.BitsStored, ds.HighBit, ds.PixelRepresentation = 16, 12, 11, int(signed)
+    hidden = np.zeros((48, 64), np.uint16)
+    hidden[10:20, 10:50] = 0x4000
+    stored = values.astype(np.int16).view(np.uint16)
+    for bits, found in ((stored, {}), (stored ^ hidden, {"6000": {}})):
+        ds.PixelData = bits.tobytes()
+        ds.save_as(source)
+        told = inspect(StoredImage(source), load_engine, confidence=20, numbers=range(1))
+        assert told.overlays == found
+    result = dcmread(rewrite_file(source, tmp_path / "out", {}, told.overlays)[0])
+    assert (np.frombuffer(result.PixelData, "<i2").reshape(48, 64) == values).all()
 
 
 def test_an_overlay_that_is_too_short_is_refused():

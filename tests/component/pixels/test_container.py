@@ -11,10 +11,12 @@ import pytest
 
 from airlock.errors import PixelsNotCleaned
 from airlock.findings import FILE_NAME, Findings, InstanceFindings
+from airlock.pixels.check import check_rewritten
 from airlock.pixels.step import detect_burned_in_text, finish_rewrite, prepare_rewrite
 from airlock.workspace import link_or_copy
 from demo.phantoms import Patient, ct_series, ultrasound_cine
 from tests.peers import require
+from tests.pixel_kinds import LOSSLESS, LOSSY
 
 IMAGE = "airlock/pixel-rewriter:latest"
 BUILD = Path(__file__).parents[3] / "images" / "pixel-rewriter" / "build"
@@ -75,6 +77,23 @@ def test_it_detects_by_itself_as_any_user(tmp_path):
     [outcome] = json.loads((output / "report.json").read_text())["files"].values()
     assert outcome["outcome"] == "rewritten"
     assert outcome["boxes"] == 3
+
+
+def test_it_rewrites_every_kind_of_pixels(tmp_path):
+    """What the container wrote is checked outside of it, as the chain does."""
+    source, output, box = tmp_path / "in", tmp_path / "out", {1: [(8, 6, 30, 20)]}
+    for folder in (source, output):
+        folder.mkdir()
+    kinds = {f"kind-{number:02}": kind for number, kind in enumerate([*LOSSLESS, *LOSSY])}
+    for name, kind in kinds.items():
+        kind.write(tmp_path / "made" / name).rename(source / f"{name}.dcm")
+    Findings(len(kinds), {name: InstanceFindings(box) for name in kinds}).write(source / FILE_NAME)
+    arguments = ["--input", "/input", "--output", "/output", "--findings", f"/input/{FILE_NAME}", "-t", "2"]
+    done = sealed(source, output, *arguments, "--report", "/output/report.json")
+    assert done.returncode == 0, done.stdout + done.stderr
+    report = json.loads((output / "report.json").read_text())["files"]
+    assert {entry["outcome"] for entry in report.values()} == {"rewritten"}
+    assert [check_rewritten(source / f"{n}.dcm", output / report[n]["output"], box) for n in kinds] == [3] * len(kinds)
 
 
 def test_a_second_build_does_nothing():

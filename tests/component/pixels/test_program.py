@@ -12,6 +12,8 @@ import pytest
 from PIL import Image
 from pydicom import dcmread
 
+from airlock.findings import InstanceFindings
+from airlock.pixels import rewriter
 from airlock.pixels.decode import StoredImage
 from airlock.pixels.detect import examine
 from airlock.pixels.engine import load_engine
@@ -31,11 +33,12 @@ def run(*arguments) -> subprocess.CompletedProcess:
 def test_fionas_command_line(tmp_path):
     patient = Patient.invent(8)
     [source] = ultrasound_cine(tmp_path / "in" / "deep er", patient, 1, **SMALL)
-    mapping = tmp_path / "words.json"
-    done = run("--input", tmp_path / "in", "--output", tmp_path / "out", "-c", 20, "-t", 2, "-m", mapping)
+    mapping, report = tmp_path / "words.json", tmp_path / "report.json"
+    more = ["-m", mapping, "--report", report]
+    done = run("--input", tmp_path / "in", "--output", tmp_path / "out", "-c", 20, "-t", 2, *more)
     assert (done.returncode, done.stdout) == (0, "1 of 1 files written, 3 boxes masked\n")
-    [output] = (tmp_path / "out").rglob("*.dcm")
-    assert list(examine(StoredImage(output), load_engine(), 20)) == [(0, [])]
+    [outcome] = json.loads(report.read_text())["files"].values()
+    assert (outcome["outcome"], outcome["residue"]) == ("rewritten", 0)
     header = dcmread(source, stop_before_pixels=True)
     words = json.loads(mapping.read_text())
     assert set(words) == {f"{header.SOPInstanceUID}_{n:04d}" for n in range(3)}
@@ -52,6 +55,20 @@ def test_one_file_that_fails_fails_the_run(tmp_path):
     assert "1 not written: held, the file cannot be parsed" in done.stderr
     files = json.loads((tmp_path / "report.json").read_text())["files"]
     assert {name: f["outcome"] for name, f in files.items()} == {"US-3-0001.dcm": "rewritten", "text.dcm": "held"}
+
+
+def test_text_that_remains_fails_the_run(tmp_path, monkeypatch, capsys):
+    """The box is beside the text."""
+    ultrasound_cine(tmp_path / "in", Patient(), 2, text_frames=[1], **SMALL)
+    beside = InstanceFindings({1: [(0, 200, 20, 220)]}, ["ocr"])
+    monkeypatch.setattr(rewriter, "_detect", lambda files, *_: ((name, beside) for name in files))
+    arguments = ["-i", tmp_path / "in", "-o", tmp_path / "out", "--report", tmp_path / "report.json", "-t", "1"]
+    assert rewriter.main([str(a) for a in arguments]) == rewriter.INCOMPLETE
+    told = capsys.readouterr()
+    assert told.out == "1 of 1 files written, 1 boxes masked\n"
+    assert told.err == "1 written, but text is still found after masking\n"
+    [outcome] = json.loads((tmp_path / "report.json").read_text())["files"].values()
+    assert (outcome["outcome"], outcome["residue"]) == ("residue", 3)
 
 
 def test_an_empty_or_missing_input_is_not_success(tmp_path):

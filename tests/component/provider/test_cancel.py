@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 from pydicom.uid import generate_uid
 
-from airlock.deliver.journal import JOURNAL
+from airlock.deliver.journal import journal_path
 from airlock.deliver.step import send_to_research
 from airlock.errors import Cancelled, NotPossibleNow
 from airlock.ledger import InstanceState, TransferState, cancellation
@@ -59,7 +59,8 @@ def test_in_the_middle_of_sending(transfer, tmp_path, monkeypatch):
     summary = report(transfer, monkeypatch)
     assert summary.state is TransferState.CANCELLED
     assert summary.counts.held == summary.counts.received == 40
-    assert {path.name for path in transfer.workspace.root.iterdir()} <= {JOURNAL}
+    kept = journal_path(transfer.workspace, "research_pacs")
+    assert set(transfer.workspace.root.iterdir()) <= {kept}
     # What has been sent by then is known, whoever asks for the list of it.
     listed = tmp_path / "listed.csv"
     given = {"AIRLOCK_HOME": transfer.settings.home, "AIRLOCK_PROJECTS": transfer.settings.projects}

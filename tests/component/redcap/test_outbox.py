@@ -113,3 +113,33 @@ def test_one_that_cannot_be_told_does_not_disturb_the_others(ledger, sandbox):
     client = RedcapClient(sandbox.url, sandbox.token)
     delivery = deliver(ledger, ledger.statuses.owed(), request_of, lambda _: client)
     assert (delivery.told, delivery.later, delivery.problems) == (1, 1, ("No request is kept.",))
+
+
+def test_a_locked_record_is_told_once_it_is_unlocked(ledger, sandbox):
+    """REDCap refuses every change of a locked record until somebody unlocks it, which may take days."""
+    owe(ledger, "t", SENT)
+    sandbox.lock(UID)
+    delivery = tell(ledger, sandbox)
+    assert (delivery.told, delivery.later) == (0, 1)
+    assert not any(value for name, value in row(sandbox).items() if name == "transfer_date")
+    sandbox.lock()
+    assert tell(ledger, sandbox).told == 1
+    assert row(sandbox)["transfer_date"]
+
+
+@pytest.mark.parametrize("retry_seconds", [1.0, 60.0])
+def test_the_pauses_follow_the_deployments_unit(ledger, sandbox, retry_seconds):
+    owe(ledger, "t", SENT)
+    for attempts, factor in ((0, 1), (3, 8), (50, 60)):
+        (owed,) = ledger.statuses.owed()
+        before = datetime.now(UTC)
+        deliver(
+            ledger,
+            [replace(owed, attempts=attempts)],
+            lambda _: (REQUEST, POLICY),
+            lambda _: RedcapClient("http://127.0.0.1:9/api/", "T", attempts=1),
+            retry_seconds,
+        )
+        (later,) = ledger.statuses.owed()
+        pause = (later.next_at - before).total_seconds()
+        assert factor * retry_seconds <= pause < factor * retry_seconds + 5

@@ -9,8 +9,8 @@ import pytest
 from airlock.project import ProjectPolicy
 from airlock.verify.harvest import Harvested, Harvester
 from airlock.verify.inspect import Check, Inspector
-from airlock.verify.step import expectation_of
 from airlock.verify.study import Study
+from airlock.verify.together import expectation_of
 from tests.component.deid.test_samples import EVERYTHING, SAMPLES, deidentify
 
 

@@ -163,8 +163,12 @@ def test_the_command(folders: Callable[..., object], tmp_path: Path) -> None:
     second.write_bytes(second.read_bytes()[:-7])
     (tmp_path / "out" / "Quillfeather.txt").write_text("x")
     ended = folders("--report", str(tmp_path / "report.jsonl"))
-    assert (ended.status, ended.last_line) == (3, "in 4 / out 4 / pass 1 / review 0 / fail 3 / inputs without output 2")
+    assert (ended.status, ended.last_line) == (3, "in 4 / out 4 / pass 1 / review 0 / fail 3 / inputs without output 1")
     assert not [word for word in ("quillfeather", "tannenbaum") if word in (ended.stdout + ended.stderr).lower()]
+    (tmp_path / "out" / "dead.dcm").symlink_to("nowhere")
+    (tmp_path / "in" / "dead.dcm").symlink_to("nowhere")
+    ended = folders()
+    assert (ended.status, ended.last_line) == (3, "in 5 / out 5 / pass 1 / review 0 / fail 4 / inputs without output 2")
     assert folders("--report", "/nowhere/at/all").status == 2
     ended = airlock("verify", tmp_path / "out", "--against", tmp_path / "in", "--project", "Other")
     assert ended.status == 3

@@ -41,9 +41,12 @@ DIRECT = (
     ["in", "--project", "P", "--keep-paths", "out", "--subject", "S-1"],
     ["in", "out", "--project", "P", "--uid-map", "u.csv", "--patid-map=p.csv", "--report", "r"],
     ["in", "out", "--project", "A", "--project", "B"],
+    ["in", "out", "--project", "P", "--dry-run"],
+    ["in", "out", "--no-store", "--project", "P"],
 )
 LEFT = (
     ["in", "out"],
+    ["in", "out", "--project", "P", "--no-store", "--dry-run"],
     ["in", "out", "--project"],
     ["in", "out", "--project", "P", "--help"],
     ["in", "out", "--project", "P", "--unknown"],

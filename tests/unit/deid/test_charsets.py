@@ -59,4 +59,4 @@ def test_the_list_of_words_holds_the_words_of_radiology() -> None:
     with quiet():
         identifiers = Identifiers(harvest(ds))
         Engine(Profile("2026d", ["clean_descriptors"]), UidMap(KeyRing(b"k" * 32), "P"), identifiers, 0).apply(ds)
-    assert (ds.StudyDescription, ds.SeriesDescription) == ("MR", "Schädel nativ, t2_tse_tra acetabulum")
+    assert (ds.StudyDescription, ds.SeriesDescription) == ("MR Beckenübersicht", "Schädel nativ, t2_tse_tra acetabulum")

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from pydicom.dataelem import DataElement
+from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
+from pydicom.tag import BaseTag
 from pydicom.uid import BasicTextSRStorage, CTImageStorage
 
 from airlock.deid.instance import check_identity
@@ -200,14 +201,40 @@ def test_meanings_of_a_sites_own_codes_are_cleaned(apply: Apply) -> None:
     assert [item.CodeMeaning for item in ds.ReasonForVisitCodeSequence] == ["lung of", "Lung structure"]
 
 
+@pytest.mark.parametrize(
+    ("vr", "tag", "value", "kept"),
+    [
+        ("DS", 0x00180050, b"2.5 ", True),
+        ("DS", 0x00180050, b"2,5 ", True),
+        ("DS", 0x00180050, b"-1.5e-3\\NaN ", True),
+        ("DS", 0x00180050, b"1.#IND00", True),
+        ("DS", 0x00180050, b"of Olga ", False),
+        ("DS", 0x00180050, b"2.5\\Olga", False),
+        ("IS", 0x00201002, b"12", True),
+        ("IS", 0x00201002, b"of Olga ", False),
+        ("AT", 0x00280009, b"\x10\0\x20\0", True),
+        ("AT", 0x00280009, b"Quillfeather", False),
+    ],
+)
+def test_text_where_a_number_belongs_goes(apply: Apply, vr: str, tag: int, value: bytes, kept: bool) -> None:
+    ds = ct()
+    ds[tag] = RawDataElement(BaseTag(tag), vr, len(value), value, 0, False, True)
+    apply(ds)
+    left = ds.get_item(tag).value if tag in ds else None
+    assert left == value if kept else not left or b"lga" not in left
+
+
 @pytest.mark.parametrize("animal", [False, True])
 def test_who_is_responsible_is_asked_of_animals_only(apply: Apply, animal: bool) -> None:
     ds = ct(ResponsiblePerson="Quillfeather^Olga", ResponsibleOrganization="Zoo of Zebedee")
+    ds.ResponsiblePersonRole = "OWNER"
     if animal:
         ds.PatientSpeciesDescription = "Panthera leo"
     apply(ds)
     assert ("ResponsiblePerson" in ds, "ResponsibleOrganization" in ds) == (animal, animal)
     assert not ds.get("ResponsiblePerson")
+    # It may not stand beside a person without a value (PS3.3 table C.7-1).
+    assert "ResponsiblePersonRole" not in ds
 
 
 def test_options_that_contradict_each_other_are_refused() -> None:

@@ -1,4 +1,5 @@
-"""Every row of table E.1-1 at the top level, one and three levels deep, with every option and some together.
+"""Every row of table E.1-1, with every option and some together: at the top level, one and three levels deep, in items
+of private sequences that stay, in content items of reports, and in private items of those.
 
 What is expected is read from the shipped table here, by other code than decides.
 """
@@ -15,17 +16,20 @@ from pydicom.datadict import dictionary_VR
 from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
-from pydicom.uid import CTImageStorage
+from pydicom.uid import ComprehensiveSRStorage, CTImageStorage
 
 from airlock.deid.engine import Engine
 from airlock.deid.iod import types_of
 from airlock.deid.profile import Profile
+from airlock.deidentify_policy import DeidentifyPolicy
 from airlock.dicomio.quiet import quiet
+from airlock.errors import InstanceNotUnderstood
 from airlock.identity.dates import shift_date
 from airlock.identity.harvest import Evidence
 from airlock.identity.identifiers import Identifiers
 from airlock.identity.keys import KeyRing
 from airlock.identity.uids import UidMap
+from tests.synthetic import ct
 
 TABLES = {
     edition: json.loads((files("airlock.deid") / "profiles" / f"ps315_{edition}.json").read_text("utf-8"))["attributes"]
@@ -51,6 +55,18 @@ TOGETHER = (
     "+".join(option for option in OPTIONS[1:] if option != "retain_longitudinal_full_dates"),
 )
 CHAIN = ("SharedFunctionalGroupsSequence", "DerivationImageSequence", "PurposeOfReferenceCodeSequence")
+PRIVATE = "private sequence"
+# Class of the object, and the sequences that the attributes stand in.
+PLACES: dict[str, tuple[str, tuple[str, ...]]] = {
+    "top": (CTImageStorage, ()),
+    "one level": (CTImageStorage, CHAIN[-1:]),
+    "three levels": (CTImageStorage, CHAIN),
+    "private": (CTImageStorage, (PRIVATE,)),
+    "below private": (CTImageStorage, (CHAIN[1], PRIVATE, CHAIN[2])),
+    "content": (ComprehensiveSRStorage, ("ContentSequence",)),
+    "deep content": (ComprehensiveSRStorage, ("ContentSequence",) * 3),
+    "private content": (ComprehensiveSRStorage, ("ContentSequence", PRIVATE)),
+}
 CANARY = "canary chest Wolpertinger"
 DAYS = -17
 ORIGINAL: dict[str, Any] = {
@@ -105,21 +121,28 @@ def all_rows() -> Dataset:
 
 @lru_cache(maxsize=64)
 @quiet()
-def processed(option: str, depth: int, edition: str = "2026d") -> Dataset:
+def processed(option: str, place: str, edition: str = "2026d") -> Dataset:
+    """Return the rows after de-identification, wherever they stood."""
+    sop_class, chain = PLACES[place]
     ds = inner = all_rows()
-    if depth:
+    if chain:
         ds = inner = Dataset()
-        for keyword in CHAIN[-depth:]:
+        for name in chain:
             item = Dataset()
-            setattr(inner, keyword, Sequence([item]))
+            if name == PRIVATE:
+                inner.private_block(0x0019, "ACME 1", create=True).add_new(0x01, "SQ", [item])
+            else:
+                setattr(inner, name, Sequence([item]))
             inner = item
         inner.update(all_rows())
         ds.SOPInstanceUID = ORIGINAL["UI"]
-    ds.SOPClassUID = CTImageStorage
-    profile = Profile(edition, option.split("+") if option else ())
+    ds.SOPClassUID = sop_class
+    private = {"mode": "keep-list", "keep": ['"ACME 1"']} if PRIVATE in chain else {}
+    policy = {"edition": edition, "options": option.split("+") if option else (), "private": private}
+    profile = Profile.of(DeidentifyPolicy.model_validate(policy))
     Engine(profile, UidMap(KeyRing(b"k" * 32), "P"), Identifiers(Evidence()), DAYS).apply(ds)
-    for keyword in CHAIN[-depth:] if depth else ():
-        ds = ds[keyword].value[0]
+    for name in chain:
+        ds = (ds.private_block(0x0019, "ACME 1")[0x01] if name == PRIVATE else ds[name]).value[0]
     return ds
 
 
@@ -155,7 +178,7 @@ def sequence_outcome(items: Sequence) -> str:
     return "K" if "ReferencedSOPInstanceUID" in item else "D"
 
 
-def allowed(row: list[Any], option: str, depth: int) -> set[str]:
+def allowed(row: list[Any], option: str, place: str) -> set[str]:
     """What the table and the options allow; of several, to keep wins."""
     options, vr = option.split("+"), vr_of(row)
     actions = {row[5][name] for name in options if name in row[5]}
@@ -173,7 +196,8 @@ def allowed(row: list[Any], option: str, depth: int) -> set[str]:
             return {"K"}
         if vr in by_vr:
             return {by_vr[vr]}
-    kind = types_of(CTImageStorage).get(CHAIN[-1] if depth else "", {}).get(row[1], "3")
+    sop_class, chain = PLACES[place]
+    kind = types_of(sop_class).get(chain[-1] if chain else "", {}).get(row[1], "3")
     # Asked of animals only (PS3.3 section C.7.1.1), and this is none.
     of_animals = row[1] in ("ResponsiblePerson", "ResponsibleOrganization", "PatientSexNeutered")
     return allowed_by_basic(row, vr, "3" if of_animals else kind)
@@ -193,22 +217,37 @@ def allowed_by_basic(row: list[Any], vr: str, kind: str) -> set[str]:
     return outcomes
 
 
-@pytest.mark.parametrize("depth", [0, 1, 3])
+@pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("option", OPTIONS + TOGETHER)
-def test_every_row(option: str, depth: int) -> None:
-    ds = processed(option, depth)
+def test_every_row(option: str, place: str) -> None:
+    ds = processed(option, place)
     wrong = {
-        row[1] or row[0]: (found, sorted(allowed(row, option, depth)))
+        row[1] or row[0]: (found, sorted(allowed(row, option, place)))
         for row in ROWS
-        if not (row[0] == "00080018" and depth) and (found := outcome(ds, row)) not in allowed(row, option, depth)
+        if (found := outcome(ds, row)) not in allowed(row, option, place)
     }
     assert wrong == {}
 
 
+def test_the_rows_that_stand_elsewhere() -> None:
+    for option in OPTIONS:
+        ds = ct()
+        for tag in (0x00001000, 0x00001001, 0x00020003):
+            ds[tag] = DataElement(tag, "UI", ORIGINAL["UI"])
+        ds.private_block(0x0029, "ACME", create=True).add_new(1, "LO", CANARY)
+        profile = Profile("2026d", (option,) if option else ())
+        with quiet():
+            Engine(profile, UidMap(KeyRing(b"k" * 32), "P"), Identifiers(Evidence()), DAYS).apply(ds)
+        assert not [tag for tag in list(ds.keys()) if tag.group in (0, 2) or tag.is_private], option
+        ds.EncapsulatedDocument = CANARY.encode()
+        with quiet(), pytest.raises(InstanceNotUnderstood, match="encapsulated document"):
+            Engine(profile, UidMap(KeyRing(b"k" * 32), "P"), Identifiers(Evidence()), DAYS).apply(ds)
+
+
 def test_every_row_of_the_older_edition() -> None:
     rows = [row for row in TABLES["2024b"] if row[0] not in ELSEWHERE]
-    ds = processed("", 1, "2024b")
-    assert {row[1]: outcome(ds, row) for row in rows if outcome(ds, row) not in allowed(row, "", 1)} == {}
+    ds = processed("", "one level", "2024b")
+    assert {row[1]: outcome(ds, row) for row in rows if outcome(ds, row) not in allowed(row, "", "one level")} == {}
     older = {row[0] for row in TABLES["2024b"]}
     # What came later is unknown to the older table: it goes when PS3.6 doesn't know it either.
     assert (len(older), len({row[0] for row in TABLE} - older)) == (621, 36)
@@ -221,9 +260,9 @@ def test_the_table_is_whole() -> None:
 
 
 def test_an_option_changes_only_its_own_rows() -> None:
-    basic = processed("", 0)
+    basic = processed("", "top")
     for option in OPTIONS[2:]:
-        ds = processed(option, 0)
+        ds = processed(option, "top")
         changed = {row[0] for row in ROWS if outcome(ds, row) != outcome(basic, row)}
         assert changed, option
         assert changed <= {row[0] for row in ROWS if option in row[5]}, option

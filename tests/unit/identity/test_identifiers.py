@@ -26,7 +26,7 @@ FOUND = [
     "1961-02-03", "uid 1.2.276.0.99.1.",
 ]  # fmt: skip
 CLEAN = [
-    "Chest", "CT Chest 1", "Li", "Bo", "Mullerian", "Hanswurst", "77319", "123456789", "1", "S1", "T1 AX",
+    "Chest", "CT Chest 1", "Li", "Bo", "Mullerian", "Hanswurst", "7731", "123456789", "1", "S1", "T1 AX",
     "20200113", "12.01.2021", "1.2.276.0.99.11", "1.2.276.0.99", "47119", "ORIGINAL", "wolkenkuckucksheim 18",
 ]  # fmt: skip
 

@@ -11,10 +11,11 @@ import yaml
 from airlock.errors import NotPossibleNow, PolicyError
 from airlock.identity.keys import KeyRing
 from airlock.intake.arrived import arrived_studies
+from airlock.intake.ask import Ask
 from airlock.intake.coupling import load_coupling
 from airlock.intake.route import route_arrived
 from airlock.ledger import TransferState
-from airlock.request.again import again_of, ask_again
+from airlock.request.again import again_of, ask_again, has_begun, note_begun
 from airlock.request.drop import settled_files, take
 from airlock.settings import load_settings
 from airlock.transfer import open_ledger
@@ -185,8 +186,20 @@ class TestAgain:
             False,
         )
         archive_requests([transfer_id])
+        assert len(dropped(settings)) == 1, "its run was left alone"
+        note_begun(transfer_id, open_ledger(settings))
+        archive_requests([transfer_id])
         assert dropped(settings) == []
-        assert open_ledger(settings).events(transfer_id)[-1][1:3] == ("request", "again")
+        kinds = [kind for _, step, kind, _ in open_ledger(settings).events(transfer_id) if step == "request"]
+        assert kinds == ["again", "begun again"]
+
+    def test_an_earlier_beginning_is_no_answer_to_a_new_file(self, settings):
+        transfer_id = self.ended(settings, 1)
+        note_begun(transfer_id, open_ledger(settings))
+        path = ask_again(transfer_id, "asked", open_ledger(settings), settings)
+        assert not has_begun(transfer_id, path, open_ledger(settings))
+        archive_requests([transfer_id])
+        assert path.exists()
 
     def test_exactly_those_that_are_chosen(self, settings):
         first, other, failed = (
@@ -214,6 +227,16 @@ class TestAgain:
         assert read_requests() == []
         assert dropped(settings) == []
         assert airlock("request", "again", transfer_id).status == 2
+
+
+def test_two_projects_of_a_study_have_rows_of_their_own(settings):
+    """REDCap's record is the study's: transfers that nobody gave a repeat instance must not write over each other."""
+    keys = KeyRing.load(settings.key_path)
+    asks = [Ask(f"{ROOT}.1", project, "S-001", event) for project in ("P", "Q") for event in ("", "late")]
+    instances = [ask.request(keys).redcap_repeat_instance for ask in asks]
+    assert len(set(instances)) == 4
+    assert min(instances) > 1000
+    assert [ask.request(keys).redcap_repeat_instance for ask in asks] == instances
 
 
 def test_ten_of_twelve_start_by_priority_then_age(settings, monkeypatch):

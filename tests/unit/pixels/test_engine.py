@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from airlock.errors import DetectorUnavailable
-from airlock.pixels.engine import DETECTION_MODEL, RECOGNITION_MODEL, RapidOcrEngine
+from airlock.pixels.engine import DETECTION_MODEL, RECOGNITION_MODEL, RapidOcrEngine, Reading
 from airlock.pixels.network import DetectionNetwork
 
 MODELS = Path(importlib.util.find_spec("rapidocr_onnxruntime").origin).parent / "models"
@@ -39,3 +39,14 @@ def test_a_failing_network_is_said(monkeypatch):
     with pytest.raises(DetectorUnavailable) as raised:
         engine.find(np.zeros((64, 64, 3), np.uint8))
     assert "secret" not in str(raised.value)
+
+
+@pytest.mark.parametrize("blind", [DetectionNetwork, RapidOcrEngine])
+def test_a_model_that_sees_or_reads_nothing_is_said(monkeypatch, blind):
+    """It loads, and would let everything pass."""
+    if blind is DetectionNetwork:
+        monkeypatch.setattr(DetectionNetwork, "candidates", lambda *_: [])
+    else:
+        monkeypatch.setattr(RapidOcrEngine, "read", lambda _self, _picture, boxes: [Reading("", 0.0)] * len(boxes))
+    with pytest.raises(DetectorUnavailable, match="does not find text"):
+        RapidOcrEngine()

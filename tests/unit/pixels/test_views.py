@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from airlock.pixels.patches import Details, Patch, whole
-from airlock.pixels.strokes import areas, stroke_mask, text_like, texture
+from airlock.pixels.strokes import areas, strokes_of, text_like, texture
 from airlock.pixels.views import evened_view, is_flat, planes, range_view
 from demo.phantoms import draw_text
 
@@ -39,7 +39,7 @@ def test_colours_that_are_grey_are_one_plane():
 @pytest.mark.parametrize("value", [440, 560])
 def test_strokes_of_faint_text_are_found_and_noise_is_not(value):
     frame = draw_text(grey(200, 300), ["HANSEN"], (100, 90), 14, value).astype(np.float32)
-    found = text_like(stroke_mask(planes(frame)))
+    found = text_like(strokes_of(planes(frame))).both
     assert found[92:104, 105:150].mean() > 0.5
     assert not found[:60].any()
     [(x0, y0, x1, y1)] = areas(found)
@@ -53,7 +53,7 @@ def test_a_quiet_corner_is_searched_although_the_middle_is_loud():
     frame = grey(400, 400, noise=1)
     frame[100:300, 50:350] += np.random.default_rng(4).normal(0, 200, (200, 300))
     frame = draw_text(frame, ["HANSEN"], (10, 10), 12, 530).astype(np.float32)
-    assert text_like(stroke_mask(planes(frame)))[12:22, 12:50].mean() > 0.5
+    assert text_like(strokes_of(planes(frame))).both[12:22, 12:50].mean() > 0.5
 
 
 @pytest.mark.parametrize(("rows", "columns"), [(64, 64), (512, 512), (480, 640), (1024, 1280), (2500, 2048), (1, 3000)])

@@ -41,7 +41,7 @@ def run(tmp_path, names, allowed="our_group:note,our_group:broken,our_group:hold
     transfer.ledger.record(transfer.id, [InstanceUpdate("i-1", InstanceState.READY)])
     operator = TransferStepOperator(task_id="deidentify", step="our_group:step", hooks="after_deidentify")
     with guarded():
-        operator._call_with_hooks(transfer)
+        operator.call(transfer)
     return transfer
 
 

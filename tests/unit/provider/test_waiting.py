@@ -78,7 +78,7 @@ def test_the_task_waits_instead_of_failing(tmp_path, monkeypatch):
     transfer = make_transfer(tmp_path, study_uid="1.2.3", source=source)
     monkeypatch.setattr(sensors, "open_transfer", lambda context: transfer)
     # Nobody listens there.
-    monkeypatch.setattr(sensors, "peer_of", lambda transfer, role: Peer("127.0.0.1", 9, acse_timeout=1))
+    monkeypatch.setattr(sensors, "source_of", lambda transfer: Peer("127.0.0.1", 9, acse_timeout=1))
     with pytest.raises(TaskDeferred) as deferred:
         StudySensor(task_id="wait_for_study").execute({})
     assert isinstance(deferred.value.trigger, StudyTrigger)

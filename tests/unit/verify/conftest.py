@@ -20,8 +20,8 @@ from airlock.project import ProjectPolicy
 from airlock.verify.found import Problem
 from airlock.verify.harvest import Harvested, Harvester
 from airlock.verify.inspect import Check, Inspector
-from airlock.verify.step import expectation_of
 from airlock.verify.study import Study
+from airlock.verify.together import expectation_of
 from tests.synthetic import ct
 
 SUBJECT, PROJECT, EVENT = "ONE-001", "Study One", "visit 2"

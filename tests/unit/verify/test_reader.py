@@ -15,7 +15,7 @@ from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian, Imp
 
 from airlock.verify.levels import Level, Malformed, Order, Short
 from airlock.verify.parser import parse_level
-from airlock.verify.reader import File, read_input, read_output
+from airlock.verify.reader import File, Reader
 from tests.synthetic import ct
 from tests.unit.verify.conftest import Case
 
@@ -47,7 +47,7 @@ def parse(data: bytes, *, strict: bool = True, order: Order = EXPLICIT) -> Level
 
 
 def opened(path: Path, *, strict: bool = True) -> File:
-    file, descriptor = read_output(path) if strict else read_input(path)
+    file, descriptor = Reader(strict=strict).open(path)
     os.close(descriptor)
     return file
 
@@ -105,6 +105,9 @@ def test_inputs_are_forgiven_what_devices_do() -> None:
     assert len(parse(BAD["order"], strict=False).elements) == 2
     with pytest.raises(Malformed):
         parse(BAD["twice"], strict=False)
+    apart = element(0x00100020, b"LO", b"AB") + NAME + element(0x00100020, b"LO", b"CD")
+    with pytest.raises(Malformed):
+        parse(apart, strict=False)
 
 
 def test_any_depth() -> None:

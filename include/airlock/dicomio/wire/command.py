@@ -15,7 +15,8 @@ UNRECOGNISED_OPERATION = 0x0211  # PS3.7 annex C
 _NO_DATASET, _DATASET = 0x0101, 0x0001
 _ELEMENT = struct.Struct("<HHL")
 _CLASS, _FIELD, _ID, _ANSWERED_ID, _PRIORITY = 0x0002, 0x0100, 0x0110, 0x0120, 0x0700
-_DATASET_TYPE, _STATUS, _INSTANCE = 0x0800, 0x0900, 0x1000
+_DATASET_TYPE, _STATUS, _COMMENT, _INSTANCE = 0x0800, 0x0900, 0x0902, 0x1000
+_MOST_COMMENT = 64
 
 
 @dataclass(frozen=True, repr=False)
@@ -26,6 +27,7 @@ class Command:
     :param message_id: of the request, also in an answer to it.
     :param has_dataset: whether a dataset follows.
     :param status: None in a request.
+    :param comment: Error Comment of an answer, without what cannot be shown. It may quote the dataset.
     """
 
     field: int
@@ -34,6 +36,7 @@ class Command:
     sop_instance_uid: str = ""
     has_dataset: bool = False
     status: int | None = None
+    comment: str = ""
 
 
 def store_request(message_id: int, sop_class_uid: str, sop_instance_uid: str) -> bytes:
@@ -78,7 +81,13 @@ def decode(data: bytes) -> Command:
         _text(found, _INSTANCE),
         _number(found, _DATASET_TYPE) != _NO_DATASET,
         _number(found, _STATUS) if is_answer else None,
+        shown_comment(_text(found, _COMMENT)) if is_answer else "",
     )
+
+
+def shown_comment(text: str) -> str:
+    """Return an Error Comment without control characters, as long as one may be (LO, PS3.5 section 6.2)."""
+    return "".join(letter for letter in text if letter.isprintable())[:_MOST_COMMENT].strip()
 
 
 def _elements(data: bytes) -> dict[int, bytes]:

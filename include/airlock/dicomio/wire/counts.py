@@ -19,6 +19,7 @@ class Counts:
         "conflicts",
         "refused",
         "out_of_resources",
+        "not_indexed",
     )
 
     def __init__(self) -> None:

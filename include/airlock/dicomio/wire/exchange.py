@@ -11,6 +11,7 @@ from airlock.dicomio.encodings import EXPLICIT, IMPLICIT
 from airlock.dicomio.header import UnreadableInstance
 from airlock.dicomio.outgoing import Outcome, Outgoing, contexts_for
 from airlock.dicomio.peer import Peer
+from airlock.dicomio.wire.command import Command
 from airlock.dicomio.wire.glance import Meta
 from airlock.dicomio.wire.requestor import NothingAccepted, Requestor, association, request
 from airlock.dicomio.wire.sender import Sender, meta_of
@@ -33,15 +34,15 @@ def send_batch(peer: Peer, batch: Sequence[Outgoing], before: Before) -> Iterato
             sender = Sender(established)
             for file in batch:
                 before(file.id)
-                yield Outcome(file.id, send_file(established, sender, file))
+                yield send_file(established, sender, file)
     except NothingAccepted:
         for file in batch:
             before(file.id)
             yield Outcome(file.id, None)
 
 
-def send_file(established: Requestor, sender: Sender, file: Outgoing) -> int | None:
-    """Send a file as it is, or in the other uncompressed encoding; None when the peer accepts neither.
+def send_file(established: Requestor, sender: Sender, file: Outgoing) -> Outcome:
+    """Send a file as it is, or in the other uncompressed encoding, if the peer accepts one of them.
 
     :raises TransferIncomplete: when the file is not what it was, or is gone.
     """
@@ -51,15 +52,19 @@ def send_file(established: Requestor, sender: Sender, file: Outgoing) -> int | N
             raise _changed(file)
         context = established.contexts.get((file.sop_class_uid, file.transfer_syntax_uid))
         if context is not None:
-            return sender.send(file.path, context, meta)
+            return _outcome(file, sender.send(file.path, context, meta))
         other = _OTHER.get(file.transfer_syntax_uid, "")
         context = established.contexts.get((file.sop_class_uid, other))
-        return None if context is None else _send_recoded(sender, file, other, context, meta)
+        return _outcome(file, None if context is None else _send_recoded(sender, file, other, context, meta))
     except (OSError, UnreadableInstance):
         raise _changed(file) from None
 
 
-def _send_recoded(sender: Sender, file: Outgoing, syntax: str, context: int, meta: Meta) -> int | None:
+def _outcome(file: Outgoing, answer: Command | None) -> Outcome:
+    return Outcome(file.id, None) if answer is None else Outcome(file.id, answer.status, answer.comment)
+
+
+def _send_recoded(sender: Sender, file: Outgoing, syntax: str, context: int, meta: Meta) -> Command | None:
     # It needs pydicom, whose import takes longer than to send a hundred files as they are.
     from airlock.dicomio.wire.recode import recoded  # noqa: PLC0415 - as the comment says
 
@@ -151,7 +156,7 @@ class _Crew:
         try:
             sender = Sender(established)
             while (file := self._next()) is not None:
-                self._said.put(Outcome(file.id, send_file(established, sender, file)))
+                self._said.put(send_file(established, sender, file))
             established.release()
         except BaseException as error:  # noqa: BLE001 - whatever it is must reach the caller's thread
             self._stop.set()

@@ -9,10 +9,10 @@ from contextlib import contextmanager, suppress
 
 from airlock.dicomio.peer import Peer
 from airlock.dicomio.wire import pdu
-from airlock.dicomio.wire.command import MAX_COMMAND_BYTES, decode
+from airlock.dicomio.wire.command import MAX_COMMAND_BYTES, Command, decode
 from airlock.dicomio.wire.connection import Bytes, Connection, Lost, Silent
 from airlock.dicomio.wire.items import ACCEPTED, Malformed, Proposal
-from airlock.errors import AirlockError, AssociationAborted, AssociationRejected, PeerUnavailable
+from airlock.errors import AirlockError, AssociationAborted, AssociationRejected, PeerDown, PeerUnavailable
 
 _ROOM = 1 << 16
 _RELEASE_SECONDS = 5.0
@@ -50,8 +50,8 @@ class Requestor:
         except Silent:
             raise PeerUnavailable(f"{self._peer.name} takes no data, for {self._peer.network_timeout:g} s.") from None
 
-    def answer(self, message_id: int) -> int:
-        """Wait for the answer to a request; return its status.
+    def answer(self, message_id: int) -> Command:
+        """Wait for the answer to a request; return it. It has a status.
 
         :raises AssociationAborted: the association ended instead, or the answer is none.
         :raises PeerUnavailable: there is none in time.
@@ -68,7 +68,7 @@ class Requestor:
                 found = decode(bytes(data))
                 data.clear()
                 if found.status is not None and found.message_id == message_id:
-                    return found.status
+                    return found
         except Silent:
             raise PeerUnavailable(f"{self._peer.name} did not answer in {self._peer.dimse_timeout:g} s.") from None
         except Lost:
@@ -134,7 +134,8 @@ def association(peer: Peer, proposals: Sequence[Proposal]) -> Iterator[Requestor
 def request(peer: Peer, proposals: Sequence[Proposal]) -> Requestor:
     """Ask a peer for an association.
 
-    :raises PeerUnavailable: nobody answers, or the peer rejects for the moment.
+    :raises PeerDown: nobody answers, or the peer rejects for the moment.
+    :raises PeerUnavailable: it doesn't agree on TLS.
     :raises AssociationRejected: the peer rejects for good, or its certificate is not accepted.
     :raises NothingAccepted: it accepts none of the contexts.
     :raises AssociationAborted: it aborts while the association is negotiated.
@@ -165,7 +166,7 @@ def _connect(peer: Peer) -> socket.socket:
             f"The name of {peer.name} cannot be resolved. Check the host of the connection."
         ) from None
     except OSError:
-        raise PeerUnavailable(f"{peer.name} cannot be reached. Check that it runs, and host and port.") from None
+        raise PeerDown(f"{peer.name} cannot be reached. Check that it runs, and host and port.") from None
     if not peer.tls:
         return plain
     try:
@@ -186,7 +187,7 @@ def _negotiate(peer: Peer, connection: Connection, proposals: Mapping[int, Propo
         if kind == pdu.ASSOCIATE_AC:
             return _accepted(peer, connection, proposals, pdu.decode_acceptance(body))
     except Silent:
-        raise PeerUnavailable(
+        raise PeerDown(
             f"{peer.name} did not answer an association request in {time.monotonic() - since:.0f} s."
         ) from None
     except Lost:
@@ -224,7 +225,7 @@ def _rejected(peer: Peer, rejection: pdu.Rejection) -> AirlockError:
             f"{peer.name} rejects associations from {peer.calling_aet} ({rejection.words}). "
             "Register our AE title and address there, or correct the connection."
         )
-    return PeerUnavailable(f"{peer.name} rejects associations for the moment ({rejection.words}).")
+    return PeerDown(f"{peer.name} rejects associations for the moment ({rejection.words}).")
 
 
 def _aborted(peer: Peer) -> AssociationAborted:

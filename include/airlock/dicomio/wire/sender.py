@@ -9,6 +9,7 @@ from typing import Protocol
 from airlock.dicomio.header import read_header
 from airlock.dicomio.walker import Walker
 from airlock.dicomio.wire import command, pdu
+from airlock.dicomio.wire.command import Command
 from airlock.dicomio.wire.connection import Bytes
 from airlock.dicomio.wire.glance import Meta, read_meta
 from airlock.dicomio.wire.requestor import Requestor
@@ -40,8 +41,8 @@ class Sender:
         self._block = bytearray(max(1, _BLOCK_BYTES // self._fragment_bytes) * self._fragment_bytes)
         self._view = memoryview(self._block)
 
-    def send(self, path: Path, context: int, meta: Meta) -> int:
-        """Send a file and return the status of the answer.
+    def send(self, path: Path, context: int, meta: Meta) -> Command:
+        """Send a file and return the answer.
 
         :param context: presentation context of its SOP class and transfer syntax.
         :param meta: its file meta information.
@@ -57,7 +58,7 @@ class Sender:
             file.seek(meta.offset)
             return self.send_stream(file, left, context, meta)
 
-    def send_stream(self, dataset: Source, size: int, context: int, meta: Meta) -> int:
+    def send_stream(self, dataset: Source, size: int, context: int, meta: Meta) -> Command:
         """Send the next bytes of a stream as the dataset of an instance. As :meth:`send`.
 
         :param size: how many, above 0.

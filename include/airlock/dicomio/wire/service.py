@@ -11,9 +11,10 @@ from airlock.dicomio.wire.command import Command
 from airlock.dicomio.wire.connection import Connection, Lost, Silent
 from airlock.dicomio.wire.counts import Counts
 from airlock.dicomio.wire.items import ACCEPTED, Malformed
-from airlock.dicomio.wire.sink import MISMATCH, SUCCESS, Incoming, Reception, Refusal, Sink
+from airlock.dicomio.wire.sink import MISMATCH, SUCCESS, Caller, Incoming, Reception, Refusal, Sink
 
 _SLOWEST_BYTES_PER_SECOND = 1024
+_NOBODY = Caller()
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,7 @@ class Service:
 
     :param contexts: SOP class and transfer syntax by number of the accepted presentation context.
     :param max_pdu: longest P-DATA-TF that the peer takes; 0 is no limit.
+    :param caller: whom the sink is told.
     """
 
     def __init__(
@@ -43,6 +45,7 @@ class Service:
         sink: Sink,
         patience: Patience,
         counts: Counts,
+        caller: Caller = _NOBODY,
     ) -> None:
         self._connection = connection
         self._contexts = contexts
@@ -50,6 +53,7 @@ class Service:
         self._sink = sink
         self._patience = patience
         self._counts = counts
+        self._caller = caller
         self._command = bytearray()
         self._request: Command | None = None
         self._context = 0
@@ -130,7 +134,7 @@ class Service:
             return Refusal(command.UNRECOGNISED_OPERATION)
         if request.sop_class_uid != sop_class:
             return Refusal(MISMATCH)
-        return self._sink.begin(Incoming(sop_class, request.sop_instance_uid, syntax))
+        return self._sink.begin(Incoming(sop_class, request.sop_instance_uid, syntax, self._caller))
 
     def _take_data(self, context: int, data: memoryview, *, last: bool) -> None:
         request, reception = self._request, self._reception

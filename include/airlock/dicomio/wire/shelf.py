@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -13,11 +14,13 @@ from airlock.dicomio.wire.sink import (
     MISMATCH,
     OUT_OF_RESOURCES,
     SUCCESS,
+    Caller,
     Incoming,
     Reception,
     Refusal,
     is_uid,
 )
+from airlock.errors import AirlockError
 
 CONFLICTS = "conflicts"
 UNREAD = "unread"
@@ -35,14 +38,24 @@ class Shelf:
     :param sync: whether an instance is on the disk, not only with the operating system, when it is acknowledged.
     :param least_free_bytes: below this, instances are refused as 0xA700, so that the sender tries again later.
     :param counts: told what came.
+    :param arrived: told of each file that is new, and who sent it. What it raises stops nothing: the file is safe.
     :raises OSError: when the folder cannot be made.
     """
 
-    def __init__(self, folder: Path, counts: Counts, *, sync: bool = True, least_free_bytes: int = 1 << 30) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        counts: Counts,
+        *,
+        sync: bool = True,
+        least_free_bytes: int = 1 << 30,
+        arrived: Callable[[Path, Caller], None] | None = None,
+    ) -> None:
         self._folder = folder
         self._counts = counts
         self._sync = sync
         self._least_free_bytes = least_free_bytes
+        self._arrived = arrived
         self._coming = folder / _COMING
         self._coming.mkdir(parents=True, exist_ok=True, mode=0o700)
         for leftover in self._coming.glob(".*.part"):
@@ -96,6 +109,7 @@ class Shelf:
         if self._keep(part, target):
             self._counts.add("stored")
             self._counts.add("bytes", part.size)
+            self._tell(target, part)
             return SUCCESS
         if part.same_as(target):
             self._counts.add("duplicates")
@@ -112,6 +126,14 @@ class Shelf:
             self._counts.add("out_of_resources")
         elif status not in (SUCCESS, DUPLICATE):
             self._counts.add("refused")
+
+    def _tell(self, target: Path, part: PartFile) -> None:
+        if self._arrived is None or not part.readable:
+            return
+        try:
+            self._arrived(target, part.instance.caller)
+        except AirlockError:
+            self._counts.add("not_indexed")
 
     def _place(self, part: PartFile) -> str | None:
         """Return where a file belongs, below the folder; None when it says nothing that can be a place."""

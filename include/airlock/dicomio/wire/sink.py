@@ -19,6 +19,15 @@ def is_uid(text: str) -> bool:
     return len(text) <= 64 and _UID.fullmatch(text) is not None
 
 
+@dataclass(frozen=True)
+class Caller:
+    """Who sends: the AE titles of the association, and the address that it comes from."""
+
+    calling: str = ""
+    called: str = ""
+    address: str = ""
+
+
 @dataclass(frozen=True, repr=False)
 class Incoming:
     """What a C-STORE request says of the instance that follows. Nobody has checked it. Its repr shows no UID."""
@@ -26,6 +35,7 @@ class Incoming:
     sop_class_uid: str
     sop_instance_uid: str
     transfer_syntax_uid: str
+    caller: Caller = Caller()
 
 
 class Reception(Protocol):

@@ -63,6 +63,17 @@ def server_context(cert_file: str, key_file: str | None = None, ca_file: str | N
     return context
 
 
+def move_context(peer: Peer) -> ssl.SSLContext | None:
+    """Return the context of the port where a peer sends to us, by C-MOVE or with a report of storage commitment.
+
+    :return: None when it takes plain associations.
+    :raises PolicyError: when a file cannot be used.
+    """
+    if not peer.move_tls or peer.cert_file is None:
+        return None
+    return server_context(peer.cert_file, peer.key_file, peer.ca_file)
+
+
 def _show(context: ssl.SSLContext, cert_file: str, key_file: str | None) -> None:
     try:
         # Without a password function OpenSSL would ask for it at a terminal, and wait.

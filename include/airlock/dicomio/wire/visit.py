@@ -15,7 +15,7 @@ from airlock.dicomio.wire.connection import Connection, Lost, Silent
 from airlock.dicomio.wire.counts import Counts
 from airlock.dicomio.wire.items import Malformed
 from airlock.dicomio.wire.service import Patience, Service, abort, contexts_of
-from airlock.dicomio.wire.sink import Sink
+from airlock.dicomio.wire.sink import Caller, Sink
 
 
 class Seats:
@@ -152,8 +152,14 @@ class Visit:
         house = self._house
         acceptance = house.admission.acceptance(request)
         contexts = contexts_of(request, acceptance)
-        self._service = Service(connection, contexts, request.max_pdu, house.sink, house.patience, house.counts)
+        caller = Caller(request.calling, request.called, self._address())
+        self._service = Service(connection, contexts, request.max_pdu, house.sink, house.patience, house.counts, caller)
         self._service.stopping = self._stopped
         house.counts.add("associations")
         connection.send([pdu.encode_acceptance(request, acceptance)])
         self._service.run()
+
+    def _address(self) -> str:
+        with suppress(OSError):
+            return str(self._socket.getpeername()[0])
+        return ""

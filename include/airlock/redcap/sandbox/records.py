@@ -39,11 +39,13 @@ class Records:
     """The stored values, by place and column. Blank values are not stored.
 
     :param state: file that keeps them between two starts, if any.
+    :param locked: records that somebody locked: nothing in them can be changed.
     """
 
     dictionary: Dictionary
     state: Path | None = None
     values: dict[Place, dict[str, str]] = field(default_factory=dict)
+    locked: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         """Take up what the state file holds."""
@@ -134,9 +136,12 @@ class Records:
         record, instrument, _ = place
         for name, value in self._data(row):
             item = self.dictionary.by_column[name]
-            if not value:
+            if record in self.locked:
+                reason = "This field is located on a form that is locked. You must first unlock this form."
+                yield _line(record, name, value, reason)
+            elif not value:
                 continue
-            if item.choices and not item.accepts(value):
+            elif item.choices and not item.accepts(value):
                 yield _line(record, name, value, f"The value is not a valid category for {name}")
             elif not item.accepts(value):
                 reason = "could not be validated because it does not follow the expected format. Please try again."

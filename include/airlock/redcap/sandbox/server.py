@@ -85,6 +85,21 @@ class RedcapSandbox:
         with self._lock:
             self._faults.extend([name] * times)
 
+    def enter(self, *rows: Row) -> None:
+        """Store rows as a person does in the browser, whatever the API goes through. A blank clears a field."""
+        with self._lock:
+            self._store.load(list(rows), overwrite=True)
+
+    def heal(self) -> None:
+        """Forget the faults that have not happened yet."""
+        with self._lock:
+            self._faults.clear()
+
+    def lock(self, *records: str) -> None:
+        """Lock these records, and no others: what is imported into them is refused, as in REDCap."""
+        with self._lock:
+            self._store.locked = set(records)
+
     def __enter__(self) -> Self:
         self._thread.start()
         return self

@@ -124,7 +124,7 @@ async function answer(option) {
 async function propose() {
   const boxes = viewer.selected.map((known) => known.box);
   const made = await call(`../api/review/${encodeURIComponent(transfer)}/proposals`, "POST", { instance: viewer.instance.id, boxes });
-  tell(null, `Proposed: ${made.file}. It takes effect when an administrator puts it into the location library.`);
+  tell(null, `Proposed: ${made.file}. It takes effect when an administrator adopts it (airlock locations adopt).`);
 }
 
 by("save").addEventListener("click", guarded(async () => { await save(); tell(null, "Saved. Nothing is masked before the answer."); }));

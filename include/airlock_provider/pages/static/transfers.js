@@ -130,10 +130,21 @@ function choose(transfer) {
   refresh();
 }
 
+// A transfer ends a moment before its run does; the scheduler takes it ill when a run is cleared in that moment.
+async function runEnds(run) {
+  for (let tries = 0; tries < 60; tries++) {
+    const { state } = await call(`../api/v2/dags/transfer/dagRuns/${encodeURIComponent(run)}`);
+    if (["success", "failed"].includes(state)) return;
+    await new Promise((resolve) => setTimeout(resolve, 500));
+  }
+  throw new Error("Its run has not ended yet. Try again in a minute.");
+}
+
 async function startAgain(facts, onlyFailed) {
   const question = onlyFailed ? "Go on at the failed task?" : "Do this transfer again from the start? What the research PACS has is replaced by the same instances.";
   if (!confirm(question)) return;
   try {
+    await runEnds(facts.run);
     await call("../api/v2/dags/transfer/clearTaskInstances", { method: "POST", headers: { "Content-Type": "application/json" },
       body: JSON.stringify({ dry_run: false, dag_run_id: facts.run, only_failed: onlyFailed, include_downstream: true, reset_dag_runs: true }) });
     await refresh();

@@ -1,0 +1,183 @@
+"""Sends a consignment: what its destination lacks, as patiently as the policy says, with nothing sent twice."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import datetime
+
+from airlock.deliver.consignment import Consignment
+from airlock.deliver.files import path_of
+from airlock.deliver.journal import Journal, journal_path
+from airlock.deliver.limits import Throttle, check_hours, slot
+from airlock.deliver.proof import look, shown
+from airlock.deliver.recorder import NOT_ACCEPTED, REFUSED, Recorder
+from airlock.dicomio.header import UnreadableInstance
+from airlock.dicomio.progress import Progress, no_progress
+from airlock.dicomio.store import Outgoing, is_stored
+from airlock.errors import AirlockError, AssociationRejected, DeliveryRefused, PeerUnavailable, TransferIncomplete
+from airlock.ledger import InstanceState, InstanceUpdate
+from airlock.workspace import disk_trouble_told
+
+_NAMED_IN_ERRORS = 10
+_SECOND_LOOK_SECONDS = 2.0
+
+
+def send(consignment: Consignment, progress: Progress = no_progress) -> None:
+    """Send every instance that the destination lacks.
+
+    Raises as :func:`airlock.deliver.step.send_to_research`; what is refused for good is held and raises nothing.
+    """
+    transfer, policy = consignment.transfer, consignment.policy
+    if not consignment.instances(InstanceState.READY):
+        return
+    check_hours(consignment.outlet.name, policy.hours, datetime.now().astimezone())
+    summary = transfer.ledger.find(transfer.id)
+    attempt = summary.attempt if summary else 1
+    path = journal_path(transfer.workspace, consignment.destination)
+    turn = slot(transfer.settings.home / "slots", policy.connection, policy.at_a_time)
+    with turn, disk_trouble_told(), Journal(path, attempt) as journal:
+        _recover(consignment, journal, attempt)
+        _send_patiently(consignment, journal, progress)
+
+
+def confirm(consignment: Consignment) -> None:
+    """Have the destination prove what it acknowledged; send what it doesn't show once more.
+
+    :raises TransferIncomplete: when it still doesn't show all; those lack again.
+    Raises else as :func:`send`.
+    """
+    if consignment.instances(InstanceState.READY):
+        send(consignment)
+    missing = look(consignment)
+    if missing:
+        # A PACS may index what it has just received a moment later.
+        time.sleep(_SECOND_LOOK_SECONDS)
+        missing = look(consignment)
+    if missing:
+        consignment.take_back(missing)
+        send(consignment)
+        missing = look(consignment)
+    proven = len(consignment.instances(InstanceState.SENT))
+    consignment.event("confirm", "finished", sent=proven, missing=len(missing))
+    if missing:
+        consignment.take_back(missing)
+        raise TransferIncomplete(
+            f"{consignment.outlet.name} acknowledged {len(missing)} instances that it doesn't show: {_names(missing)}. "
+            "They were sent twice. Look for them at the PACS (quarantine, duplicate rules), then clear this task."
+        )
+
+
+def release_refused(consignment: Consignment) -> None:
+    """Have what was refused sent again, when the step was started again after it had told so.
+
+    Nobody starts it again by himself: a refusal is not retried. So a person has looked.
+    """
+    if consignment.last_event("send") == "refused":
+        refused = _refused(consignment)
+        consignment.take_back(refused)
+        consignment.event("send", "again", refused=len(refused))
+
+
+def check_not_refused(consignment: Consignment) -> None:
+    """Fail when the destination refused instances, in this try or in one that ended before it could tell.
+
+    :raises DeliveryRefused: when there are any.
+    """
+    refused = _refused(consignment)
+    if not refused:
+        return
+    # What did arrive is proven before the person comes who looks at the rest.
+    with suppress(AirlockError):
+        look(consignment)
+    not_accepted = [i for i in refused if (i.reason or "").endswith(NOT_ACCEPTED)]
+    with_status = [i for i in refused if i not in not_accepted]
+    parts = []
+    if with_status:
+        statuses = ", ".join(f"0x{status:04X}" for status in sorted({i.status or 0 for i in with_status}))
+        parts.append(f"refused with {statuses}: {_names(with_status)}")
+    if not_accepted:
+        parts.append(f"{NOT_ACCEPTED}: {_names(not_accepted)}")
+    going = (InstanceState.READY, InstanceState.ACKNOWLEDGED, InstanceState.SENT)
+    total = len(consignment.instances(*going)) + len(refused)
+    raise DeliveryRefused(
+        f"{consignment.outlet.name} did not take {len(refused)} of {total} instances ({'; '.join(parts)}). They are "
+        "held, the others were sent. `airlock quarantine comments` shows what it said of them. Have the PACS accept "
+        "them (SOP class, transfer syntax, its own rules), then clear this task."
+    )
+
+
+def tell_refused(consignment: Consignment) -> None:
+    """Note that a person is told of what was refused: the next try is that person's."""
+    consignment.event("send", "refused", instances=len(_refused(consignment)))
+
+
+def _refused(consignment: Consignment) -> list[InstanceUpdate]:
+    held = consignment.instances(InstanceState.HELD)
+    return [instance for instance in held if (instance.reason or "").startswith(REFUSED)]
+
+
+def _send_patiently(consignment: Consignment, journal: Journal, progress: Progress) -> None:
+    """Send what is ready, and what a busy peer refused again, later each time."""
+    policy = consignment.policy
+    for number in range(policy.busy_retries + 1):
+        ready = consignment.instances(InstanceState.READY)
+        if not ready:
+            return
+        recorder = _send(consignment, journal, ready, progress)
+        if not recorder.busy:
+            return
+        if number < policy.busy_retries:
+            time.sleep(policy.busy_seconds * 2**number)
+    raise PeerUnavailable(
+        f"{consignment.outlet.name} was out of resources for {len(recorder.busy)} of {recorder.total} instances: "
+        f"{_names(recorder.busy)}. A retry sends these only."
+    )
+
+
+def _send(consignment: Consignment, journal: Journal, ready: Sequence[InstanceUpdate], progress: Progress) -> Recorder:
+    policy, workspace = consignment.policy, consignment.transfer.workspace
+    throttle = Throttle(policy.kilobytes_per_second * 1000)
+    sizes: dict[str, int] = {}
+
+    def before(instance_id: str) -> None:
+        throttle.wait(sizes[instance_id])
+        journal.sending(instance_id)
+
+    with Recorder(consignment, journal, len(ready), progress) as recorder:
+        for start in range(0, len(ready), policy.batch):
+            files = []
+            for instance in ready[start : start + policy.batch]:
+                path = path_of(workspace, instance)
+                try:
+                    files.append(Outgoing.of(instance.id, path))
+                    sizes[instance.id] = path.stat().st_size
+                except UnreadableInstance as error:
+                    recorder.hold(instance.id, str(error))
+            for outcome in consignment.outlet.send(files, before):
+                recorder.take(outcome)
+    consignment.event("send", "finished", **recorder.counts)
+    return recorder
+
+
+def _recover(consignment: Consignment, journal: Journal, attempt: int) -> None:
+    """Tell the ledger what a killed process did, so that nothing is sent twice."""
+    left = journal.left
+    if left.answered or left.unanswered:
+        ready = {i.id: i for i in consignment.instances(InstanceState.READY)}
+        done = {i: status for i, status in left.answered.items() if i in ready and is_stored(status)}
+        in_doubt = [ready[i] for i in left.unanswered if i in ready]
+        # In a later attempt, what the peer shows may be what an earlier one sent.
+        if in_doubt and attempt == 1:
+            # A peer that cannot be asked gets them again.
+            with suppress(AssociationRejected):
+                done.update(dict.fromkeys(shown(consignment, in_doubt), 0))
+        consignment.record(InstanceUpdate(i, InstanceState.ACKNOWLEDGED, reason="", status=s) for i, s in done.items())
+        consignment.event("send", "resumed", recovered=len(done))
+    journal.recorded()
+
+
+def _names(instances: Sequence[InstanceUpdate] | Sequence[str]) -> str:
+    ids = [i if isinstance(i, str) else i.id for i in instances]
+    return ", ".join(ids[:_NAMED_IN_ERRORS]) + (", ..." if len(ids) > _NAMED_IN_ERRORS else "")

@@ -1,0 +1,86 @@
+"""The ways to read one text: as it stands, without escapes, with words taken apart, with spaced letters put together.
+
+Each reading is folded (see :func:`airlock.identity.vocabulary.fold`) and remembers where its characters come from, so
+that what is found in it can be cut from the text.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import cached_property
+
+from airlock.identity.escapes import undone
+from airlock.identity.mapped import Mapped
+from airlock.identity.vocabulary import fold, fold_character
+
+_GAPS = re.compile(r"[\W_]+")
+# `ErikaMustermann`, `MRMustermann`, `患者Mustermann`; digits between letters stay what they are.
+_SMALL, _LARGE, _SIGN = "a-zß-öø-ÿ", "A-ZÀ-ÖØ-Þ", "\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"
+_HUMP = re.compile(
+    f"(?<=[{_SMALL}])(?=[{_LARGE}])|(?<=[{_LARGE}])(?=[{_LARGE}][{_SMALL}])"
+    f"|(?<=[{_SMALL}{_LARGE}])(?=[{_SIGN}])|(?<=[{_SIGN}])(?=[{_SMALL}{_LARGE}])"
+)
+# `M U S T E R`, `M.U.S.T.E.R`, `张 小 东`: single letters with one sort of gap between them.
+_SPACED = re.compile(
+    r"(?<![^\W\d_])[^\W\d_]([\W_]{1,3})[^\W\d_](?:(?:\1|[\W_]{1,3})[^\W\d_](?![^\W\d_]))+(?![^\W\d_])"
+    r"|[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af](?:[ \u3000._-]{1,2}[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af])+"
+)
+
+
+class Reading:
+    """One reading of a text.
+
+    :param mapped: the text as it is read, before it is folded.
+    """
+
+    def __init__(self, mapped: Mapped) -> None:
+        self._mapped = mapped
+        text = mapped.text
+        if text.isascii():
+            self.folded, self._index = text.lower(), None
+            return
+        parts: list[str] = []
+        index: list[int] = []
+        for place, character in enumerate(text):
+            folded = fold_character(character)
+            parts.append(folded)
+            index.extend([place] * len(folded))
+        self.folded, self._index = "".join(parts), index
+
+    @cached_property
+    def compact(self) -> str:
+        """Its letters and digits alone."""
+        return _GAPS.sub("", self.folded)
+
+    def span(self, start: int, end: int) -> tuple[int, int]:
+        """Return where in the text a stretch of the reading comes from."""
+        if self._index is None:
+            return self._mapped.span(start, end)
+        return self._mapped.span(self._index[start], self._index[end - 1] + 1)
+
+    def written(self, start: int, end: int) -> str:
+        """Return a stretch of the reading with its capitals and accents."""
+        if self._index is None:
+            return self._mapped.text[start:end]
+        return self._mapped.text[self._index[start] : self._index[end - 1] + 1]
+
+
+def readings(text: str) -> Iterator[Reading]:
+    """Yield every reading of a text that differs from the others."""
+    plain = Mapped.of(text)
+    for mapped in (plain, undone(text)):
+        if mapped is None:
+            continue
+        yield Reading(mapped)
+        apart = mapped.replaced(_HUMP, lambda _: " ")
+        if apart is not mapped:
+            yield Reading(apart)
+        together = mapped.replaced(_SPACED, lambda match: _GAPS.sub("", match.group()))
+        if together is not mapped:
+            yield Reading(together)
+
+
+def folded_readings(text: str) -> set[str]:
+    """Return every reading of a short text, folded."""
+    return {fold(text)} | {reading.folded for reading in readings(text)}

@@ -1,0 +1,52 @@
+"""What outputs hold of what is told in maps: their UIDs, at every level, and whose they are."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from airlock.verify.harvest import identity
+from airlock.verify.levels import Level, Malformed
+from airlock.verify.reader import Reader
+from airlock.verify.text import vr_of
+
+
+@dataclass
+class Present:
+    """What outputs hold.
+
+    :param uids: all values of UI elements of the datasets.
+    :param subjects: PatientIDs.
+    """
+
+    uids: set[str] = field(default_factory=set)
+    subjects: set[str] = field(default_factory=set)
+
+
+def present_in(outputs: Iterable[Path]) -> Present:
+    """Return what files hold. One that cannot be read holds nothing that counts."""
+    found, reader = Present(), Reader(strict=True)
+    for path in outputs:
+        try:
+            file, descriptor = reader.open(path)
+        except (Malformed, OSError):
+            continue
+        os.close(descriptor)
+        found.uids.update(_uids(file.dataset))
+        if file.tail is not None:
+            found.uids.update(_uids(file.tail))
+        found.subjects.add(identity(file.dataset)[0][0])
+    return found
+
+
+def _uids(top: Level) -> Iterator[str]:
+    levels = [top]
+    while levels:
+        level = levels.pop()
+        for tag, element in level.elements.items():
+            if element.items is not None:
+                levels += element.items
+            elif vr_of(tag, element.vr) == b"UI":
+                yield from (value.strip(" \0") for value in element.value.decode("latin-1").split("\\"))

@@ -1,0 +1,46 @@
+"""What stays of descriptions as scanners and radiographers write them."""
+
+from __future__ import annotations
+
+import pytest
+
+from airlock.deid.descriptors import DescriptorCleaner
+from airlock.identity.evidence import Evidence
+from airlock.identity.identifiers import Identifiers
+
+WHOLE = """AX T1 POST FATSAT GD|Sag T2 FLAIR CUBE|t1_mprage_sag_p2_iso|ep2d_diff_3scan_trace_p2_ADC|AXIAL 3D SPGR
+CT ABDOMEN W/O CONTRAST|Breast MRI bilateral w/wo|Spine lumbar w/o|CT Thorax/Abdomen/Becken mit KM|MRT Schädel|R CC
+L MLO
+HeadNeckPETCT|Topogram 0.6 T20f|MPR Thick Range[1]|T1 VIBE DIXON opp|prostate multiparametric
+presentation state|Screen Save
+Ganzkörper|Kniegelenk links 2 Ebenen|Lungenübersicht p.a.|TEP corps entier|tórax PA|NUCLEAR MEDICINE BONE SCAN
+Thin Lung 1.25mm|CTA HEAD & NECK|Hand AP/obl/lat left|CINE 4 chamber"""
+CUT = {
+    "CT CHEST Dr. Okonkwo": "CT CHEST",
+    "R Okonkwo CT": "CT",
+    "Okonkwo R CT chest": "CT chest",
+    "knee (Okonkwo) lateral": "knee lateral",
+    "CT 12.03.1961 chest": "CT chest",
+    "OkonkwoChest": "",
+    "MRT HeadOkonkwo": "MRT",
+}
+
+
+@pytest.fixture
+def cleaner() -> DescriptorCleaner:
+    return DescriptorCleaner(Identifiers(Evidence()))
+
+
+@pytest.mark.parametrize("text", [text for line in WHOLE.splitlines() for text in line.split("|")])
+def test_a_usual_description_stays_as_it_is(cleaner: DescriptorCleaner, text: str) -> None:
+    assert cleaner.clean(text) == text
+
+
+@pytest.mark.parametrize(("text", "left"), CUT.items())
+def test_what_is_not_known_goes(cleaner: DescriptorCleaner, text: str, left: str) -> None:
+    assert cleaner.clean(text) == left
+
+
+def test_half_of_without_never_stays(cleaner: DescriptorCleaner) -> None:
+    assert cleaner.clean("HEAD W/O") == "HEAD W/O"
+    assert cleaner.clean("HEAD w/ contrast") == "HEAD w/ contrast"
