@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from airlock.deid.decision import Decision
 from airlock.deid.treat import Treatments, round_age
 from airlock.deid.values import dummy
-from airlock.identity.dates import shift_date, shift_datetime
+from airlock.identity.dates import parse_date, shift_date, shift_datetime
 from airlock.identity.harvest import NUMBERS, PHONES, PHRASES, texts
 from airlock.identity.identifiers import Identifiers
 from airlock.identity.uids import UidMap, is_registered, is_structural
@@ -22,8 +22,13 @@ if TYPE_CHECKING:
 _FREE = frozenset(("LO", "SH", "ST", "LT", "UT", "UC", "PN"))
 _CODED = frozenset(("AE", "CS", "AS", "UR"))
 # Of these only what is written as they must be is kept: anything else is text in the wrong place.
-_WRITTEN_AS = {vr: re.compile(r"[0-9.:+\- \0]*") for vr in ("DA", "DT", "TM")} | {"UI": re.compile(r"[0-9. \0]*")}
-
+_WRITTEN_AS = {
+    "DA": re.compile(r"[0-9.:+\- \0]*"),
+    "DT": re.compile(r"[0-9.:+\- \0]*"),
+    "TM": re.compile(r"[0-9]{2}(?::?[0-9]{2}(?::?[0-9]{2}(?:\.[0-9]{1,9})?)?)?[ \0]*"),
+    "UI": re.compile(r"[0-9.]*[ \0]*"),
+}
+_NUMERIC = re.compile(r"[0-9+\-.eE \0]*")
 # What devices write where a number should stand: also a decimal comma, and what is no number to them.
 _NUMBER = re.compile(r"(?:[0-9.,+\-eE# \0]|nan|inf|ind)*", re.IGNORECASE)
 
@@ -108,7 +113,7 @@ class Rewriter:
         mapped = [
             uid
             if is_registered(uid)
-            or (structural and _WRITTEN_AS["UI"].fullmatch(uid) and not self._identifiers.is_uid(uid))
+            or (structural and _WRITTEN_AS["UI"].fullmatch(uid) and not self._identifiers.is_instance(uid))
             else self._uids(uid)
             for uid in values
         ]
@@ -150,7 +155,9 @@ class Rewriter:
 
     def _keep(self, decision: Decision, tag: int, value: Any, encodings: Sequence[str]) -> New:
         vr = decision.vr
-        if not value or (decision.rule is not None and _is_identifier(decision)):
+        # What a rule for a whole VR keeps is not meant to be what identifies the patient.
+        named = decision.rule is not None and decision.rule.vr is None
+        if not value or (named and _is_identifier(decision)):
             return SAME
         if vr in _WRITTEN_AS:
             return self._keep_plain(decision, tag, value)
@@ -160,10 +167,7 @@ class Rewriter:
         if vr in _FREE or vr in _CODED:
             return self._keep_text(decision, tag, value, encodings, fallback)
         if vr in ("DS", "IS"):
-            # Anything but a number is text in the wrong place.
-            found = any(
-                self._identifiers.is_number(text) or not _NUMBER.fullmatch(text) for text in _texts(value, vr, ())
-            )
+            found = any(self._is_misused(text) for text in _texts(value, vr, ()))
         else:
             found = isinstance(value, bytes) and self._identifiers.in_bytes(value, dates=False)
         return self._fall_back(decision, tag, value, fallback) if found else SAME
@@ -181,9 +185,23 @@ class Rewriter:
     def _keep_plain(self, decision: Decision, tag: int, value: Any) -> New:
         """Keep a date, a time or a UID, if it is one."""
         pattern = _WRITTEN_AS[decision.vr]
-        if all(pattern.fullmatch(text) for text in _texts(value, decision.vr, ())):
+        texts = _texts(value, decision.vr, ())
+        is_id = {"DA": self._is_id, "DT": self._is_id, "UI": self._identifiers.in_uid}.get(decision.vr)
+        if all(pattern.fullmatch(text) and not (is_id and is_id(text)) for text in texts):
             return SAME
         return self._map(tag, value) if decision.vr == "UI" else self._unreadable(decision, tag)
+
+    def _is_misused(self, text: str) -> bool:
+        """Whether a numeric string is an identifying number, or text in the wrong place."""
+        if _NUMBER.fullmatch(text) is None:
+            return True
+        if _NUMERIC.fullmatch(text) is None:
+            return bool(self._identifiers.find(text))
+        return self._identifiers.is_number(text)
+
+    def _is_id(self, text: str) -> bool:
+        """Whether a date is none, but an identifying number."""
+        return parse_date(text[:8]) is None and self._identifiers.is_number(text)
 
     def _age(self, decision: Decision, tag: int, value: Any, fallback: str) -> New:
         """Keep an age as the project wants it known (PS3.15 section E.3.7)."""

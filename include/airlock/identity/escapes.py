@@ -6,11 +6,9 @@ A name is not less readable because its umlaut is written `&uuml;`, `%C3%BC` or 
 from __future__ import annotations
 
 import codecs
-import html
 import re
 import unicodedata
 from collections.abc import Callable
-from urllib.parse import unquote_to_bytes
 
 from airlock.identity.mapped import Mapped
 
@@ -33,12 +31,10 @@ def _decoded(data: bytes) -> str:
 
 
 def _entity(match: re.Match[str]) -> str | None:
-    text = html.unescape(match.group())
+    from html import unescape  # noqa: PLC0415 - few texts have any
+
+    text = unescape(match.group())
     return text if text != match.group() else None
-
-
-def _percent(match: re.Match[str]) -> str:
-    return _decoded(unquote_to_bytes(match.group().replace("=", "%")))
 
 
 def _bytes(match: re.Match[str]) -> str:
@@ -61,8 +57,8 @@ def _undecoded(match: re.Match[str]) -> str:
 _RULES: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], str | None]], ...] = (
     (re.compile(r"<[^<>]{0,120}>"), lambda _: ""),
     (re.compile(r"&(?:#\d{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z]{2,31});?"), _entity),
-    (re.compile(r"(?:%[0-9A-Fa-f]{2})+"), _percent),
-    (re.compile(r"(?:=[0-9A-Fa-f]{2})+"), _percent),
+    (re.compile(r"(?:%[0-9A-Fa-f]{2})+"), _bytes),
+    (re.compile(r"(?:=[0-9A-Fa-f]{2})+"), _bytes),
     (re.compile(r"(?:\\u\{?|\\U|[uU]\+)([0-9A-Fa-f]{8}|[0-9A-Fa-f]{4,6})\}?"), lambda m: _hex(m[1])),
     (re.compile(r"(?:\\x[0-9A-Fa-f]{2})+|(?:\\'[0-9A-Fa-f]{2})+"), _bytes),
     (re.compile(f"[\u0080-\u00ff{_SHOWN}]{{2,}}"), _mojibake),

@@ -44,6 +44,13 @@ NUMBERS = frozenset(
         "ContainerIdentifier",
         "ClinicalTrialSubjectID",
         "ClinicalTrialSubjectReadingID",
+        "InsurancePlanIdentification",
+        "BreedRegistrationNumber",
+        "SpecimenAccessionNumber",
+        "BarcodeValue",
+        "HL7InstanceIdentifier",
+        "PatientBirthDateInAlternativeCalendar",
+        "PatientDeathDateInAlternativeCalendar",
     )
 )
 PHRASES = frozenset(
@@ -57,6 +64,7 @@ PHRASES = frozenset(
         "VerifyingOrganization",
         "ResponsibleOrganization",
         "RequestingService",
+        "PatientInstitutionResidence",
     )
 )
 PHONES = frozenset(

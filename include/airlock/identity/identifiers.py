@@ -25,8 +25,12 @@ _SMALL_BYTES = 4096
 _MOST_CUTS = 8
 # An escape sequence of ISO 2022 that leads to nothing any more.
 _EMPTY_ESCAPE = re.compile(r"\x1b[$()\-]{1,2}[A-Z@](?=\s|$)")
-# Characters of the shortest name that is searched in bytes, and of the shortest spelling of anything in ASCII.
-_SHORTEST_IN_UTF16, _SHORTEST_SPELLING = 2, 5
+# Characters of the shortest name that is searched in bytes in UTF-16, and of the shortest UID.
+_SHORTEST_IN_UTF16, _SHORTEST_UID = 2, 7
+_FEWEST_DIGITS = 6
+_WHOLE_NUMBER = re.compile(r"[+-]?0*([0-9]+)(?:\.0*)?")
+# Text in bytes of any kind: shorter runs of printable characters are chance.
+_PRINTABLE = re.compile(rb"[\x20-\x7e]{8,}")
 Span = tuple[int, int]
 Match = tuple[str, bool]
 """What was found: the kind of identifier, and whether it is a weak one, that a person should judge."""
@@ -85,6 +89,11 @@ class Identifiers:
     @cached_property
     def _binary_spellings(self) -> list[tuple[bytes, Spelling]]:
         return _binary(self._spellings)
+
+    @cached_property
+    def _shortest(self) -> int:
+        """Of so many bytes is what is searched in bytes, at least."""
+        return min((len(key) for key, _ in self._binary_spellings), default=_SHORTEST_UID)
 
     @cached_property
     def _binary_dates(self) -> list[tuple[bytes, Spelling]]:
@@ -172,9 +181,24 @@ class Identifiers:
             text = re.sub(r"\s{2,}", " ", kept).strip(" ^,;:_-/")
         return ""
 
+    @cached_property
+    def _digits(self) -> frozenset[str]:
+        """What may stand as a number where no number of a patient belongs: ids of six digits or more, and dates."""
+        runs = {run.lstrip("0") for number in self.numbers for run in re.findall(r"\d+", number)}
+        whole = {re.sub(r"\D", "", number).lstrip("0") for number in self.numbers}
+        return frozenset(digits for digits in runs | whole if len(digits) >= _FEWEST_DIGITS) | self.dates
+
     def is_number(self, text: str) -> bool:
-        """Whether a numeric string is, as a whole, an identifying number of six digits or more."""
-        return text.strip(" \0") in self.numbers
+        """Whether a numeric string is, as a whole, an identifying number of six digits or more, or a date."""
+        bare = text.strip(" \0")
+        if bare in self.numbers:
+            return True
+        match = _WHOLE_NUMBER.fullmatch(bare)
+        return match is not None and match[1] in self._digits
+
+    def in_uid(self, uid: str) -> bool:
+        """Whether a component of a UID is an identifying number of six digits or more, or a date."""
+        return not self._digits.isdisjoint(uid.split("."))
 
     def is_instance(self, uid: str) -> bool:
         """Whether a UID is one of the study's, or holds an identifier."""
@@ -197,7 +221,7 @@ class Identifiers:
         literals = self._literals[len(data) > _SMALL_BYTES]
         said = len(data) - data.count(0)
         # Numbers are mostly zeros. UTF-16 has at most one in two bytes; all other spellings have none.
-        if said < _SHORTEST_IN_UTF16 or (literals is None and said < _SHORTEST_SPELLING):
+        if said < _SHORTEST_IN_UTF16 or (literals is None and not dates and said < self._shortest):
             return frozenset()
         if literals is not None and literals.search(data):
             found.add(("name", False))
@@ -210,9 +234,17 @@ class Identifiers:
             for key, spelling in spellings
             if key in lowered and spelling.compiled_for_bytes.search(lowered)
         }
+        for run in _PRINTABLE.findall(data):
+            found |= {match for match in self.matches(run.decode("ascii"), free=False) if _is_sure(match, dates=dates)}
         if self.uids and lowered.count(b".") >= 3:
             found |= {("UID", False) for m in _UID_IN_BYTES.finditer(lowered) if m.group().decode() in self.uids}
         return frozenset(found)
+
+
+def _is_sure(match: Match, *, dates: bool) -> bool:
+    """Whether chance does not make a match in bytes."""
+    kind, weak = match
+    return not weak and (dates or kind != "date")
 
 
 def _binary(spellings: list[Spelling]) -> list[tuple[bytes, Spelling]]:

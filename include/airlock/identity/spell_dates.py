@@ -90,5 +90,8 @@ def _rare(year: str, month: str, day: str) -> Iterator[Form]:
             said = rf"{numbered}" if numbered > 1 else "(?:1|元)"
             s = rf"(?:[\W_]{{1,2}}|\s?(?:{_SIGNS})\s?)"
             m, d = f"0?{int(month)}", f"0?{int(day)}"
-            yield "", rf"(?:{era}|(?<![^\W\d_]){letter}[.\s]?)\s?0?{said}{s}{m}{s}{d}(?!\d)"
+            yield (
+                str(numbered) if numbered > 1 else "",
+                rf"(?:{era}|(?<![^\W\d_]){letter}[.\s]?)\s?0?{said}{s}{m}{s}{d}(?!\d)",
+            )
             return

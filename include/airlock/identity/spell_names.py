@@ -93,7 +93,7 @@ def _spell_word(word: str, *, alone: bool) -> Iterator[Spelling]:
         return
     yield replace(_inflected(word), weak=len(word) < 4)
     if len(word) >= 4:
-        yield Spelling(word, re.escape(word), False, glued=True)
+        yield Spelling(word, re.escape(word), len(word) >= LONG, glued=True)
     if len(word) >= _GAPPED:
         yield _gapped(word)
 
@@ -151,7 +151,7 @@ def _spell_orders(parts: list[list[str]]) -> Iterator[Spelling]:
         else:
             yield joined(runs)
             if len("".join(runs)) >= LONG and not ideographic("".join(runs)):
-                yield Spelling("".join(runs), re.escape("".join(runs)), False, glued=True)
+                yield Spelling("".join(runs), re.escape("".join(runs)), True, glued=True)
 
 
 def _inflected(word: str) -> Spelling:

@@ -34,6 +34,7 @@ from airlock.verify.words import (
 )
 
 _LONG, _WHOLE = 7, 3
+_MOST_REMEMBERED, _MOST_GROUPS = 20_000, 16
 _POLITE = "先生|女士|小姐|太太|某|医生|醫生|大夫|教授|主任|患者|氏|様|样|さん|君|님|씨|환자|선생"
 _ENDINGS = tuple(_POLITE.split("|"))
 _BEFORE = (*_ENDINGS, "病人", "姓名", "氏名", "이름", "성명")
@@ -65,7 +66,11 @@ class Lexicon:
         names_alone = {one for one, kind in together.items() if kind == "name" and len(one) >= _LONG}
         self._inside = {one for one in self._alone | names_alone if len(one) >= INSIDE or ideographic(one)} - hidden
         self._glued = {one for name in parts for one in glued(name)} - hidden
+        rows = (*self._together, *self._common, *self._addresses, *self._alone)
+        self._begins = {row[:end] for row in rows for end in range(1, len(row) + 1)}
+        self._says_something: dict[str, bool] = {}
         self._numbers = {number: weak for number, weak in numbers(evidence.numbers) if number not in hidden}
+        self._digits_begin = {number[:end] for number in self._numbers for end in range(len(number) + 1)}
         self._telephones = [digits for value in evidence.phones if len(digits := telephone(value)) >= 6]
 
     def __repr__(self) -> str:
@@ -81,7 +86,10 @@ class Lexicon:
 
     def words(self, words: Sequence[Word]) -> Iterator[Match]:
         """Yield what words in a row say."""
+        says = self._says_something
         for index, word in enumerate(words):
+            if not says.get(word.form, True) or not self._may_say(word):
+                continue
             if self._is_name(word):
                 yield "name", len(word.form) < INSIDE and not ideographic(word.form)
             if word.form in self._ordinary and not word.written[0].islower():
@@ -89,6 +97,20 @@ class Lexicon:
             if self._is_title(word) and any(self._after(word, following) for following in words[index + 1 : index + 2]):
                 yield "name", False
             yield from self._in_a_row(words[index : index + WIDEST])
+
+    def _may_say(self, word: Word) -> bool:
+        """Whether a word says something, alone or with those that follow; most words never do."""
+        form = word.form
+        may = (
+            self._is_name(word)
+            or form in self._ordinary
+            or self._is_title(word)
+            or form in self._begins
+            or street(form) in self._begins
+        )
+        if len(self._says_something) < _MOST_REMEMBERED:
+            self._says_something[form] = may
+        return may
 
     def _is_name(self, word: Word) -> bool:
         form = word.form
@@ -98,7 +120,9 @@ class Lexicon:
         endings = 3 if any("\u0400" <= c < "\u0500" for c in form) else 1 if form.endswith("s") else 0
         if any(len(form) - cut >= 5 and form[:-cut] in self._alone for cut in range(1, endings + 1)):
             return True
-        return not word.digits and self._inside_word(form)
+        if word.digits:
+            return False
+        return self._inside_word(form)
 
     def _in_a_row(self, words: Sequence[Word]) -> Iterator[Match]:
         text, address = "", ""
@@ -106,6 +130,8 @@ class Lexicon:
         for count, word in enumerate(words, 1):
             text += word.form
             address += street(word.form)
+            if text not in self._begins and address not in self._begins:
+                return
             known = known and self._is_word(word.form)
             if kind := self._together.get(text):
                 yield kind, False
@@ -168,12 +194,17 @@ class Lexicon:
         if capital and (family, initial) in self._initials:
             yield "name", True
 
-    def number(self, digits: str, *, free: bool) -> Iterator[Match]:
-        """Yield what a row of digits says, which may have had separators."""
-        bare = digits.lstrip("0")
-        weak = self._numbers.get(bare)
-        if weak is not None and (free or len(bare) >= 6):
-            yield "number", weak
+    def numbers(self, runs: Sequence[str], *, free: bool) -> Iterator[Match]:
+        """Yield what digits in groups say, which may be one number with separators."""
+        for start in range(len(runs)):
+            bare = ""
+            for run in runs[start : start + _MOST_GROUPS]:
+                bare = (bare + run).lstrip("0")
+                if bare not in self._digits_begin:
+                    break
+                weak = self._numbers.get(bare)
+                if weak is not None and (free or len(bare) >= 6):
+                    yield "number", weak
 
     def telephone(self, runs: Sequence[str]) -> Iterator[Match]:
         """Yield what digits in groups say, when they may be a telephone number."""

@@ -17,12 +17,11 @@ from airlock.identity.vocabulary import fold
 from airlock.verify.days import Days
 from airlock.verify.lexicon import Lexicon
 from airlock.verify.plain import plain_texts
-from airlock.verify.words import Word, windows
+from airlock.verify.words import Word
 
 _WORDS = re.compile(r"[^\W\d_]+|\d+")
 _HUMPS = re.compile(r"[A-ZÀ-Þ]+(?![a-zß-ÿ])|[A-ZÀ-Þ]?[a-zß-ÿ]+|[^\W\d_A-Za-zÀ-ÿ]+")
 _NUMBER = re.compile(r"\d(?:[ ,./_'-]{0,2}\d)+")
-_MOST_GROUPS = 16
 _PHONE = re.compile(r"\d(?:[\W_]{0,4}\d){5,}")
 _BEFORE = re.compile(r"(?<![^\W\d_])(?=([^\W\d_])\.\s{0,2}(?:[^\W\d_]\.\s{0,2})?([^\W\d_]{2,}))")
 _BEHIND = re.compile(r"(?<![^\W\d_])([^\W\d_]{2,})(?:[,^]\s{0,2}([^\W\d_])(?![^\W\d_])|\s([^\W\d_])\.)")
@@ -77,13 +76,20 @@ class Spelled:
 
     def _parts(self, words: list[Word]) -> Iterator[Match]:
         """Yield what is said by words of which some are written as one, such as `ErikaMustermann`."""
-        parts = [part for word in words for part in ([word.written] if word.digits else _HUMPS.findall(word.written))]
+        parts = [
+            part for word in words for part in (_HUMPS.findall(word.written) if _is_mixed(word) else [word.written])
+        ]
         if len(parts) > len(words):
             yield from self._lexicon.words([Word.of(part) for part in parts])
 
     def _numbers(self, folded: str, *, free: bool) -> Iterator[Match]:
         for match in _NUMBER.finditer(folded):
-            for number in windows(re.findall(r"\d+", match.group()), _MOST_GROUPS):
-                yield from self._lexicon.number(number, free=free)
+            yield from self._lexicon.numbers(re.findall(r"\d+", match.group()), free=free)
         for match in _PHONE.finditer(folded):
             yield from self._lexicon.telephone(re.findall(r"\d+", match.group()))
+
+
+def _is_mixed(word: Word) -> bool:
+    """Whether a word may be several."""
+    written = word.written
+    return not (word.digits or (written.isascii() and (written.islower() or written.isupper() or written.istitle())))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from itertools import permutations
 from typing import NamedTuple
 
@@ -39,6 +40,7 @@ class Word(NamedTuple):
     digits: bool
 
     @classmethod
+    @lru_cache(maxsize=16384)
     def of(cls, written: str) -> Word:
         """Return a word by how it is written."""
         folded = fold(written)

@@ -114,6 +114,41 @@ def test_paths_are_kept_only_when_they_say_nothing(folder: Path) -> None:
     assert len(names) == 3
 
 
+def test_paths_are_not_kept_when_they_spell_somebody(folder: Path) -> None:
+    spelled = [
+        "Q.U.I.L.L.F.E.A.T.H.E.R",
+        "ct_QuillfeatherZ",
+        "quillf%65ather",
+        "CTZEBEDEE",
+        "born-030261",
+        "7731942_1",
+        "03FEB61",
+    ]
+    for number, name in enumerate(spelled, 10):
+        (folder / name).mkdir()
+        dcmwrite(folder / name / "im.dcm", ct(number), enforce_file_format=True)
+    result = run(folder, "--keep-paths")
+    assert (result.status, result.last_line) == (0, "in 10 / out 10 / skipped 0 / held 0")
+    out = folder.parent / "out"
+    names = {path.relative_to(out).parts[0] for path in out.rglob("*.dcm")}
+    assert "a" in names
+    assert not names & set(spelled)
+
+
+def test_instances_that_say_they_are_deidentified(folder: Path) -> None:
+    said = ct(4, PatientIdentityRemoved="YES", DeidentificationMethod="by hand, Zebedee")
+    dcmwrite(folder / "said.dcm", said, enforce_file_format=True)
+    assert run(folder).last_line == "in 4 / out 4 / skipped 0 / held 0"
+    (written,) = (
+        ds for path in (folder.parent / "out").rglob("*.dcm") if (ds := pydicom.dcmread(path)).InstanceNumber == 4
+    )
+    assert "Zebedee" not in str(written)
+    (folder.parent / "projects" / "one.yaml").write_text("name: One\ndeidentify: {already_deidentified: hold}\n")
+    held = airlock("deidentify", folder, folder.parent / "o2", "--project", "One", "--report", folder.parent / "r")
+    assert (held.status, held.last_line) == (3, "in 4 / out 3 / skipped 0 / held 1")
+    assert "already" in (folder.parent / "r").read_text()
+
+
 def test_a_study_of_two_patients_is_held(folder: Path) -> None:
     dcmwrite(folder / "other.dcm", ct(9, PatientID="OTHER-42"), enforce_file_format=True)
     result = run(folder)

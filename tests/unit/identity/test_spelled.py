@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-import pytest
+from io import BytesIO
+from pathlib import Path
+from tempfile import NamedTemporaryFile
 
-from airlock.identity.harvest import Evidence
+import pytest
+from pydicom.filewriter import dcmwrite
+
+from airlock.identity.harvest import Evidence, harvest
 from airlock.identity.identifiers import Identifiers
 from airlock.identity.vocabulary import ordinary, vocabulary
+from airlock.verify.harvest import Harvester
 from tests.spelled import (
     ADDRESSES,
     BIRTH,
@@ -18,6 +24,7 @@ from tests.spelled import (
     TEMPTING,
     evidence_of,
 )
+from tests.synthetic import ct
 
 
 def missed(evidence: Evidence, texts: list[str]) -> list[str]:
@@ -95,3 +102,24 @@ def test_text_of_sixteen_bits_in_bytes() -> None:
     identifiers = Identifiers(evidence_of("Mustermann^Erika"))
     for encoding in ("utf-16-le", "utf-16-be"):
         assert identifiers.in_bytes(b"\1\2" + "xx Mustermann".encode(encoding) + b"\0\0\3", dates=False)
+
+
+def test_ids_of_rarer_attributes_are_harvested_by_both() -> None:
+    ds = ct(
+        InsurancePlanIdentification="AB-112233",
+        BarcodeValue="CD-445566",
+        PatientBirthDateInAlternativeCalendar="S36-2-3",
+        PatientInstitutionResidence="Wing Seven, Example House",
+        SpecimenAccessionNumber="EF-778899",
+    )
+    buffer = BytesIO()
+    dcmwrite(buffer, ds, enforce_file_format=True)
+    with NamedTemporaryFile(suffix=".dcm") as file:
+        file.write(buffer.getvalue())
+        file.flush()
+        harvested = Harvester(institutions=True)(Path(file.name))
+    assert harvested is not None
+    for evidence in (harvest(ds), harvested.evidence):
+        found = Identifiers(evidence)
+        for text in ("ab 112233", "445566", "s36.2.3", "wing seven", "EF778899"):
+            assert found.find(text), text

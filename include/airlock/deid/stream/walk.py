@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -21,6 +22,8 @@ _FAR = 1 << 33
 _CHARACTER_SET = 0x00080005
 # Longer values are looked at again every time: few are the same, and memory is bounded.
 _LONGEST_REMEMBERED = 32 << 10
+# Numbers without a decimal comma, or what is no number to a device (:mod:`airlock.deid.rewrite`).
+_NUMERIC = re.compile(rb"[0-9+\-.eE \0\\]*")
 _LONGEST_STRETCH = 64 << 10
 
 
@@ -262,7 +265,7 @@ class Walk:
             raise InstanceNotUnderstood(decision.hold)
         if plan.constant is not None:
             return plan.constant
-        if plan.number and not self._basis.identifiers.is_any_number(value):
+        if plan.number and _NUMERIC.fullmatch(value) and not self._basis.identifiers.is_any_number(value):
             return None
         new = self._basis.rewriter.rewrite(decision, plan.tag, value, self._encodings)
         self.unreadable_dates += new.unreadable_date
