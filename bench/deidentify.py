@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 from bench.airlock import PROJECT, airlock, expect
@@ -59,10 +60,8 @@ def _against(
         _TWO: (None, lambda: deidentify(WORKERS="2")),
         _CLEANING: (None, lambda: deidentify(_cleaning(scratch))),
     }
-    known |= {
-        peer.package: (peer.missing, lambda peer=peer: run(peer.command(source, target), os.environ))
-        for peer in PYTHON_PEERS
-    }
+    for peer in PYTHON_PEERS:
+        known[peer.package] = peer.missing, partial(run, peer.command(source, target), os.environ)
     for name in names:
         absent, once = known[name]
         if absent:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 Place = str | Path
 
 
-def deidentify_folder(
+def deidentify_folder(  # noqa: PLR0913 - one per option of the command
     source: Place,
     target: Place,
     project: str,
