@@ -194,8 +194,6 @@ class Rewriter:
         """Whether a numeric string is an identifying number, or text in the wrong place."""
         if _NUMBER.fullmatch(text) is None:
             return True
-        if _NUMERIC.fullmatch(text) is None:
-            return bool(self._identifiers.find(text))
         return self._identifiers.is_number(text)
 
     def _is_id(self, text: str) -> bool:
