@@ -102,7 +102,9 @@ def work(channel: Channel, shared: int, parent: int) -> NoReturn:
     :param parent: process that this one must not outlive.
     """
     _die_with(parent)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Whoever ends a whole service signals all its processes; the step decides what becomes of its workers.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     for module in _NOT_NEEDED:

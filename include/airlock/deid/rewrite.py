@@ -28,7 +28,6 @@ _WRITTEN_AS = {
     "TM": re.compile(r"[0-9]{2}(?::?[0-9]{2}(?::?[0-9]{2}(?:\.[0-9]{1,9})?)?)?[ \0]*"),
     "UI": re.compile(r"[0-9.]*[ \0]*"),
 }
-_NUMERIC = re.compile(r"[0-9+\-.eE \0]*")
 # What devices write where a number should stand: also a decimal comma, and what is no number to them.
 _NUMBER = re.compile(r"(?:[0-9.,+\-eE# \0]|nan|inf|ind)*", re.IGNORECASE)
 
@@ -195,8 +194,6 @@ class Rewriter:
         """Whether a numeric string is an identifying number, or text in the wrong place."""
         if _NUMBER.fullmatch(text) is None:
             return True
-        if _NUMERIC.fullmatch(text) is None:
-            return bool(self._identifiers.find(text))
         return self._identifiers.is_number(text)
 
     def _is_id(self, text: str) -> bool:

@@ -7,16 +7,16 @@ the next instance, whole sequences at a time.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable
 
 from airlock.verify.found import NOTHING, Collected, Found, Problem
-from airlock.verify.items import CONTENT, align, concept, value_tag
+from airlock.verify.items import CONTENT, align, concept, has_text, value_tag
 from airlock.verify.judge import Judge
 from airlock.verify.levels import Element, Level, same_items
+from airlock.verify.place import NEVER, Place, Remembered
 from airlock.verify.table import DUMMY, EMPTY, MAP, SAME, Allowance, Table, types_of
 from airlock.verify.table import NOTHING as NOT_ALLOWED
-from airlock.verify.text import FREE, NUMERIC, charset_of, entry, name_of, vr_of
+from airlock.verify.text import NUMERIC, charset_of, entry, name_of, vr_of
 from airlock.verify.uids import is_registered, is_structural
 
 # What de-identification writes itself; :mod:`airlock.verify.duties` checks their values.
@@ -33,36 +33,8 @@ _NUMBER = re.compile(rb"(?:[0-9.,+\-eE# \0]|nan|inf|ind)*", re.IGNORECASE)
 _KEPT: Allowance = frozenset(("keep",))
 _MOST_REMEMBERED = 20_000
 _LONGEST_REMEMBERED = 64 << 10
-Charsets = tuple[bytes, bytes]
 Private = Callable[[tuple[int, ...], int, str], bool]
 """Whether a project keeps a private element: path of sequences, tag, creator."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """A level of the output, the level of the input that it came from if that is known, and where it stands."""
-
-    path: tuple[int, ...]
-    output: Level
-    source: Level | None
-    charsets: Charsets
-
-
-_Latest = tuple[Element | None, Element | None, Found]
-_NEVER: _Latest = (None, None, NOTHING)
-
-
-class _Remembered:
-    """What was found in one kind of objects.
-
-    :ivar by_value: by tag and values.
-    :ivar latest: of the latest object, by tag: its element, that of its input, and what was found. What stands in the
-        next object as the same element of the same input needs no key.
-    """
-
-    def __init__(self) -> None:
-        self.by_value: dict[tuple[object, ...], Found] = {}
-        self.latest: dict[int, _Latest] = {}
 
 
 class Comparison:
@@ -77,26 +49,26 @@ class Comparison:
     ) -> None:
         self._stamped = STAMPED | stamped
         self._table, self._judge, self._private = table, judge, private
-        self._remembered: dict[tuple[object, ...], _Remembered] = {}
+        self._remembered: dict[tuple[object, ...], Remembered] = {}
         self._types: dict[int, dict[int, str]] = {}
 
     def dataset(self, output: Level, source: Level, sop_class_uid: str) -> Found:
         """Compare two datasets."""
         self._types = types_of(sop_class_uid)
         charsets = charset_of(output, b""), charset_of(source, b"")
-        place = _Place((), output, source, charsets)
+        place = Place((), output, source, charsets)
         encodings = (output.order.implicit, output.order.little, source.order.implicit, source.order.little)
         key = (sop_class_uid, *charsets, *encodings)
         remembered = self._remembered.get(key)
         if remembered is None:
-            remembered = self._remembered[key] = _Remembered()
+            remembered = self._remembered[key] = Remembered()
         if len(remembered.by_value) > _MOST_REMEMBERED:
             remembered.by_value.clear()
         collected = Collected()
         earlier, latest = source.elements, remembered.latest
         for tag, element in output.elements.items():
             other = earlier.get(tag)
-            one, two, found = latest.get(tag, _NEVER)
+            one, two, found = latest.get(tag, NEVER)
             if one is not element or two is not other:
                 found = self._judged(place, tag, element, other, remembered)
                 # Of a private element, its creator says what it is.
@@ -110,9 +82,7 @@ class Comparison:
         self._valid(place, collected)
         return collected.frozen()
 
-    def _judged(
-        self, place: _Place, tag: int, element: Element, other: Element | None, remembered: _Remembered
-    ) -> Found:
+    def _judged(self, place: Place, tag: int, element: Element, other: Element | None, remembered: Remembered) -> Found:
         if tag >> 16 & 1 or len(element.value) > _LONGEST_REMEMBERED:
             return self._top(place, tag, element)
         key = (tag, element.vr, element.value, other.value if other is not None else b"")
@@ -121,9 +91,9 @@ class Comparison:
             found = remembered.by_value[key] = self._top(place, tag, element)
         return found
 
-    def _gone(self, tag: int, source: Level, remembered: _Remembered) -> Found:
+    def _gone(self, tag: int, source: Level, remembered: Remembered) -> Found:
         element = source.elements[tag]
-        one, two, known = remembered.latest.get(tag, _NEVER)
+        one, two, known = remembered.latest.get(tag, NEVER)
         if one is None and two is element:
             return known
         key = (tag, element.value)
@@ -133,9 +103,9 @@ class Comparison:
         remembered.latest[tag] = (None, element, found)
         return found
 
-    def _top(self, place: _Place, tag: int, element: Element) -> Found:
+    def _top(self, place: Place, tag: int, element: Element) -> Found:
         collected = Collected()
-        stack: list[_Place] = []
+        stack: list[Place] = []
         self._element(place, tag, element, None, stack, collected)
         while stack:
             inner = stack.pop()
@@ -150,11 +120,11 @@ class Comparison:
 
     def _element(
         self,
-        place: _Place,
+        place: Place,
         tag: int,
         element: Element,
         override: tuple[int, Allowance] | None,
-        stack: list[_Place],
+        stack: list[Place],
         collected: Collected,
     ) -> None:
         allowed = self._allowed(place, tag, element)
@@ -170,7 +140,7 @@ class Comparison:
         found = self._judge.element(tag, vr_of(tag, element.vr), element.value, before, place.charsets, allowed)
         collected.add(found)
 
-    def _allowed(self, place: _Place, tag: int, element: Element) -> Allowance:
+    def _allowed(self, place: Place, tag: int, element: Element) -> Allowance:
         if tag >> 16 & 1:
             return self._private_allowed(place, tag)
         if tag & 0xFFFF == 0:
@@ -183,7 +153,7 @@ class Comparison:
             return frozenset((DUMMY,))
         return allowed
 
-    def _private_allowed(self, place: _Place, tag: int) -> Allowance:
+    def _private_allowed(self, place: Place, tag: int) -> Allowance:
         if self._private is None:
             return NOT_ALLOWED
         number = tag & 0xFFFF
@@ -193,11 +163,11 @@ class Comparison:
             return NOT_ALLOWED
         return self._table.by_vr(place.output.elements[tag].vr)
 
-    def _kind(self, place: _Place, tag: int) -> str:
+    def _kind(self, place: Place, tag: int) -> str:
         return self._types.get(place.path[-1] if place.path else 0, {}).get(tag, "3")
 
     def _sequence(
-        self, place: _Place, tag: int, element: Element, allowed: Allowance, stack: list[_Place], collected: Collected
+        self, place: Place, tag: int, element: Element, allowed: Allowance, stack: list[Place], collected: Collected
     ) -> None:
         assert element.items is not None
         if not allowed or (EMPTY in allowed and element.items):
@@ -206,7 +176,7 @@ class Comparison:
             return
         other = None if place.source is None else place.source.elements.get(tag)
         sources = other.items if other is not None and other.items is not None else []
-        if allowed == {DUMMY} and same_items(element.items, sources) and _has_text(element.items):
+        if allowed == {DUMMY} and same_items(element.items, sources) and has_text(element.items):
             collected.problem(name_of(tag), "was not replaced")
         if len(element.items) > len(sources) and other is not None and DUMMY not in allowed:
             collected.problem(name_of(tag), "has more items than the input")
@@ -214,9 +184,9 @@ class Comparison:
         for item, source in align(element.items, sources):
             inherited = charset_of(item, place.charsets[0])
             earlier = charset_of(source, place.charsets[1]) if source is not None else place.charsets[1]
-            stack.append(_Place(path, item, source, (inherited, earlier)))
+            stack.append(Place(path, item, source, (inherited, earlier)))
 
-    def _content(self, place: _Place) -> tuple[int, Allowance] | None:
+    def _content(self, place: Place) -> tuple[int, Allowance] | None:
         """Return what table E.3.4-1 allows for the value of a content item, with the tag of the value."""
         for scheme, code, kind in concept(place.output):
             allowed = self._table.content(scheme, code, kind)
@@ -257,7 +227,7 @@ class Comparison:
             return False
         return any(element.value) and not self._judge.identifies(tag, element.value, charset_of(level, b""))
 
-    def _valid(self, place: _Place, collected: Collected) -> None:
+    def _valid(self, place: Place, collected: Collected) -> None:
         """Check what the object must have (PS3.5 section 7.4), where its input had it."""
         if place.source is None:
             return
@@ -272,9 +242,3 @@ class Comparison:
                     collected.problems.append(Problem(name_of(tag), f"is missing, and is of type {kind}"))
             elif kind in ("1", "1C") and left.empty and not source.empty:
                 collected.problems.append(Problem(name_of(tag), f"is empty, and is of type {kind}"))
-
-
-def _has_text(items: Iterable[Level]) -> bool:
-    return any(
-        element.value and vr_of(tag, element.vr) in FREE for item in items for tag, element in item.elements.items()
-    )

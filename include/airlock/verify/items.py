@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from airlock.verify.levels import Level
+from airlock.verify.text import FREE, vr_of
 
 CONTENT = 0x0040A730
 _KIND, _NAMES = 0x0040A040, 0x0040A043
@@ -44,3 +45,10 @@ def value_tag(kind: str) -> int:
 
 def _text(level: Level, tag: int) -> str:
     return (level.value(tag) or b"").decode("latin-1").strip(" \0")
+
+
+def has_text(items: Iterable[Level]) -> bool:
+    """Whether any item has free text at its own level."""
+    return any(
+        element.value and vr_of(tag, element.vr) in FREE for item in items for tag, element in item.elements.items()
+    )

@@ -16,7 +16,9 @@ from airlock.verify.uids import UID, is_registered, is_structural
 _WORDS = re.compile(r"[^\W\d_]+")
 _LONG_DIGITS = re.compile(r"\d{6,}")
 _DAY = re.compile(r"(\d{4})(\.?)(\d{2})\2(\d{2})")
-_UNITS = re.compile(r"mm|cm|ml|mg|sec|s|ms|t|kv|kvp|mas|mev|hz|mhz|min|x|d|st|nd|rd|th|b")
+_UNITS = re.compile(r"mm|cm|ml|mg|sec|s|ms|t|kv|kvp|mas|mev|hz|mhz|min|x|d|st|nd|rd|th|ch|dir|ph|slab|shot|echo|views?")
+# `HeadNeckPETCT`: words that are told apart by their capitals.
+_PARTS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 _METHOD = 0x00120063
 # BurnedInAnnotation and RecognizableVisualFeatures: what they may say is checked with the other duties.
 _CAREFUL = frozenset((0x00280301, 0x00280302))
@@ -173,8 +175,23 @@ def _day(text: str) -> int | None:
 
 
 def _unknown_words(text: str) -> set[str]:
-    words = set(_WORDS.findall(fold(text)))
-    return {word for word in words if word not in vocabulary() and not _UNITS.fullmatch(word)}
+    """Return the words that may say something of a person. One Latin letter is none: it stands for a side or a view."""
+    words = {word: fold(word) for word in _WORDS.findall(text)}
+    return {
+        folded
+        for word, folded in words.items()
+        if not (len(folded) == 1 and folded.isascii())
+        and folded not in vocabulary()
+        and not _UNITS.fullmatch(folded)
+        and not _is_joined(word)
+    }
+
+
+def _is_joined(word: str) -> bool:
+    """Whether a word is several that say nothing of a person, each beginning with a capital."""
+    parts = _PARTS.findall(word)
+    known = all(len(part) >= 3 and part.lower() in vocabulary() for part in parts)
+    return len(parts) > 1 and known and "".join(parts) == word
 
 
 def _telling_words(text: str) -> set[str]:

@@ -137,7 +137,10 @@ class Table:
             return NOTHING
         if vr == b"UI" and is_structural(tag):
             return _SAME
-        return frozenset((DUMMY,)) if tag == _TEXT_VALUE else self.by_vr(vr)
+        if tag == _TEXT_VALUE:
+            # Of content items that no table lists.
+            return frozenset((CLEAN, DUMMY) if "clean_structured_content" in self.options else (DUMMY,))
+        return self.by_vr(vr)
 
     def by_vr(self, vr: bytes) -> Allowance:
         """Return what is allowed for an attribute of which nothing but its VR says anything."""
