@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -105,6 +105,20 @@ def deidentify_all(
     results = pool.run(_DEIDENTIFIER, job, tasks, timeout_seconds, worth_a_worker=_TASKS_WORTH_A_WORKER)
     for task, result in results:
         yield task, _said(result)
+
+
+def in_order(
+    tasks: Sequence[Task], results: Iterable[tuple[Task, Written | Refused]]
+) -> Iterator[tuple[Task, Written | Refused]]:
+    """Yield results in the order of their tasks: of two inputs that are the same instance, the first one goes out."""
+    waiting: dict[str, Written | Refused] = {}
+    following = iter(tasks)
+    task = next(following, None)
+    for done, result in results:
+        waiting[done.key] = result
+        while task is not None and task.key in waiting:
+            yield task, waiting.pop(task.key)
+            task = next(following, None)
 
 
 def _said(result: S | Refused | Lost) -> S | Refused:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from airlock.deid.batch import Refused, Task, deidentify_all, first_pass
+from airlock.deid.batch import Refused, Task, deidentify_all, first_pass, in_order
 from airlock.deid.frame import Frame, key_of, study_of
 from airlock.deid.patient import Outcome, Patient
 from airlock.deid.recipe import EngineName, Recipe, Written
@@ -157,7 +157,7 @@ class FolderRun:
         left = {task.key for task in again}
         made = [(task, first) for task in tasks if task.key not in left and (first := found[task.key].written)]
         made_anew = deidentify_all(pool, recipe, pending, again) if again else ()
-        for task, result in _in_order(tasks, chain(made, made_anew)):
+        for task, result in in_order(tasks, chain(made, made_anew)):
             if isinstance(result, Refused):
                 yield Outcome(task.key, "held", result.reason)
             else:
@@ -201,20 +201,6 @@ class FolderRun:
     def _told(self) -> list[Patient]:
         """Return the patients of whom it was decided who they become."""
         return [patient for patient in self.patients if self.known is None or patient.identities]
-
-
-def _in_order(
-    tasks: Sequence[Task], results: Iterable[tuple[Task, Written | Refused]]
-) -> Iterator[tuple[Task, Written | Refused]]:
-    """Yield results in the order of their tasks: of two inputs that are the same instance, the first one goes out."""
-    waiting: dict[str, Written | Refused] = {}
-    following = iter(tasks)
-    task = next(following, None)
-    for done, result in results:
-        waiting[done.key] = result
-        while task is not None and task.key in waiting:
-            yield task, waiting.pop(task.key)
-            task = next(following, None)
 
 
 def files_of(folder: Path) -> list[str]:

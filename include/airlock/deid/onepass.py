@@ -20,7 +20,8 @@ from airlock.errors import InstanceNotUnderstood
 from airlock.identity import harvest as plain
 from airlock.identity.asked import AskedIdentifiers, Questions
 from airlock.identity.evidence import Evidence
-from airlock.identity.stream import KEYS, StreamHarvester, Told
+from airlock.identity.stream import StreamHarvester
+from airlock.identity.stream_walk import KEYS, Told
 
 # Patients' studies whose de-identifiers are kept; their memory is bounded by this.
 _MOST_OPEN = 8

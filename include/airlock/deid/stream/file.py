@@ -11,8 +11,9 @@ from typing import Any
 
 from airlock.deid.basis import Basis
 from airlock.deid.stream.stamps import Stamps, touched_by
+from airlock.deid.stream.stretch import Walked
 from airlock.deid.stream.values import element_header
-from airlock.deid.stream.walk import Walk, Walked
+from airlock.deid.stream.walk import Walk
 from airlock.dicomio.charsets import plain_encoding
 from airlock.dicomio.copying import NewFile, move_bytes, write_all
 from airlock.dicomio.head import FIRST_BYTES, Head, Irregular, More, next_bytes, open_head

@@ -11,7 +11,7 @@ from airlock.deid.stream.beside import Beside
 from airlock.deid.stream.values import encode_element
 from airlock.deid.values import dummy
 from airlock.dicomio.head import LONG_VRS, SHORT_VRS, Irregular
-from airlock.identity.stream import KEYS, may_tell
+from airlock.identity.stream_walk import KEYS, may_tell
 
 _group_and_element = struct.Struct("<HH").unpack_from
 _short = struct.Struct("<H").unpack_from

@@ -5,14 +5,12 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from itertools import groupby
-from typing import NamedTuple
 
 from airlock.deid.basis import Basis
 from airlock.deid.decide import TOP
 from airlock.deid.stream.beside import Siblings
 from airlock.deid.stream.sequences import Sequences
+from airlock.deid.stream.stretch import Stretch, Walked, joined
 from airlock.deid.stream.table import DROP, MISSING, STOP, TAKE, Plan, Table
 from airlock.deid.stream.values import encode_element
 from airlock.dicomio.head import UNDEFINED, Irregular, More, end_of_sequence
@@ -25,38 +23,6 @@ _LONGEST_REMEMBERED = 32 << 10
 # Numbers without a decimal comma, or what is no number to a device (:mod:`airlock.deid.rewrite`).
 _NUMERIC = re.compile(rb"[0-9+\-.eE \0\\]*")
 _LONGEST_STRETCH = 64 << 10
-
-
-@dataclass
-class Walked:
-    """What a walk over the top level came to.
-
-    :param pieces: bytes to write; a number stands for the place of the element with that tag.
-    :param taken: elements that were asked for: as they were, and what became of them.
-    :param values: where in the taken elements the value starts.
-    :param position: where the walk stopped: at the pixel data, or at the end.
-    """
-
-    pieces: list[bytes | int] = field(default_factory=list)
-    taken: dict[int, tuple[bytes, bytes]] = field(default_factory=dict)
-    values: dict[int, bytes] = field(default_factory=dict)
-    position: int = 0
-
-
-class Stretch(NamedTuple):
-    """Elements that follow each other, the same in many files, and what becomes of them.
-
-    :param data: as they are encoded.
-    :param last: tag of the last one.
-    :param mark: number of the first tag behind it that is to be taken out.
-    """
-
-    data: bytes
-    pieces: list[bytes | int]
-    taken: dict[int, tuple[bytes, bytes]]
-    values: dict[int, bytes]
-    last: int
-    mark: int
 
 
 class Walk:
@@ -183,7 +149,7 @@ class Walk:
         tags = marks[bisect_right(marks, key) : bisect_right(marks, last)]
         self._stretches[key] = Stretch(
             data,
-            _joined(walked.pieces[first:], last),
+            joined(walked.pieces[first:], last),
             {tag: walked.taken[tag] for tag in tags if tag in walked.taken},
             {tag: walked.values[tag] for tag in tags if tag in walked.values},
             last,
@@ -284,17 +250,3 @@ class Walk:
             if len(data) <= _LONGEST_REMEMBERED and self.unreadable_dates == before:
                 table.items.note(data, new)
         return data if new is None else new
-
-
-def _joined(pieces: list[bytes | int], last: int) -> list[bytes | int]:
-    """Return pieces with those of bytes joined that follow each other.
-
-    :param last: tag; the places of later elements belong to what follows.
-    """
-    joined: list[bytes | int] = []
-    for is_place, group in groupby(pieces, lambda piece: isinstance(piece, int)):
-        if is_place:
-            joined += [piece for piece in group if isinstance(piece, int) and piece <= last]
-        else:
-            joined.append(b"".join(piece for piece in group if isinstance(piece, bytes)))
-    return joined
