@@ -14,6 +14,7 @@ from bench import deidentify, detect, machine, readers, recall, receive, robust,
 from bench.alone import enclose
 from bench.corpus import FULL, QUICK, Size
 from bench.measure import BenchError
+from bench.python_peers import install
 from bench.result import Result, table
 
 CASES: dict[str, Callable[[Path, Size], Iterator[Result]]] = {
@@ -36,11 +37,14 @@ CASES: dict[str, Callable[[Path, Size], Iterator[Result]]] = {
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     help="Where to keep files while measuring. Default: the system's temporary folder.",
 )
-def main(cases: tuple[str, ...], quick: bool, folder: Path | None) -> None:
+@click.option("--install-peers", is_flag=True, help="Install the peers that are Python packages, in a place apart.")
+def main(cases: tuple[str, ...], quick: bool, folder: Path | None, install_peers: bool) -> None:
     """Measure Airlock against the programs that people use instead: all CASES, or only those named.
 
     Ends with 1 when something failed; being slow is no failure.
     """
+    if install_peers:
+        install()
     console = Console() if sys.stdout.isatty() else Console(width=120)
     progress = Console(stderr=True)
     results: list[Result] = []

@@ -28,6 +28,7 @@ class Size:
     :param us: cines of 8 frames of 640 x 480 in colour.
     :param sr: structured reports.
     :param large: more enhanced objects, that are measured alone.
+    :param deidentified: MR slices that one process and two de-identify.
     :param sent: CT slices that are sent.
     :param many: instances that are sent, and received, while memory is watched.
     :param ct_frames: CT slices, and
@@ -46,7 +47,8 @@ class Size:
     us: int
     sr: int
     enhanced: int = 2
-    large: int = 8
+    large: int = 16
+    deidentified: int = 2_000
     sent: int = 100
     many: int = 10_000
     ct_frames: int = 8
@@ -67,7 +69,6 @@ FULL = Size(
     us=8,
     sr=40,
     enhanced=8,
-    large=16,
     ct_frames=500,
     us_frames=65,
     searches=3,
@@ -99,6 +100,16 @@ def series(folder: Path, patient: Patient, modality: str, slices: int, *, side: 
         set_pixels(ds, pictures[number % _PICTURES][None], "MONOCHROME2", 12)
         paths.append(save(ds, folder))
     return paths
+
+
+def many(folder: Path, count: int) -> list[Path]:
+    """Write MR series of several patients."""
+    parts = enumerate(_parts(count), start=5000)
+    return [
+        path
+        for number, slices in parts
+        for path in series(folder / f"mr-{number}", Patient.invent(number), "MR", slices, side=256)
+    ]
 
 
 def large(folder: Path, count: int) -> list[Path]:

@@ -1,30 +1,41 @@
-"""De-identification of a folder, against copying it, gdcmanon, and Airlock's own plain engine."""
+"""De-identification of a folder, against copying it, gdcmanon, programs in Python, and Airlock's own plain engine."""
 
 from __future__ import annotations
 
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 from bench.airlock import PROJECT, airlock, expect
-from bench.corpus import Size, large, mixed
+from bench.corpus import Size, large, many, mixed
 from bench.measure import BenchError, Contender, Run, compare, run
-from bench.peers import COPY, GDCMANON, OPENSSL, Peer, missing
+from bench.peers import COPY, GDCMANON, OPENSSL, missing
+from bench.python_peers import DICOGNITO, KITWARE, PYTHON_PEERS
 from bench.result import Measured, Result, Skipped
 
 _PLAIN = "airlock, plain engine (pydicom)"
 _TWO = "airlock, 2 processes"
+_CLEANING = "airlock, Clean Descriptors and dates moved"
+_POLICY = "name: {name}\ndeidentify:\n  options: [clean_descriptors, retain_longitudinal_modified_dates]\n"
+# These take so long that one pair tells enough.
+_SLOW = (_PLAIN, KITWARE.package, DICOGNITO.package)
+_CLEANING_PROJECT = "bench-cleaning"
 
 
 def measure(scratch: Path, size: Size) -> Iterator[Result]:
     """De-identify a mixed corpus and large objects, and yield how it went, peer by peer."""
     source = scratch / "mixed"
     paths = mixed(source, size)
-    yield from _against(scratch, source, paths, size, ("cp -r", "gdcmanon -e", _PLAIN, _TWO))
+    names = ("cp -r", "gdcmanon -e", _PLAIN, KITWARE.package, DICOGNITO.package, _CLEANING)
+    yield from _against(scratch, source, paths, size, names)
     shutil.rmtree(source)
     source = scratch / "large"
     yield from _against(scratch, source, large(source, size.large), size, ("cp -r", "gdcmanon -e"))
+    shutil.rmtree(source)
+    source = scratch / "many"
+    yield from _against(scratch, source, many(source, size.deidentified), size, (_TWO,))
 
 
 def _against(
@@ -36,25 +47,35 @@ def _against(
     def folder(once: Callable[[], Run]) -> Callable[[], Run]:
         return lambda: _into(target, len(paths), once)
 
-    def deidentify(**settings: str) -> Run:
-        done = airlock(scratch, "deidentify", source, target, "--project", PROJECT, **{"WORKERS": "1", **settings})
+    def deidentify(project: str = PROJECT, **settings: str) -> Run:
+        done = airlock(scratch, "deidentify", source, target, "--project", project, **{"WORKERS": "1", **settings})
         expect(done.output, f"in {len(paths)} / out {len(paths)} / skipped 0 / held 0")
         return done
 
     ours = Contender("airlock deidentify", folder(deidentify))
-    known: dict[str, tuple[tuple[Peer, ...], Callable[[], Run]]] = {
-        "cp -r": ((COPY,), lambda: run(COPY.command("-r", source, target), os.environ)),
-        "gdcmanon -e": ((GDCMANON, OPENSSL), lambda: _gdcmanon(scratch, source, target)),
-        _PLAIN: ((), lambda: deidentify(ENGINE="plain")),
-        _TWO: ((), lambda: deidentify(WORKERS="2")),
+    known: dict[str, tuple[str | None, Callable[[], Run]]] = {
+        "cp -r": (missing(COPY), lambda: run(COPY.command("-r", source, target), os.environ)),
+        "gdcmanon -e": (missing(GDCMANON, OPENSSL), lambda: _gdcmanon(scratch, source, target)),
+        _PLAIN: (None, lambda: deidentify(ENGINE="plain")),
+        _TWO: (None, lambda: deidentify(WORKERS="2")),
+        _CLEANING: (None, lambda: deidentify(_cleaning(scratch))),
     }
+    for peer in PYTHON_PEERS:
+        known[peer.package] = peer.missing, partial(run, peer.command(source, target), os.environ)
     for name in names:
-        tools, once = known[name]
-        if absent := missing(*tools):
+        absent, once = known[name]
+        if absent:
             yield Skipped(work, name, absent)
         else:
-            pairs = size.pairs if name != _PLAIN else 1
-            yield Measured(work, compare(ours, Contender(name, folder(once)), pairs))
+            yield Measured(work, compare(ours, Contender(name, folder(once)), 1 if name in _SLOW else size.pairs))
+
+
+def _cleaning(scratch: Path) -> str:
+    """Return the name of a project that keeps and cleans more than the Basic Profile does."""
+    projects = scratch / "projects"
+    projects.mkdir(exist_ok=True)
+    (projects / f"{_CLEANING_PROJECT}.yaml").write_text(_POLICY.format(name=_CLEANING_PROJECT))
+    return _CLEANING_PROJECT
 
 
 def _into(target: Path, files: int, once: Callable[[], Run]) -> Run:

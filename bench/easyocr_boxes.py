@@ -6,18 +6,17 @@ import json
 import os
 import sys
 import time
+from importlib import import_module
 
 
 def main() -> None:
     """Read text in each picture, on one core, with the models that the package brings; nothing is downloaded."""
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
-    import easyocr  # noqa: PLC0415 - prints while it loads
-    import torch  # noqa: PLC0415
-    from easyocr_en_models import model_dir  # noqa: PLC0415
-
+    # Packages of that other Python; they print while they load.
+    easyocr, torch, models = map(import_module, ("easyocr", "torch", "easyocr_en_models"))
     torch.set_num_threads(1)
-    reader = easyocr.Reader(["en"], gpu=False, model_storage_directory=model_dir(), download_enabled=False)
+    reader = easyocr.Reader(["en"], gpu=False, model_storage_directory=models.model_dir(), download_enabled=False)
     for line in sys.stdin:
         before = time.process_time()
         found = reader.readtext(line.strip(), batch_size=1)

@@ -94,7 +94,7 @@ def _tissue(rows: int, columns: int, seed: int, level: float) -> Grey:
     dice = np.random.default_rng(seed)
     total = np.zeros((rows, columns))
     for scale in (1.0, 2.0, 4.0, 8.0):
-        layer = cv2.GaussianBlur(dice.normal(0, 1, (rows, columns)), (0, 0), scale)
+        layer = np.asarray(cv2.GaussianBlur(dice.normal(0, 1, (rows, columns)), (0, 0), scale), np.float64)
         total += layer / max(float(layer.std()), 1e-6)
     return np.asarray(total * (level / max(float(total.std()), 1e-6)))
 

@@ -118,7 +118,7 @@ class Sample:
     def blended(self, frame: int) -> Grey:
         """Return a frame, grey, with its text."""
         if frame != self.plan.marked:
-            return self.grey[frame]
+            return np.asarray(self.grey[frame])
         return np.asarray(self.grey[frame] * (1 - self.alpha) + self.value * self.alpha)
 
 

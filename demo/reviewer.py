@@ -15,6 +15,7 @@ RELEASE, MASK = "Release", "Mask and check again"
 COLOURS = {"reviewer": (90, 200, 255)}
 FOUND = (255, 170, 60)
 GAP, BAR = 12, 36
+CONFLICT = 409
 
 
 @dataclass
@@ -28,10 +29,16 @@ class Reviewer:
     airflow: Airflow
     say: Callable[[str], None]
     sheets: dict[str, bytes] = field(default_factory=dict)
+    _given: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
 
     def __call__(self, transfer_id: str, gate: str) -> None:
-        """Answer one question."""
+        """Answer one question; asked again, the same."""
+        if (transfer_id, gate) in self._given:
+            self._send(transfer_id, gate)
+            return
         facts = self._call("GET", f"review/{transfer_id}").json()
+        if not facts["waiting"] or facts["gate"] != gate:
+            return
         [instance] = facts["instances"]
         counts = f"{facts['counts']['boxes']} rectangles in {instance['frames']} frames"
         if gate == "review_findings":
@@ -44,18 +51,24 @@ class Reviewer:
         self.say(f"    {gate}: {counts} masked, nothing else was found; the reviewer answers “{RELEASE}”")
 
     def _draw(self, transfer_id: str, instance: dict[str, Any]) -> str:
-        """Draw a rectangle into the lower right corner of every frame; return the digest of what was saved."""
+        """Draw a rectangle into the right half of every frame; return the digest of what was saved."""
         rows, columns = instance["rows"], instance["columns"]
-        corner = [columns - columns // 6, rows - rows // 8, columns - 8, rows - 8]
+        drawn = [columns * 5 // 8, rows // 2, columns * 3 // 4, rows * 5 // 8]
         known = {int(number): [box[:4] for box in boxes] for number, boxes in instance["boxes"].items()}
-        frames = {number: [*known.get(number, []), corner] for number in range(instance["frames"])}
+        frames = {number: [*known.get(number, []), drawn] for number in range(instance["frames"])}
         body = {"instances": {instance["id"]: {"frames": frames}}}
         return str(self._call("PUT", f"review/{transfer_id}/rectangles", json=body).json()["digest"])
 
     def _answer(self, transfer_id: str, gate: str, option: str, reason: str, digest: str) -> None:
+        params = {"reason": reason, "rectangles": digest}
+        self._given[transfer_id, gate] = {"chosen_options": [option], "params_input": params}
+        self._send(transfer_id, gate)
+
+    def _send(self, transfer_id: str, gate: str) -> None:
         path = f"dags/transfer/dagRuns/{transfer_id}/taskInstances/{gate}/-1/hitlDetails"
-        given = {"chosen_options": [option], "params_input": {"reason": reason, "rectangles": digest}}
-        self.airflow.api("PATCH", path, json=given)
+        answer = self.airflow.api("PATCH", path, json=self._given[transfer_id, gate], check=False)
+        if answer.status_code != CONFLICT:  # it was answered, and Airflow has not gone on yet
+            answer.raise_for_status()
 
     def _sheet(self, transfer_id: str, instance: dict[str, Any]) -> bytes:
         """Return the middle frame as the page shows it: with the rectangles, and masked."""

@@ -60,7 +60,7 @@ def prepare(stack: Stack, number: int, say: Say) -> list[Case]:
     loaded = _load_staging(stack, [*ct_files, *samples])
     say(f"Staging PACS: {loaded} sample instances loaded")
 
-    cine = phantoms.ultrasound_cine(stack.home / "phantoms" / "us", phantoms.Patient.invent(1), frames=12)[0]
+    cine = phantoms.ultrasound_cine(stack.home / "phantoms" / "us", phantoms.Patient.invent(1), frames=8)[0]
     capture = phantoms.ultrasound_cine(stack.home / "phantoms" / "us2", phantoms.Patient.invent(2), frames=3)[0]
     for file in (cine, capture):
         _put_into_raw(stack, file)

@@ -19,6 +19,9 @@ SHOWN = {
 OVERTAKING_SECONDS = 1.5
 """Airflow 3.3 loses an answer that comes before its executor has reported that the task waits."""
 
+ASKED_AGAIN_SECONDS = 10.0
+"""A task that still waits so long after an answer waits for another one."""
+
 
 class TookTooLong(Exception):
     """A transfer did not end in time."""
@@ -81,5 +84,5 @@ class Watch:
     def _ask(self, run_id: str, task_id: str) -> None:
         since = self._asked.setdefault((run_id, task_id), monotonic())
         if self.answer and monotonic() - since > OVERTAKING_SECONDS:
-            self._asked[run_id, task_id] = float("inf")
+            self._asked[run_id, task_id] = monotonic() + ASKED_AGAIN_SECONDS
             self.answer(run_id, task_id)

@@ -29,5 +29,12 @@ def start(step: Callable[..., Any], transfer: Transfer, *arguments: Any) -> Base
     return process
 
 
+def start_any(function: Callable[..., None], *arguments: Any) -> BaseProcess:
+    """Start an importable function."""
+    process = _CONTEXT.Process(target=function, args=arguments)
+    process.start()
+    return process
+
+
 def _run(step: Callable[..., Any], transfer_id: str, settings: Settings, arguments: tuple[Any, ...]) -> None:
     step(Transfer.open(transfer_id, settings), *arguments)

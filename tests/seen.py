@@ -1,15 +1,17 @@
 """Seen working: every kind of pixels through the DAG with the real container, and containers that fail.
 
-    python -m tests.seen FOLDER
+    python -m tests.seen FOLDER [kinds] [review] [faults]
 
 starts an installation of its own, carries one study of all kinds, compares what the research PACS has with the
-originals, writes contact sheets into the folder, for a person to look at, and lets the container run out of memory,
-hang, and end well without a file. It needs Docker, Orthanc and DCMTK. It is no test of the suite: it takes minutes.
+originals, and writes contact sheets into the folder, for a person to look at; lets the demonstration's reviewer decide
+about a cine; lets the container run out of memory, hang, and end well without a file. It needs Docker, Orthanc and
+DCMTK. It is no test of the suite: it takes minutes. Run again with the same folder, it goes on where it was stopped.
 """
 
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -25,8 +27,11 @@ from airlock.ledger import InstanceState, TransferState
 from airlock.pixels.colours import displayable
 from airlock.pixels.decode import StoredImage
 from airlock.pixels.overlays import read_planes
+from airlock.request import TransferRequest
 from demo.phantoms import Patient
+from demo.reviewer import Reviewer
 from demo.stack import Stack
+from demo.watch import Watch
 from tests.e2e.conftest import Installation, wait_until
 from tests.seen_pictures import PICTURES, TEXT_ROWS
 
@@ -48,12 +53,12 @@ class Seen:
     good: bool
 
 
-def shown(path: Path, number: int) -> Shown:
-    """One frame as a person sees it, with its overlays, as RGB."""
-    image = StoredImage(path)
+def shown(path: Path, number: int, window: Path) -> Shown:
+    """One frame as a person sees it, with its overlays, as RGB; grey values in the window of another file."""
+    image, other = StoredImage(path), StoredImage(window)
     values = displayable(next(image.read([number])), image.pixels)
     if values.ndim == 2:
-        low, high = np.percentile(values, (1, 99.5))
+        low, high = np.percentile(displayable(next(other.read([number])), other.pixels), (1, 99.5))
         values = np.clip((values - low) / max(high - low, 1) * 255, 0, 255)
         values = 255 - values if image.dataset.PhotometricInterpretation == "MONOCHROME1" else values
         values = np.repeat(values[..., None], 3, axis=2)
@@ -81,7 +86,7 @@ def compare(name: str, before: Path, after: Path, marked: list[int]) -> Seen:
 
 def sheet(name: str, before: Path, after: Path | None, frames: list[int]) -> Image.Image:
     """Frames before (above) and after (below), with a title."""
-    rows = [[Image.fromarray(shown(path, number)) for number in frames] for path in (before, after) if path]
+    rows = [[Image.fromarray(shown(path, number, before)) for number in frames] for path in (before, after) if path]
     width = sum(picture.width + 8 for picture in rows[0])
     heights = [max(picture.height for picture in row) + 8 for row in rows]
     result = Image.new("RGB", (max(width, 200), sum(heights) + 18), (40, 44, 50))
@@ -94,6 +99,18 @@ def sheet(name: str, before: Path, after: Path | None, frames: list[int]) -> Ima
             x += picture.width + 8
         y += height
     return result
+
+
+def begin(installation: Installation, request: TransferRequest) -> str:
+    """Request a transfer; one that was stopped goes on."""
+    run = installation.id(request)
+    known = installation.airflow.run_of(run)
+    if known is None:
+        return installation.drop(request)
+    stopped = [t for t, task in installation.airflow.tasks_of(run).items() if task["state"] == "failed"]
+    if stopped:
+        installation.airflow.clear(run, *stopped)
+    return run
 
 
 def rewritten_in(installation: Installation, transfer_id: str) -> str:
@@ -119,10 +136,11 @@ def stored(installation: Installation, transfer_id: str, folder: Path) -> dict[i
 
 def kinds(installation: Installation, folder: Path) -> list[Seen]:
     """Carry one study of all kinds; write the contact sheets."""
-    patient = installation.patient()
+    patient = Patient.invent(1001)
+    installation.patients.append(patient)
     originals = {picture: picture.make(folder / "in" / str(n), patient) for n, picture in enumerate(PICTURES)}
     study = installation.put_into_raw(list(originals.values()))
-    transfer_id = installation.drop(installation.request(study))
+    transfer_id = begin(installation, installation.request(study))
     installation.wait(transfer_id)
     summary, after = installation.find(transfer_id), stored(installation, transfer_id, folder)
     where = rewritten_in(installation, transfer_id)
@@ -141,6 +159,24 @@ def kinds(installation: Installation, folder: Path) -> list[Seen]:
         frames = sorted({*picture.marked[:1], *picture.also}) or [0]
         sheet(picture.name, before, target, frames).save(folder / f"{picture.name.replace(' ', '-')}.png")
     return seen
+
+
+def review(installation: Installation, folder: Path) -> list[Seen]:
+    """Let the demonstration's reviewer decide about a small cine, at both gates."""
+    patient = Patient.invent(1002)
+    installation.patients.append(patient)
+    cine = PICTURES[6].make(folder / "in" / "review", patient)
+    study = installation.put_into_raw([cine])
+    run = begin(installation, installation.request(study, "demo-reviewed"))
+    reviewer = Reviewer(installation.airflow, print)
+    Watch(installation.airflow, {run: "review"}, print, reviewer).until([run], seconds=300)
+    for content in reviewer.sheets.values():
+        (folder / "review.png").write_bytes(content)
+    answers = [d["answer"] for _, _, kind, d in installation.ledger.events(run) if kind == "answered"]
+    [after] = stored(installation, run, folder).values()
+    drawn = [displayable(f, StoredImage(after).pixels)[122:148, 202:238] for f in StoredImage(after).read()]
+    masked = all(part.max() == 0 for part in drawn) and len(drawn) == 3
+    return [Seen("review", f"{answers}; drawn, and masked in all frames: {masked}", masked and len(answers) == 2)]
 
 
 def faults(installation: Installation, folder: Path) -> list[Seen]:
@@ -184,7 +220,9 @@ def _stopped(installation: Installation, name: str, run: str) -> Seen:
 def main() -> int:
     """Run everything; return 0 when all is as meant."""
     folder = Path(sys.argv[1]).absolute()
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    parts = [part for part in (kinds, review, faults) if part.__name__ in sys.argv[2:]] or [kinds, review, faults]
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # stops the installation below
     subprocess.run(["docker", "tag", GOOD, OURS], check=True)
     settings = {"AIRLOCK_REWRITER": "docker", "AIRLOCK_REWRITER_IMAGE": OURS, "AIRLOCK_REWRITER_TIMEOUT_MINUTES": "1"}
     settings |= {"AIRLOCK_RETRIES": "0", "AIRLOCK_STUDY_IDLE_SECONDS": "1", "AIRLOCK_SETTLE_SECONDS": "1"}
@@ -193,7 +231,7 @@ def main() -> int:
     try:
         stack.start(print)
         installation = Installation(stack, [Patient.invent(900)])
-        for part in (kinds, faults):
+        for part in parts:
             found = part(installation, folder)
             seen += found
             for one in found:

@@ -104,10 +104,10 @@ ADDRESSES: dict[str, list[str]] = {
 
 TEMPTING = {
     "Li^An", "Head^May", "Long^Will", "Brown^Art", "Young^Rose", "Hand^Mark", "Lung^Grace", "Chest^Ray",
-    "Armand^Max", "Kern^Anna", "Hansen^Ole", "Müller^Ina", "Kim^Eun", "Van^Thi", "de Vries^Jan", "张^伟",
+    "Armand^Max", "Kern^Anna", "Hansen^Ole", "Müller^Ina", "Kim^Eun", "Van^Thanh", "de Vries^Jan", "张^伟",
 }
 HARMLESS = [
-    "AX T1 LONG TE", "CT Head w/o contrast", "LONG AXIS 2CH", "HEAD FIRST SUPINE", "Left hand", "LI RADS 4",
+    "AX T1 LONG TR", "CT Head w/o contrast", "LONG AXIS 2CH", "HEAD FIRST SUPINE", "Left hand", "LI RADS 4",
     "An axial slice", "may show artifact", "brown fat", "will repeat", "CHEST PA", "MR HEAD", "PT CHEST", "DR HAND",
     "grace period", "young adult", "arm and hand", "x ray", "rose bengal", "mark 3", "lung kernel B70f", "kernel",
     "LI-RADS", "anatomy", "Mullerian duct", "max intensity", "kernels", "hand held", "MR LONG BONES", "SR HEAD",
@@ -115,7 +115,7 @@ HARMLESS = [
     "T 1 W", "a l l", "伟大 张力", "高分辨率", "扩张", "t2_tse_tra_320", "ep2d_diff_3scan_trace_p2",
     "SIEMENS MAGNETOM Aera",
     "syngo MR E11", "GE MEDICAL SYSTEMS", "50% &lt;", "a=b", "C:\\temp", "AXIAL 5.0 H30s", "1.25 mm STANDARD",
-    "WB 18F-FDG 3D", "den Kopf", "von links", "van de knie", "der linke Arm", "de la tete", "HANDS AP",
+    "WB 18F-FDG 3D", "den Kopf", "von links", "van de knie", "der Arm links", "de la tete", "HANDS AP",
     "patient head first", "Pat. supine", "ringer", "hearing", "manual", "Ax DWI b=1000", "120 kV 200 mAs", "+C",
     "<none>",
 ]

@@ -12,44 +12,25 @@ have no memory limit but the container's.
 
 from __future__ import annotations
 
-import ctypes
-import importlib
-import mmap
-import os
 import pickle
-import resource
-import signal
-import socket
-import struct
-import subprocess
-import sys
-import threading
+import select
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
-from multiprocessing.connection import Connection, wait
-from typing import Any, NoReturn, Protocol, TypeVar
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
-from airlock.errors import AirlockError
+from airlock.worker_process import Worker, spawn
 
 A = TypeVar("A")
 T = TypeVar("T")
 R = TypeVar("R")
-MEMORY_BYTES = 4 << 30
-_PR_SET_PDEATHSIG = 1
 # A worker takes about as long to start as it needs for so many files.
 _TASKS_WORTH_A_WORKER = 50
 # Tasks that are handed out together: one at a time, the way to the worker and back takes as long as the task.
 _TASKS_PER_CHUNK = 16
 _CHUNKS_AHEAD = 2
-_TELL_EVERY_SECONDS = 0.1
-# `time.monotonic()` is the same in all processes. The number is written last: who reads in between sees a task that
-# begins later than it did, not one that is overdue.
-_STATE = struct.Struct("dQ")
-# Reading and writing headers needs no codecs and no network; importing them is more than half of a worker's start.
-_NOT_NEEDED = ("numpy", "gdcm", "PIL", "pylibjpeg", "jpeg_ls", "libjpeg", "openjpeg", "rle", "requests", "tqdm")
 
 
 @dataclass(frozen=True)
@@ -62,63 +43,6 @@ class Lost:
     timed_out: bool
 
 
-class _Process(Protocol):
-    """What is asked of a process."""
-
-    def kill(self) -> None:
-        """End it."""
-
-    def wait(self) -> int:
-        """Wait for its end."""
-
-
-@dataclass
-class _Forked:
-    """A fork of this process."""
-
-    pid: int
-
-    def kill(self) -> None:
-        """End it."""
-        os.kill(self.pid, signal.SIGKILL)
-
-    def wait(self) -> int:
-        """Wait for its end; before that, its number is given to no other process."""
-        return os.waitpid(self.pid, 0)[1]
-
-
-@dataclass
-class _Worker:
-    """A process, and what it was given.
-
-    :param state: memory that both share, in which it writes when it began its latest task, and how many so far.
-    :param tasks: that it has not answered, each with its seconds.
-    """
-
-    process: _Process
-    connection: Connection
-    state: mmap.mmap
-    job: bytes = b""
-    tasks: deque[tuple[Any, float]] = field(default_factory=deque)
-    handed_out: float = 0.0
-    answered: int = 0
-
-    @property
-    def at(self) -> int:
-        """Which of its tasks it is at; -1 before the first."""
-        return int(_STATE.unpack_from(self.state)[1]) - self.answered - 1
-
-    @property
-    def deadline(self) -> float:
-        """When the task that it is at must have ended."""
-        since, begun = _STATE.unpack_from(self.state)
-        at = begun - self.answered - 1
-        if not 0 <= at < len(self.tasks):
-            # It is starting, or about to answer.
-            at, since = 0, self.handed_out
-        return float(since + self.tasks[at][1])
-
-
 class Workers:
     """A pool of worker processes, used as a context manager, for one job after the other.
 
@@ -128,7 +52,7 @@ class Workers:
 
     def __init__(self, count: int, *, fork: bool = False) -> None:
         self._count, self._fork = count, fork
-        self._workers: list[_Worker] = []
+        self._workers: list[Worker] = []
         self._jobs = 0
 
     def __enter__(self) -> Workers:
@@ -136,7 +60,7 @@ class Workers:
 
     def __exit__(self, *_error: object) -> None:
         for worker in self._workers:
-            self._end(worker)
+            worker.end()
         self._workers.clear()
 
     def run(
@@ -182,9 +106,9 @@ class Workers:
             now = time.monotonic()
             # While this process waits, a worker may come to a task with less time.
             patience = min(min(worker.deadline - now, *(least for _, least in worker.tasks)) for worker in busy)
-            ready = wait([worker.connection for worker in busy], timeout=max(0.0, patience))
+            ready = _readable([worker.channel.reading for worker in busy], max(0.0, patience))
             for worker in busy:
-                if worker.connection in ready:
+                if worker.channel.reading in ready:
                     yield from self._receive(worker, waiting)
                 elif time.monotonic() >= worker.deadline:
                     yield from self._lose(worker, waiting, timed_out=True)
@@ -195,7 +119,7 @@ class Workers:
         while waiting:
             worker = min(self._workers, key=lambda worker: len(worker.tasks), default=None)
             if worker is None or (worker.tasks and len(self._workers) < count):
-                worker = self._spawn()
+                worker = spawn(fork=self._fork, others=self._workers)
                 self._workers.append(worker)
             elif len(worker.tasks) > (_CHUNKS_AHEAD - 1) * size:
                 return
@@ -205,13 +129,13 @@ class Workers:
             # A worker that is dead already is noticed when its answer is read.
             with suppress(OSError):
                 if worker.job != job:
-                    worker.connection.send(job)
+                    worker.channel.send(job)
                     worker.job = job
-                worker.connection.send(chunk)
+                worker.channel.send(chunk)
 
-    def _receive(self, worker: _Worker, waiting: deque[Any]) -> list[tuple[Any, Any]]:
+    def _receive(self, worker: Worker, waiting: deque[Any]) -> list[tuple[Any, Any]]:
         try:
-            answers = worker.connection.recv()
+            answers = worker.channel.receive()
         except (EOFError, OSError, pickle.UnpicklingError):
             return self._lose(worker, waiting, timed_out=False)
         done = []
@@ -223,9 +147,9 @@ class Workers:
         worker.handed_out = time.monotonic()
         return done
 
-    def _lose(self, worker: _Worker, waiting: deque[Any], *, timed_out: bool) -> list[tuple[Any, Lost]]:
+    def _lose(self, worker: Worker, waiting: deque[Any], *, timed_out: bool) -> list[tuple[Any, Lost]]:
         """Give up a worker. What it was at is lost; what it had not begun, or not told of, is done by another one."""
-        self._end(worker)
+        worker.end()
         self._workers.remove(worker)
         tasks = [task for task, _ in worker.tasks]
         at = worker.at
@@ -233,126 +157,10 @@ class Workers:
         waiting.extendleft(reversed(tasks))
         return [(task, Lost(timed_out)) for task in lost]
 
-    def _spawn(self) -> _Worker:
-        ours, theirs = socket.socketpair()
-        shared = os.memfd_create("airlock-worker")
-        os.ftruncate(shared, _STATE.size)
-        with theirs:
-            process = self._forked(ours, theirs, shared) if self._may_fork else self._started(theirs, shared)
-        state = mmap.mmap(shared, _STATE.size)
-        os.close(shared)
-        return _Worker(process, Connection(ours.detach()), state)
 
-    @property
-    def _may_fork(self) -> bool:
-        """Whether a fork has all that it needs: a lock that another thread holds is never released in it."""
-        return self._fork and threading.active_count() == 1
-
-    @staticmethod
-    def _started(theirs: socket.socket, shared: int) -> _Process:
-        arguments = [sys.executable, "-m", "airlock.workers", *map(str, (theirs.fileno(), shared, os.getpid()))]
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
-        return subprocess.Popen(
-            arguments,
-            stdin=subprocess.DEVNULL,
-            # What libraries print may quote values of datasets.
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            pass_fds=(theirs.fileno(), shared),
-            env=environment,
-        )
-
-    def _forked(self, ours: socket.socket, theirs: socket.socket, shared: int) -> _Process:
-        parent = os.getpid()
-        pid = os.fork()
-        if pid:
-            return _Forked(pid)
-        # From here on in the worker, which must never come back to what its parent was at.
-        try:
-            ours.close()
-            for worker in self._workers:
-                worker.connection.close()
-            silent = os.open(os.devnull, os.O_RDWR)
-            for stream in range(3):
-                os.dup2(silent, stream)
-            _work(theirs.detach(), shared, parent)
-        finally:
-            os._exit(1)
-
-    @staticmethod
-    def _end(worker: _Worker) -> None:
-        worker.connection.close()
-        worker.process.kill()
-        worker.process.wait()
-
-
-def _die_with(parent: int) -> None:
-    """Have the kernel kill this process when its parent ends, however it ends."""
-    with suppress(OSError, AttributeError):
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
-        raise SystemExit(1)
-
-
-def main() -> None:
-    """Body of a worker process: do what comes through the inherited socket until it closes."""
-    descriptor, shared, parent = map(int, sys.argv[1:4])
-    _work(descriptor, shared, parent)
-
-
-def _work(descriptor: int, shared: int, parent: int) -> NoReturn:
-    _die_with(parent)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    for module in _NOT_NEEDED:
-        sys.modules.setdefault(module, None)  # type: ignore[arg-type]
-    with suppress(EOFError, OSError):
-        _serve(Connection(descriptor), mmap.mmap(shared, _STATE.size))
-    os._exit(0)
-
-
-def _serve(connection: Connection, state: mmap.mmap) -> None:
-    work: Callable[[Any], Any] | None = None
-    job = b""
-    count = 0
-    while True:
-        received = connection.recv()
-        if isinstance(received, bytes):
-            job, work = received, None
-            continue
-        answers: list[object] = []
-        told = time.monotonic()
-        for task in received:
-            count += 1
-            _STATE.pack_into(state, 0, time.monotonic(), count)
-            try:
-                work = work or _make(job)
-                answers.append((work(task),))
-            except Exception as error:  # noqa: BLE001 - raised again in the parent
-                answers.append(_told(error))
-            if time.monotonic() - told > _TELL_EVERY_SECONDS:
-                connection.send(answers)
-                answers, told = [], time.monotonic()
-        if answers:
-            connection.send(answers)
-
-
-def _told(error: Exception) -> Exception:
-    """Return what the parent is told of an error: its text only where it is known to be free of values."""
-    if isinstance(error, AirlockError):
-        return type(error)(str(error))
-    if isinstance(error, OSError):
-        return OSError(error.errno, error.strerror)
-    return MemoryError() if isinstance(error, MemoryError) else RuntimeError(f"{type(error).__name__} in a worker")
-
-
-def _make(job: bytes) -> Callable[[Any], Any]:
-    place, argument, _ = pickle.loads(job)  # noqa: S301 - from our own parent
-    module, name = place.split(":")
-    made: Callable[[Any], Any] = getattr(importlib.import_module(module), name)(pickle.loads(argument))  # noqa: S301
-    return made
-
-
-if __name__ == "__main__":
-    main()
+def _readable(descriptors: list[int], seconds: float) -> set[int]:
+    """Wait until one of the descriptors can be read, or its other end is closed."""
+    poll = select.poll()
+    for descriptor in descriptors:
+        poll.register(descriptor, select.POLLIN)
+    return {descriptor for descriptor, _ in poll.poll(seconds * 1000)}

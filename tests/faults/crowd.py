@@ -9,13 +9,15 @@ from pathlib import Path
 
 from pydicom.uid import generate_uid
 
+from airlock.dicomio.peer import Peer
 from airlock.dicomio.store import Outgoing, send_files
 from airlock.retrieve.step import pull_study
+from airlock.settings import Settings
 from airlock.transfer import Transfer
 from tests.faults import pulling
 from tests.faults.outcome import Clock, Outcome, until_done
 from tests.pacs import START
-from tests.processes import start
+from tests.processes import start_any
 from tests.studies import make_study
 from tests.transfers import NO_GUARD, make_transfer
 
@@ -23,11 +25,18 @@ LARGE, SMALL, SMALL_STUDIES = 5000, 4, 20
 _PATIENCE_SECONDS = 330
 
 
-def pull_timed(transfer: Transfer, peer, told: Path) -> None:
-    """Pull as the scheduler would, and tell when it was done and which errors there were."""
+def pull_timed(transfer_id: str, settings: Settings, peer: Peer, told: Path) -> None:
+    """Pull as the scheduler would, and tell when it was done and which errors there were.
+
+    A ledger in SQLite makes so many processes wait for each other: opening it is tried again too.
+    """
     outcome = Outcome("")
-    until_done(outcome, lambda: pull_study(transfer, peer), tries=30, between=lambda: time.sleep(1))
-    (told / transfer.id).write_text(json.dumps([time.time(), outcome.errors]))
+
+    def pull():
+        pull_study(Transfer.open(transfer_id, settings), peer)
+
+    if until_done(outcome, pull, tries=30, between=lambda: time.sleep(1)):
+        (told / transfer_id).write_text(json.dumps([time.time(), outcome.errors]))
 
 
 def crowd(requests: int, method: str) -> Callable[[Path], Outcome]:
@@ -59,7 +68,7 @@ def crowd(requests: int, method: str) -> Callable[[Path], Outcome]:
                 work.append((transfer, studies[which]))
             begun = time.time()
             with Clock(outcome):
-                processes = [start(pull_timed, transfer, peer, told) for transfer, _ in work]
+                processes = [start_any(pull_timed, t.id, t.settings, peer, told) for t, _ in work]
                 for process in processes:
                     process.join(max(0.0, begun + _PATIENCE_SECONDS - time.time()))
                     process.kill()

@@ -115,4 +115,4 @@ def test_forked_workers_are_as_safe(tmp_path: Path) -> None:
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([*sys.path, str(Path.cwd())])}
     command = [sys.executable, "-c", FORKING, str(tmp_path)]
     result = subprocess.run(command, capture_output=True, text=True, env=environment, check=False, timeout=60)
-    assert result.stdout.splitlines() == ["_Forked True", "bounded", "[('one', 'ONE')] Popen"], result.stderr
+    assert result.stdout.splitlines() == ["Forked True", "bounded", "[('one', 'ONE')] Popen"], result.stderr

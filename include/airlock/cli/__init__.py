@@ -1,15 +1,18 @@
-"""The command line. Each command lives in a module of its own, which is imported only when it is needed."""
+"""The command line: what commands there are, and how a command ends.
+
+Importing this costs nothing: a command whose work is short is called directly (:mod:`airlock.cli.direct`), all others
+by click (:mod:`airlock.cli.group`), whose import takes as long as de-identifying a hundred images.
+"""
 
 from __future__ import annotations
 
 import sys
-from importlib import import_module
-from importlib.util import find_spec
-
-import click
+from typing import TYPE_CHECKING, Any
 
 from airlock.errors import AirlockError, HeldError, RefusedError
-from airlock.quiet import place_of
+
+if TYPE_CHECKING:
+    from airlock.cli.group import airlock as airlock
 
 COMMANDS = {
     "audit": "Prove what happened to a transfer.",
@@ -37,50 +40,13 @@ COMMANDS = {
 FAILED, REFUSED, HELD = 1, 2, 3
 
 
-class _LazyGroup(click.Group):
-    """A group whose commands are modules; one that is not installed is not listed."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return [name for name in COMMANDS if find_spec(f"{__name__}.{name}")]
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in self.list_commands(ctx):
-            return None
-        command: click.Command = import_module(f"{__name__}.{cmd_name}").command
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, COMMANDS[name]) for name in self.list_commands(ctx)])
-
-
-@click.group(
-    cls=_LazyGroup,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
-    epilog="Exit status: 0 done; 1 failed, trying again may help; 2 refused, somebody must correct something first; "
-    "3 held, a person must look.",
-)
-@click.version_option(package_name="airlock")
-def airlock() -> None:
-    """Move DICOM studies from the clinical side to the research side.
-
-    Where things are is read from the environment (AIRLOCK_HOME, AIRLOCK_PROJECTS, ...).
-    """
-
-
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit.
 
     :param arguments: those of the process when None.
     """
     try:
-        status = airlock.main(arguments, prog_name="airlock", standalone_mode=False)
-    except click.ClickException as error:
-        error.show()
-        status = error.exit_code
-    except click.Abort:
-        _complain("Aborted.")
-        status = FAILED
+        status = _run(sys.argv[1:] if arguments is None else arguments)
     except AirlockError as error:
         _complain(str(error))
         status = exit_status(error)
@@ -88,6 +54,24 @@ def main(arguments: list[str] | None = None) -> None:
         _complain(_unexpected(error))
         status = FAILED
     sys.exit(status if isinstance(status, int) else 0)
+
+
+def _run(arguments: list[str]) -> object:
+    from airlock.cli.direct import find_direct  # noqa: PLC0415 - it postpones the import of what others need at once
+
+    if (work := find_direct(arguments)) is not None:
+        return work()
+    from airlock.cli.group import run  # noqa: PLC0415 - it imports click
+
+    return run(arguments, FAILED)
+
+
+def __getattr__(name: str) -> Any:
+    if name != "airlock":
+        raise AttributeError(name)
+    from airlock.cli.group import airlock  # noqa: PLC0415 - it imports click
+
+    return airlock
 
 
 def exit_status(error: AirlockError) -> int:
@@ -99,6 +83,8 @@ def exit_status(error: AirlockError) -> int:
 
 def _unexpected(error: Exception) -> str:
     """Return the kind of an error that was not foreseen, and where it happened."""
+    from airlock.quiet import place_of  # noqa: PLC0415 - it imports logging
+
     kind = error.strerror if isinstance(error, OSError) and error.strerror else type(error).__name__
     return f"It could not be done: {kind} ({place_of(error)}). If no folder or permission explains this, report it."
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import lru_cache
 
 from airlock.deid.decide import Decider, Facts, facts_of
-from airlock.deid.descriptors import DescriptorCleaner
 from airlock.deid.profile import Profile
 from airlock.deid.rewrite import Rewriter
 from airlock.deid.terms import Policy
@@ -38,7 +37,7 @@ class Basis:
     def __init__(self, profile: Profile, uids: UidMap, identifiers: Identifiers, days: int, key: bytes = b"") -> None:
         self.profile, self.identifiers = profile, identifiers
         ages = profile.policy.round_age_years
-        self.rewriter = Rewriter(uids, identifiers, DescriptorCleaner(identifiers), days, ages, key)
+        self.rewriter = Rewriter(uids, identifiers, days, ages, key)
         self._deciders: dict[tuple[str, Facts], Decider] = {}
         self._always = facts_of(profile)
 

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
+from airlock.deid.frame import Frame
 from airlock.deid.recipe import Recipe, Written
 from airlock.identity.evidence import Evidence
 from airlock.workers import Lost, Workers
 
-S = TypeVar("S", Evidence, Written)
+if TYPE_CHECKING:
+    from airlock.deid.onepass import First
+
+S = TypeVar("S", "Evidence", "Written", "First")
 # By name: they are needed in the workers only, and importing them takes longer than many a folder.
+_FIRST = "airlock.deid.work:make_one_pass"
 _HARVESTER = "airlock.deid.work:make_harvester"
 _DEIDENTIFIER = "airlock.deid.work:make_deidentifier"
 # Harvested and de-identified, together.
@@ -30,7 +36,7 @@ class Task:
     """
 
     key: str
-    source: Path
+    source: str | Path
     pixels_rewritten: bool = False
     name: str | None = None
 
@@ -40,7 +46,7 @@ class Task:
 
 
 def _make_task(key: str, source: str, pixels_rewritten: bool, name: str | None) -> Task:
-    return Task(key, Path(source), pixels_rewritten, name)
+    return Task(key, source, pixels_rewritten, name)
 
 
 @dataclass(frozen=True)
@@ -56,7 +62,7 @@ class Refused:
 def timeout_seconds(task: Task) -> float:
     """Return how long a file may take: two minutes, and a second for every 5 MB."""
     try:
-        return 120.0 + task.source.stat().st_size / 5e6
+        return 120.0 + os.stat(task.source).st_size / 5e6  # noqa: PTH116 - making a path takes longer than the call
     except OSError:
         return 120.0
 
@@ -69,6 +75,19 @@ def harvest_all(pool: Workers, tasks: Sequence[Task]) -> Iterator[tuple[Task, Ev
     """
     results: Iterator[tuple[Task, Evidence | Refused | Lost]]
     results = pool.run(_HARVESTER, None, tasks, timeout_seconds, worth_a_worker=_TASKS_WORTH_A_WORKER)
+    for task, result in results:
+        yield task, _said(result)
+
+
+def first_pass(
+    pool: Workers, frame: Frame, folder: Path, tasks: Sequence[Task]
+) -> Iterator[tuple[Task, First | Refused]]:
+    """Harvest files, and write outputs that may go out only when :mod:`airlock.deid.release` says so.
+
+    :raises PolicyError: when the policy's options cannot be used.
+    """
+    results: Iterator[tuple[Task, First | Refused | Lost]]
+    results = pool.run(_FIRST, (frame, folder), tasks, timeout_seconds, worth_a_worker=_TASKS_WORTH_A_WORKER)
     for task, result in results:
         yield task, _said(result)
 

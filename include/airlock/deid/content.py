@@ -11,15 +11,14 @@ from collections.abc import Iterator
 
 from pydicom.dataset import Dataset
 
-from airlock.deid.concepts import CONTENT_SEQUENCES, CONTENT_VALUES
+from airlock.deid.concepts import CONTENT_SEQUENCES
+from airlock.deid.items import item_action, value_action
 from airlock.deid.profile import Profile
 from airlock.deid.treat import round_age
 from airlock.deid.values import peek
 
 _YEARS = "a"  # UCUM
 _CODE_KEYWORDS = ("CodeValue", "LongCodeValue", "URNCodeValue")
-# How old coding schemes are called where new ones are in the table (PS3.16 section 8.1).
-_SCHEMES = {"SRT": "SCT", "99SDM": "SCT", "SNM3": "SCT"}
 
 
 class Content:
@@ -39,17 +38,7 @@ class Content:
 
     def override(self, item: Dataset, keyword: str) -> str | None:
         """Return the action that this item's concept asks for, for one of its attributes."""
-        action = self._noted(item)
-        kind = peek(item, "ValueType")
-        if action is None or CONTENT_VALUES.get(kind) != keyword:
-            return None
-        if action == "C" and kind in ("DATE", "TIME", "DATETIME"):
-            return "S"
-        if action in ("K", "C"):
-            return action
-        if kind in ("IMAGE", "COMPOSITE", "WAVEFORM"):
-            return None  # the references inside are mapped or kept like all others
-        return "Z" if kind in ("NUM", "NUMERIC") else "D"
+        return value_action(self._noted(item), peek(item, "ValueType"), keyword)
 
     def _noted(self, item: Dataset) -> str | None:
         # The dataset is kept with its action, so that no other one can be given its id.
@@ -77,11 +66,8 @@ class Content:
         for name in item.get("ConceptNameCodeSequence", None) or []:
             code = next((str(name.get(k)) for k in _CODE_KEYWORDS if name.get(k)), "")
             scheme = str(name.get("CodingSchemeDesignator", ""))
-            for known in (scheme, _SCHEMES.get(scheme, scheme)):
-                action = self._profile.content_action(known, code, "NUM" if kind == "NUMERIC" else kind)
-                if action is not None:
-                    # Templates may want what may be removed or replaced: replaced, it harms none.
-                    return "D" if action == "X/D" else action
+            if (action := item_action(self._profile, kind, scheme, code)) is not None:
+                return action
         return None
 
 

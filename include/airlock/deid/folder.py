@@ -3,27 +3,29 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from airlock.deid.batch import Refused, Task, deidentify_all, harvest_all
-from airlock.deid.offsets import date_offset
+from airlock.deid.batch import Refused, Task, deidentify_all, first_pass
+from airlock.deid.frame import Frame, key_of, study_of
 from airlock.deid.patient import Outcome, Patient
 from airlock.deid.recipe import EngineName, Recipe, Written
+from airlock.deid.release import Release
 from airlock.deid.terms import ProjectTerms
 from airlock.dicomio.copying import same_content, sync
-from airlock.dicomio.progress import Progress
+from airlock.dicomio.progress import Progress, no_progress
 from airlock.errors import RefusedError
-from airlock.identity.dates import patient_key
 from airlock.identity.evidence import Evidence
 from airlock.identity.keys import KeyRing
 from airlock.workers import Workers
 
 if TYPE_CHECKING:
     from airlock.deid.known import KnownPatients
+    from airlock.deid.onepass import First
 
 _PENDING = ".airlock-pending"
 _TWO_PATIENTS = "Its study holds instances of more than one patient. Have the study corrected, or split it."
@@ -53,112 +55,109 @@ class FolderRun:
         workers: int = 1,
         engine: EngineName = "stream",
     ) -> None:
-        self._source, self._target, self._policy, self._keys = source, target, policy, keys
-        self._subject, self._keep_paths, self._workers = subject, keep_paths, workers
-        self._engine = engine
+        self._source, self._target = source, target
+        self._frame = Frame(keys, policy.name, policy.deidentify, subject, engine)
+        self._keep_paths, self._workers = keep_paths, workers
         self.known: KnownPatients | None = None
         self.patients: list[Patient] = []
+        self._release = Release()
         self._taken: set[str] = set()
 
     def run(self, progress: Progress | None = None) -> Iterator[Outcome]:
         """Yield what became of every input.
 
+        :param progress: called with (done, total) inputs.
         :raises RefusedError: when a subject was given and there is more than one patient.
         """
-        tasks = [Task(path.relative_to(self._source).as_posix(), path) for path in files_of(self._source)]
-        done = 0
-        with Workers(self._workers, fork=True) as pool:
-            for outcome in self._run(pool, tasks):
-                done += 1
-                if progress is not None:
-                    progress(done, len(tasks))
-                yield outcome
-
-    def _run(self, pool: Workers, tasks: list[Task]) -> Iterator[Outcome]:
-        found: dict[str, Evidence] = {}
-        for task, result in harvest_all(pool, tasks):
-            if isinstance(result, Refused):
-                yield Outcome(task.key, "held", result.reason)
-            else:
-                found[task.key] = result
-        mixed = _mixed_studies(found.values())
-        readable = [task for task in tasks if task.key in found]
-        for task in readable:
-            if found[task.key].studies & mixed:
-                yield Outcome(task.key, "held", _TWO_PATIENTS)
-        self._group([task for task in readable if not found[task.key].studies & mixed], found)
+        paths = files_of(self._source)
+        above = len(os.path.join(self._source, ""))  # noqa: PTH118 - with the slash at its end
+        tasks = [Task(path[above:], path, name=f"{number}.dcm") for number, path in enumerate(paths)]
         pending = self._target / _PENDING
         try:
-            pending.mkdir(parents=True, exist_ok=True)
+            # What a killed run left was not checked to the end.
+            _remove(pending)
+            pending.mkdir(parents=True, exist_ok=True, mode=0o700)
         except OSError as error:
             raise RefusedError(f"The output folder cannot be written: {error.strerror}.") from None
         try:
-            for patient in self.patients:
-                if self.known is not None:
-                    yield from self.known.identify(patient)
-                yield from self._deidentify(pool, patient, pending)
+            with Workers(self._workers, fork=True) as pool:
+                yield from self._run(pool, tasks, pending, progress or no_progress)
         finally:
-            shutil.rmtree(pending, ignore_errors=True)
+            _remove(pending)
         sync(self._target)
 
-    def _group(self, tasks: list[Task], found: dict[str, Evidence]) -> None:
+    def _run(self, pool: Workers, tasks: list[Task], pending: Path, progress: Progress) -> Iterator[Outcome]:
+        found: dict[str, First] = {}
+        done = 0
+        # Who patients become, an identity store says when all is harvested.
+        frame = replace(self._frame, writes=self.known is None)
+        for task, result in first_pass(pool, frame, pending, tasks):
+            if isinstance(result, Refused):
+                yield Outcome(task.key, "held", result.reason)
+                done += 1
+            else:
+                found[task.key] = result
+                self._release.note(result)
+                done += result.written is not None
+            progress(done, len(tasks))
+        mixed = _mixed_studies(first.evidence for first in found.values())
+        readable = [task for task in tasks if task.key in found]
+        for task in readable:
+            if found[task.key].evidence.studies & mixed:
+                yield Outcome(task.key, "held", _TWO_PATIENTS)
+        self._group([task for task in readable if not found[task.key].evidence.studies & mixed], found)
+        for patient in self.patients:
+            held = self.known.identify(patient) if self.known is not None else ()
+            for outcome in chain(held, self._deidentify(pool, patient, pending, found)):
+                yield outcome
+                done = min(done + (found[outcome.name].written is None), len(tasks))
+                progress(done, len(tasks))
+
+    def _group(self, tasks: list[Task], found: dict[str, First]) -> None:
         issuers: dict[str, set[str]] = defaultdict(set)
         for task in tasks:
-            for patient_id, issuer in found[task.key].patients:
+            for patient_id, issuer in found[task.key].evidence.patients:
                 issuers[patient_id].add(issuer)
         patients: dict[str, Patient] = {}
         for task in tasks:
-            evidence = found[task.key]
+            evidence = found[task.key].evidence
             patient_id, issuer = min(evidence.patients, default=("", ""))
             # Where only some instances name the issuer, they belong to the same patient.
             if len(known := issuers[patient_id] - {""}) == 1:
                 issuer = next(iter(known))
-            key = patient_key(patient_id, issuer, min(evidence.studies, default=""))
-            if key not in patients:
-                pseudonym = "P-" + self._keys.token(f"patient/{self._policy.name}", key, length=13).upper()
-                patients[key] = Patient(key, patient_id, self._subject or pseudonym, issuer=issuer)
-            patients[key].tasks.append(task)
-            patients[key].studies[task.key] = min(evidence.studies, default="")
-            patients[key].evidence.update(evidence)
+            key = key_of(evidence, issuer)
+            patient = patients.get(key)
+            if patient is None:
+                patient = patients[key] = Patient(key, patient_id, self._frame.subject_of(key), issuer=issuer)
+            patient.tasks.append(task)
+            patient.studies[task.key] = study_of(evidence)
+            patient.evidence.update(evidence)
         self.patients = list(patients.values())
-        if self._subject is not None and len(patients) > 1:
+        if self._frame.subject is not None and len(patients) > 1:
             raise RefusedError(
                 f"The folder holds {len(patients)} patients, and one subject was given for them. "
                 "Leave out --subject, or give one patient's folder."
             )
 
-    def recipe(self, patient: Patient, study: str = "") -> Recipe:
-        """Return how a patient's instances are de-identified.
+    def _deidentify(self, pool: Workers, patient: Patient, pending: Path, found: dict[str, First]) -> Iterator[Outcome]:
+        by_study = self.known is not None or self._frame.policy.shift_by != "patient"
+        for study in sorted({patient.studies[task.key] for task in patient.tasks}) if by_study else [""]:
+            recipe = self._frame.recipe(patient.key, study, patient.evidence)
+            if self.known is not None:
+                recipe = self.known.recipe(recipe, patient, study)
+            tasks = [task for task in patient.tasks if not by_study or patient.studies[task.key] == study]
+            yield from self._deidentify_tasks(pool, patient.key, recipe, pending, tasks, found)
 
-        :param study: StudyInstanceUID, where the dates of every study move by their own offset.
-        """
-        policy = self._policy.deidentify
-        recipe = Recipe(
-            keys=self._keys,
-            project=self._policy.name,
-            subject=patient.subject,
-            event="",
-            edition=policy.edition,
-            options=policy.options,
-            days=date_offset(self._keys, self._policy.name, policy, patient.key, study),
-            evidence=patient.evidence,
-            policy=policy,
-            engine=self._engine,
-        )
-        return recipe if self.known is None else self.known.recipe(recipe, patient, study)
-
-    def _deidentify(self, pool: Workers, patient: Patient, pending: Path) -> Iterator[Outcome]:
-        tasks = [Task(task.key, task.source, name=f"{number}.dcm") for number, task in enumerate(patient.tasks)]
-        if self.known is None and self._policy.deidentify.shift_by == "patient":
-            yield from self._deidentify_tasks(pool, self.recipe(patient), pending, tasks)
-            return
-        for study in sorted({patient.studies[task.key] for task in patient.tasks}):
-            own = [task for task in tasks if patient.studies[task.key] == study]
-            yield from self._deidentify_tasks(pool, self.recipe(patient, study), pending, own)
-
-    def _deidentify_tasks(self, pool: Workers, recipe: Recipe, pending: Path, tasks: list[Task]) -> Iterator[Outcome]:
+    def _deidentify_tasks(
+        self, pool: Workers, key: str, recipe: Recipe, pending: Path, tasks: list[Task], found: dict[str, First]
+    ) -> Iterator[Outcome]:
+        """Let outputs of the first pass go out, and make the others anew."""
         keep = self._harmless_paths(recipe, tasks) if self._keep_paths else set()
-        for task, result in _in_order(tasks, deidentify_all(pool, recipe, pending, tasks)):
+        again = [task for task in tasks if not self._release.may_go(found[task.key], key, recipe)]
+        left = {task.key for task in again}
+        made = [(task, first) for task in tasks if task.key not in left and (first := found[task.key].written)]
+        made_anew = deidentify_all(pool, recipe, pending, again) if again else ()
+        for task, result in _in_order(tasks, chain(made, made_anew)):
             if isinstance(result, Refused):
                 yield Outcome(task.key, "held", result.reason)
             else:
@@ -187,11 +186,11 @@ class FolderRun:
 
     def uid_map(self) -> Iterator[tuple[str, str]]:
         """Yield every UID of the inputs that changes, with its new one."""
-        if "retain_uids" in self._policy.deidentify.options:
+        if "retain_uids" in self._frame.policy.options:
             return
         from airlock.identity.uids import UidMap  # noqa: PLC0415 - it imports pydicom, which only workers need otherwise
 
-        uids = UidMap(self._keys, self._policy.name)
+        uids = UidMap(self._frame.keys, self._frame.project)
         made = {uid: patient.uids(uids)(uid) for patient in self._told() for uid in patient.evidence.uids}
         yield from sorted(made.items())
 
@@ -218,18 +217,36 @@ def _in_order(
             task = next(following, None)
 
 
-def files_of(folder: Path) -> list[Path]:
+def files_of(folder: Path) -> list[str]:
     """Return every file below a folder, in order of path, and every link that leads to none: that will be held.
 
     :raises RefusedError: when a folder cannot be read: files in it would be missing from every count.
     """
+    found: list[str] = []
+    folders = [str(folder)]
+    while folders:
+        try:
+            with os.scandir(folders.pop()) as entries:
+                for entry in entries:
+                    if entry.is_dir(follow_symlinks=False):
+                        folders.append(entry.path)
+                    elif entry.is_symlink() or entry.is_file():
+                        found.append(entry.path)
+        except OSError as error:
+            raise RefusedError(
+                f"A folder below the input cannot be read: {error.strerror}. Correct its permissions."
+            ) from None
+    # As paths are compared, folder by folder.
+    return sorted(found, key=lambda path: path.split("/"))
 
-    def refuse(error: OSError) -> None:
-        raise RefusedError(f"A folder below the input cannot be read: {error.strerror}. Correct its permissions.")
 
-    walk = os.walk(folder, onerror=refuse)
-    paths = (Path(parent) / name for parent, folders, names in walk for name in (*folders, *names))
-    return sorted(path for path in paths if path.is_file() or path.is_symlink())
+def _remove(pending: Path) -> None:
+    try:
+        pending.rmdir()
+    except OSError:
+        import shutil  # noqa: PLC0415 - mostly, everything was moved out
+
+        shutil.rmtree(pending, ignore_errors=True)
 
 
 def _mixed_studies(found: Iterable[Evidence]) -> set[str]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from airlock.deid.basis import Basis, shared_profile
 from airlock.deid.marks import stamp_method, stamp_subject
 from airlock.deid.recipe import Recipe, Written
-from airlock.deid.stream.file import Streamer
+from airlock.deid.stream.file import Place, Streamed, Streamer, Tell
 from airlock.errors import InstanceNotUnderstood
 from airlock.identity.harvest import Evidence
 from airlock.identity.identifiers import Identifiers
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
     from airlock.deid.engine import Engine
+    from airlock.dicomio.head import Head
     from airlock.dicomio.part10 import Instance
 
 __all__ = ["Deidentifier", "Recipe", "Written"]
@@ -34,11 +35,13 @@ class Deidentifier:
 
     `left_to_plain` counts the files that only the plain engine could treat.
 
+    :param asked_of: makes of evidence what is asked for identifiers.
+    :param keys: tags that :meth:`stream` returns.
     :raises PolicyError: when the options cannot be used.
     """
 
-    def __init__(self, recipe: Recipe) -> None:
-        self._recipe = recipe
+    def __init__(self, recipe: Recipe, asked_of: type[Identifiers] = Identifiers, keys: tuple[int, ...] = ()) -> None:
+        self._recipe, self._asked_of, self._keys = recipe, asked_of, keys
         self.left_to_plain = 0
         self._profile = shared_profile(recipe.edition, recipe.options, recipe.policy)
         self._uids = recipe.uids or UidMap(recipe.keys, recipe.project)
@@ -50,7 +53,7 @@ class Deidentifier:
         if self._profile.keep_uids:
             evidence = Evidence(**{**vars(evidence), "uids": set()})
         public = (recipe.subject, recipe.project, recipe.event)
-        return Identifiers(evidence, public, keep_dates=self._profile.full_dates)
+        return self._asked_of(evidence, public, keep_dates=self._profile.full_dates)
 
     @cached_property
     def _basis(self) -> Basis:
@@ -73,9 +76,10 @@ class Deidentifier:
         :raises InstanceNotUnderstood: when it must be held; the text says why, free of values.
         :raises OSError: when a file cannot be read or written.
         """
-        if self._can_stream:
+        if self.can_stream:
             try:
-                return self._stream(source, folder, pixels_rewritten, name)
+                done = self._streamer.process(source, folder, _placer(name), pixels_rewritten=pixels_rewritten)
+                return _written(done)
             except Exception as error:
                 if _is_final(error):
                     raise
@@ -92,8 +96,21 @@ class Deidentifier:
                     f"It could not be de-identified ({type(error).__name__} at {_where(error)})."
                 ) from None
 
+    def stream(self, head: Head, folder: str, name: str, tell: Tell | None = None) -> tuple[Written, tuple[bytes, ...]]:
+        """De-identify an open file with the streaming engine, without pixels that were rewritten.
+
+        The file is written under its name, into a folder that nobody looks at meanwhile.
+
+        :param tell: called with elements that were not seen before.
+        :return: what was written, and the elements of `keys` as they were.
+        :raises Exception: of any kind, when it cannot be done like this.
+        """
+        self._streamer.tell = tell
+        done = self._streamer.process_head(head, folder, _placer(name), pixels_rewritten=False, hidden=True)
+        return _written(done), done.keys
+
     @cached_property
-    def _can_stream(self) -> bool:
+    def can_stream(self) -> bool:
         """Whether what is done to an element depends on it and its place alone, for all but a few objects."""
         recipe, policy = self._recipe, self._recipe.policy
         asks_dataset = bool(policy.rules) or policy.private_mode != "remove" or policy.already_deidentified == "hold"
@@ -101,14 +118,7 @@ class Deidentifier:
 
     @cached_property
     def _streamer(self) -> Streamer:
-        return Streamer(self._basis, check_identity, self._stamp)
-
-    def _stream(self, source: Path, folder: Path, pixels_rewritten: bool, name: str | None) -> Written:
-        done = self._streamer.process(
-            source, folder, lambda uids: name or _place(*uids), pixels_rewritten=pixels_rewritten
-        )
-        sop_class, instance, _study, _series = done.uids
-        return Written(done.path, _place(*done.uids), sop_class, instance, done.size, done.unreadable_dates)
+        return Streamer(self._basis, check_identity, self._stamp, self._keys)
 
     def _plain(self, instance: Instance, folder: Path, pixels_rewritten: bool, name: str | None) -> Written:
         dataset = instance.dataset
@@ -140,6 +150,15 @@ class Deidentifier:
         key = self._recipe.keys.derive("study-id", self._recipe.project)
         digest = hmac.digest(key, str(dataset.StudyInstanceUID).encode(), "sha256")
         return f"{int.from_bytes(digest[:8], 'big') % 10**16:016d}"
+
+
+def _placer(name: str | None) -> Place:
+    return lambda uids: name or _place(*uids)
+
+
+def _written(done: Streamed) -> Written:
+    sop_class, instance, _study, _series = done.uids
+    return Written(done.path, _place(*done.uids), sop_class, instance, done.size, done.unreadable_dates)
 
 
 def _place(_sop_class_uid: str, instance_uid: str, study_uid: str, series_uid: str) -> str:

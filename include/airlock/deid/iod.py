@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from functools import lru_cache
-from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 _COMMON_MODULES = (
@@ -22,14 +22,28 @@ _COMMON_MODULES = (
     "sop-common",
 )
 _STRICTNESS = ("1", "1C", "2", "2C")
+_MODULES = b'"modules": {'
 Types = dict[str, dict[str, str]]
 """Type by innermost enclosing sequence (empty: top level) and keyword."""
 
 
 @lru_cache(maxsize=1)
-def _document() -> dict[str, Any]:
-    content: dict[str, Any] = json.loads((files("airlock.deid") / "profiles" / "iod_types.json").read_text("utf-8"))
-    return content
+def _document() -> tuple[dict[str, Any], bytes]:
+    """Return the file without its modules, and the lines with those: there are hundreds, and an object has a dozen."""
+    before, _, lines = (Path(__file__).parent / "profiles" / "iod_types.json").read_bytes().partition(_MODULES)
+    rest: dict[str, Any] = json.loads(before.rstrip().removesuffix(b",") + b"}")
+    return rest, b"\n" + lines
+
+
+@lru_cache(maxsize=256)
+def _module(name: str) -> dict[str, dict[str, str]]:
+    """Return types by enclosing sequence, and of those keywords, separated by blanks, by type."""
+    _, lines = _document()
+    _, found, line = lines.partition(f'\n"{name}": '.encode())
+    if not found:
+        raise KeyError(name)
+    module: dict[str, dict[str, str]] = json.loads(line[: line.index(b"\n")].removesuffix(b","))
+    return module
 
 
 @lru_cache(maxsize=64)
@@ -38,13 +52,12 @@ def types_of(sop_class_uid: str) -> Types:
 
     A class that the table does not know (retired or newer) gets the modules that all images share.
     """
-    document = _document()
+    document, _ = _document()
     iod = document["sop_classes"].get(sop_class_uid)
-    modules = document["modules"]
     names = document["iods"].get(iod, _COMMON_MODULES)
     types: Types = {}
     for name in names:
-        for parent, by_type in modules[name].items():
+        for parent, by_type in _module(name).items():
             known = types.setdefault(parent, {})
             for kind, keywords in by_type.items():
                 for keyword in keywords.split():

@@ -41,7 +41,7 @@ class KnownPatients:
         """
         files: dict[str, list[Path]] = defaultdict(list)
         for task in patient.tasks:
-            files[patient.studies[task.key]].append(task.source)
+            files[patient.studies[task.key]].append(Path(task.source))
         for study in sorted(files):
             try:
                 patient.identities[study] = self._identity(patient, study, files[study])

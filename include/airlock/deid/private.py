@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from functools import lru_cache
-from importlib.resources import files
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airlock.deid.profile import DATE_VRS, Profile
@@ -27,7 +27,7 @@ _DECLARED_ACTIONS = {"D": "D", "Z": "Z", "X": "X", "K": "K", "C": "C", "U": "U"}
 @lru_cache(maxsize=1)
 def safe_elements() -> dict[tuple[str, int, int], str]:
     """Return the VR of every element known to be safe, by (creator, group, element); empty when it is not known."""
-    document = json.loads((files("airlock.deid") / "profiles" / "safe_private.json").read_text("utf-8"))
+    document = json.loads((Path(__file__).parent / "profiles" / "safe_private.json").read_bytes())
     return {
         (creator, int(group, 16), int(text[:2], 16)): text[3:]
         for creator, groups in document["elements"].items()

@@ -6,10 +6,9 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from importlib.resources import files
+from pathlib import Path
 from typing import ClassVar
 
-from airlock.deid.lookup import load_lookup
 from airlock.deid.terms import OPTIONS, Policy, Terms
 from airlock.dicomio.dictionary import entry
 from airlock.errors import PolicyError
@@ -70,7 +69,7 @@ def load_table(edition: str) -> tuple[dict[str, Row], dict[tuple[str, str, str],
 
     :return: attributes by tag, content items by (scheme, code, value type).
     """
-    document = json.loads((files("airlock.deid") / "profiles" / f"ps315_{edition}.json").read_text("utf-8"))
+    document = json.loads((Path(__file__).parent / "profiles" / f"ps315_{edition}.json").read_bytes())
     rows = [Row(*row) for row in document["attributes"]]
     content = [ContentRow(scheme, code, kind, basic, by) for scheme, code, kind, _m, basic, by in document["content"]]
     return {row.tag: row for row in rows}, {(row.scheme, row.code, row.value_type): row for row in content}
@@ -124,6 +123,8 @@ class Profile:
 
         :raises PolicyError: when a lookup table of its rules cannot be used.
         """
+        from airlock.deid.lookup import load_lookup  # noqa: PLC0415 - few projects have such rules
+
         for rule in policy.rules:
             if rule.table is not None:
                 load_lookup(rule.table, rule.type)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from airlock.deid.terms import Policy, Terms
 from airlock.identity.evidence import Evidence
@@ -43,8 +43,7 @@ class Recipe:
     study_id: str | None = field(default=None, kw_only=True)
 
 
-@dataclass(frozen=True)
-class Written:
+class Written(NamedTuple):
     """An instance that was written.
 
     :param path: below the output folder: its place, or the name that was asked for.

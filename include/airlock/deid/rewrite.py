@@ -5,17 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
-from airlock.deid.csa import clean_csa
 from airlock.deid.decision import Decision
-from airlock.deid.descriptors import DescriptorCleaner
 from airlock.deid.treat import Treatments, round_age
 from airlock.deid.values import dummy
 from airlock.identity.dates import parse_date, shift_date, shift_datetime
 from airlock.identity.harvest import NUMBERS, PHONES, PHRASES, texts
 from airlock.identity.identifiers import Identifiers
 from airlock.identity.uids import UidMap, is_registered, is_structural
+
+if TYPE_CHECKING:
+    from airlock.deid.descriptors import DescriptorCleaner
 
 _FREE = frozenset(("LO", "SH", "ST", "LT", "UT", "UC", "PN"))
 _CODED = frozenset(("AE", "CS", "AS", "UR"))
@@ -26,7 +28,6 @@ _WRITTEN_AS = {
     "TM": re.compile(r"[0-9]{2}(?::?[0-9]{2}(?::?[0-9]{2}(?:\.[0-9]{1,9})?)?)?[ \0]*"),
     "UI": re.compile(r"[0-9.]*[ \0]*"),
 }
-_NUMERIC = re.compile(r"[0-9+\-.eE \0]*")
 # What devices write where a number should stand: also a decimal comma, and what is no number to them.
 _NUMBER = re.compile(r"(?:[0-9.,+\-eE# \0]|nan|inf|ind)*", re.IGNORECASE)
 
@@ -68,13 +69,18 @@ class Rewriter:
         self,
         uids: UidMap,
         identifiers: Identifiers,
-        cleaner: DescriptorCleaner,
         days: int,
         age_years: int = 1,
         key: bytes = b"",
     ) -> None:
-        self._uids, self._identifiers, self._cleaner, self._days = uids, identifiers, cleaner, days
+        self._uids, self._identifiers, self._days = uids, identifiers, days
         self._age_years, self._treatments = age_years, Treatments(key)
+
+    @cached_property
+    def _cleaner(self) -> DescriptorCleaner:
+        from airlock.deid.descriptors import DescriptorCleaner  # noqa: PLC0415 - without the option, nothing is cleaned
+
+        return DescriptorCleaner(self._identifiers)
 
     def rewrite(self, decision: Decision, tag: int, value: Any, encodings: Sequence[str]) -> New:
         """Apply a decision to an element that is not a sequence.
@@ -105,15 +111,12 @@ class Rewriter:
         # An attribute that holds no class UIDs may still name a well-known frame of reference or palette.
         mapped = [
             uid
-            if is_registered(uid) or (structural and _WRITTEN_AS["UI"].fullmatch(uid) and not self._is_instance(uid))
+            if is_registered(uid)
+            or (structural and _WRITTEN_AS["UI"].fullmatch(uid) and not self._identifiers.is_instance(uid))
             else self._uids(uid)
             for uid in values
         ]
         return _values(mapped) if mapped != values else SAME
-
-    def _is_instance(self, uid: str) -> bool:
-        """Whether a UID where a class belongs is one of the study's, or holds an identifier."""
-        return uid in self._identifiers.uids or self._identifiers.in_uid(uid)
 
     def _shift(self, decision: Decision, tag: int, value: Any) -> New:
         vr = decision.vr
@@ -191,8 +194,6 @@ class Rewriter:
         """Whether a numeric string is an identifying number, or text in the wrong place."""
         if _NUMBER.fullmatch(text) is None:
             return True
-        if _NUMERIC.fullmatch(text) is None:
-            return bool(self._identifiers.find(text))
         return self._identifiers.is_number(text)
 
     def _is_id(self, text: str) -> bool:
@@ -213,6 +214,8 @@ class Rewriter:
         :raises InstanceNotUnderstood: when a lookup table does not know the value.
         """
         if decision.treatment == "csa":
+            from airlock.deid.csa import clean_csa  # noqa: PLC0415 - few projects keep that header
+
             cleaned = clean_csa(value, self._identifiers) if isinstance(value, bytes) else None
             return REMOVED if cleaned is None else New(changed=True, value=cleaned)
         rule, vr = decision.rule, decision.vr

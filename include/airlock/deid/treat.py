@@ -6,10 +6,8 @@ import base64
 import hmac
 import re
 from collections.abc import Callable
-from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING
 
-from airlock.deid.lookup import load_lookup
 from airlock.errors import InstanceNotUnderstood
 
 if TYPE_CHECKING:
@@ -64,6 +62,8 @@ def _replace(rule: Rule, vr: str, value: str) -> str | None:
 def _round(rule: Rule, vr: str, value: str) -> str | None:
     if vr == "AS":
         return round_age(value, rule.to or 1)
+    from decimal import Decimal, InvalidOperation  # noqa: PLC0415 - few projects have such rules
+
     if vr not in _NUMBERS:
         return None
     try:
@@ -80,6 +80,8 @@ def _truncate(rule: Rule, vr: str, value: str) -> str | None:
 
 
 def _lookup(rule: Rule, vr: str, value: str) -> str | None:
+    from airlock.deid.lookup import load_lookup  # noqa: PLC0415 - few projects have such rules
+
     key = value.strip(" \0")
     found = load_lookup(rule.table or "", rule.type).get(key)
     if found is None:

@@ -31,6 +31,8 @@ _BY_KEYWORD: dict[str, Any] = {
     "BurnedInAnnotation": "YES",
     "RecognizableVisualFeatures": "YES",
 }
+DUMMY_CODE = {"CodeValue": "ANONYMIZED", "CodingSchemeDesignator": "99AIRLOCK", "CodeMeaning": "Anonymized"}
+"""A code (PS3.3 table 8.8-1) that says nothing, in a private coding scheme (PS3.16 section 8.2)."""
 
 # Coding schemes that others than a site fill (PS3.16 section 8, table 8-1).
 STANDARD_SCHEMES = frozenset(
@@ -95,11 +97,10 @@ def peek(dataset: Dataset, keyword: str) -> str:
 
 
 def dummy_code() -> Dataset:
-    """Return a code item (PS3.3 table 8.8-1) that says nothing, in a private coding scheme (PS3.16 section 8.2)."""
+    """Return an item with :data:`DUMMY_CODE`."""
     from pydicom.dataset import Dataset  # noqa: PLC0415 - who needs it has imported it
 
     item = Dataset()
-    item.CodeValue = "ANONYMIZED"
-    item.CodingSchemeDesignator = "99AIRLOCK"
-    item.CodeMeaning = "Anonymized"
+    for keyword, value in DUMMY_CODE.items():
+        setattr(item, keyword, value)
     return item

@@ -9,13 +9,16 @@ from pathlib import Path
 from typing import TypeVar
 
 from airlock.deid.batch import Refused, Task
+from airlock.deid.frame import Frame
 from airlock.deid.instance import Deidentifier
+from airlock.deid.onepass import First, OnePass
 from airlock.deid.recipe import Recipe, Written
 from airlock.errors import InstanceNotUnderstood
 from airlock.identity.evidence import Evidence
 from airlock.identity.stream import StreamHarvester
 
-S = TypeVar("S", Evidence, Written)
+S = TypeVar("S", Evidence, Written, First)
+H = TypeVar("H", Evidence, First)
 
 
 def _guarded(work: Callable[[Task], S]) -> Callable[[Task], S | Refused]:
@@ -34,14 +37,20 @@ def _guarded(work: Callable[[Task], S]) -> Callable[[Task], S | Refused]:
     return guarded
 
 
+def make_one_pass(argument: tuple[Frame, Path]) -> Callable[[Task], First | Refused]:
+    """Return the function that workers harvest and write with at once."""
+    return _guarded(partial(_readable, OnePass(*argument).process))
+
+
 def make_harvester(_argument: None) -> Callable[[Task], Evidence | Refused]:
     """Return the function that workers harvest with."""
-    return _guarded(partial(_harvest, StreamHarvester()))
+    harvester = StreamHarvester()
+    return _guarded(partial(_readable, lambda task: harvester.harvest_file(Path(task.source))))
 
 
-def _harvest(harvester: StreamHarvester, task: Task) -> Evidence:
+def _readable(harvest: Callable[[Task], H], task: Task) -> H:
     try:
-        return harvester.harvest_file(task.source)
+        return harvest(task)
     except OSError as error:
         if error.errno in (errno.EISDIR, errno.ELOOP):
             raise InstanceNotUnderstood(
@@ -59,4 +68,4 @@ def make_deidentifier(argument: tuple[Recipe, Path]) -> Callable[[Task], Written
 
 
 def _deidentify(deidentifier: Deidentifier, folder: Path, task: Task) -> Written:
-    return deidentifier.process(task.source, folder, pixels_rewritten=task.pixels_rewritten, name=task.name)
+    return deidentifier.process(Path(task.source), folder, pixels_rewritten=task.pixels_rewritten, name=task.name)

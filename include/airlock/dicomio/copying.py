@@ -5,34 +5,25 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
-import threading
 from pathlib import Path
 
 _BLOCK_BYTES = 1 << 18
-
-
-class _Memory(threading.local):
-    """Of each thread its own: two that shared it would write each other's pixels."""
-
-    def __init__(self) -> None:
-        self.block = memoryview(bytearray(_BLOCK_BYTES))
-
-
-_memory = _Memory()
+_SHORTER = "the source became shorter while it was copied"
 
 
 class NewFile:
     """A file that appears complete when its block ends, or not at all; entering gives its descriptor.
 
     :param target: path; its folder is made when it is missing.
+    :param hidden: nobody looks at the folder before the process that writes has told that the file is complete.
     :raises OSError: when it cannot be made.
     """
 
     __slots__ = ("_descriptor", "_part", "_target")
 
-    def __init__(self, target: str) -> None:
+    def __init__(self, target: str, *, hidden: bool = False) -> None:
         folder, _, name = target.rpartition("/")
-        self._target, self._part = target, f"{folder}/.{name}.{os.getpid()}.part"
+        self._target, self._part = target, target if hidden else f"{folder}/.{name}.{os.getpid()}.part"
 
     def __enter__(self) -> int:
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
@@ -45,6 +36,8 @@ class NewFile:
 
     def __exit__(self, kind: object, *_error: object) -> None:
         os.close(self._descriptor)
+        if kind is None and self._part is self._target:
+            return
         if kind is None:
             os.rename(self._part, self._target)  # noqa: PTH104 - making paths takes longer than the call
         else:
@@ -62,20 +55,31 @@ def write_all(descriptor: int, data: bytes | memoryview) -> None:
 
 
 def move_bytes(source: int, target: int, offset: int, size: int) -> None:
-    """Append a part of one open file to another, through a small piece of memory that stays in the processor's cache.
-
-    The kernel's own ways to copy between files are slower here: headers of another length shift the pixel data against
-    the pages of memory, and then each page is handled twice.
+    """Append a part of one open file to another, without having it in memory.
 
     :raises OSError: when the source is shorter, or the target cannot be written.
     """
-    block = _memory.block
     while size:
-        moved = os.preadv(source, [block[:size]], offset)
+        try:
+            moved = os.sendfile(target, source, offset, size)
+        except OSError as error:
+            if error.errno not in (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EOVERFLOW):
+                raise
+            _move_through_memory(source, target, offset, size)
+            return
         if not moved:
-            raise OSError(errno.EIO, "the source became shorter while it was copied")
-        write_all(target, block[:moved])
+            raise OSError(errno.EIO, _SHORTER)
         offset, size = offset + moved, size - moved
+
+
+def _move_through_memory(source: int, target: int, offset: int, size: int) -> None:
+    """Do the same where a file system does not let the kernel do it."""
+    while size:
+        block = os.pread(source, min(size, _BLOCK_BYTES), offset)
+        if not block:
+            raise OSError(errno.EIO, _SHORTER)
+        write_all(target, block)
+        offset, size = offset + len(block), size - len(block)
 
 
 def same_content(one: Path, other: Path) -> bool:

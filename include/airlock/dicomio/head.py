@@ -21,6 +21,7 @@ SHORT_VRS = frozenset(b"AE AS AT CS DA DS DT FL FD IS LO LT PN SH SL SS ST TM UI
 
 FIRST_BYTES = 32 << 10
 """As much as most headers have; reading more costs as long as walking."""
+_LEAST_BYTES, _MARGIN_BYTES = 8 << 10, 2 << 10
 _MOST_BYTES = 32 << 20
 _MOST_GUESSED_BYTES = 1 << 20
 _short_header = struct.Struct("<4x2sH").unpack_from
@@ -43,7 +44,7 @@ class Head:
     :raises Irregular: when its encoding is none of those that are read here.
     """
 
-    __slots__ = ("data", "descriptor", "implicit", "size", "start", "syntax")
+    __slots__ = ("data", "descriptor", "end", "implicit", "size", "start", "syntax")
 
     def __init__(self, descriptor: int, first_bytes: int = FIRST_BYTES) -> None:
         self.descriptor = descriptor
@@ -56,6 +57,8 @@ class Head:
         if self.syntax in (DEFLATED, BIG_ENDIAN) or not is_known(self.syntax):
             raise Irregular
         self.implicit = self.syntax == IMPLICIT
+        # What :func:`airlock.dicomio.pixels.end_of` found.
+        self.end: object = None
 
     @property
     def whole(self) -> bool:
@@ -78,11 +81,12 @@ def next_bytes(used: int) -> int:
 
     :param used: bytes of the last one's header.
     """
-    return FIRST_BYTES if used <= FIRST_BYTES else min(used + FIRST_BYTES, _MOST_GUESSED_BYTES)
+    margin = _MARGIN_BYTES if used <= FIRST_BYTES else FIRST_BYTES
+    return max(_LEAST_BYTES, min(used + margin, _MOST_GUESSED_BYTES))
 
 
 @contextmanager
-def open_head(path: Path, first_bytes: int = FIRST_BYTES) -> Iterator[Head]:
+def open_head(path: str | Path, first_bytes: int = FIRST_BYTES) -> Iterator[Head]:
     """Read the beginning of a file, at first so much of it.
 
     :raises Irregular: when its encoding is none of those that are read here.

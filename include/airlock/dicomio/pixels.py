@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 import struct
 from dataclasses import dataclass
+from typing import NamedTuple
 
-from airlock.dicomio.head import UNDEFINED, Irregular, read_at
+from airlock.dicomio.head import UNDEFINED, Head, Irregular, read_at
 
 _VRS = (b"OB", b"OW", b"OF", b"OD", b"UN")
 _TAGS = (b"\xe0\x7f\x08\x00", b"\xe0\x7f\x09\x00", b"\xe0\x7f\x10\x00")
 _ITEM, _SEQUENCE_END = 0xE000FFFE, 0xE0DDFFFE
 _MOST_TAIL_BYTES = 32 << 20
+_LONGEST_HEADER = 12
 _tag_and_length = struct.Struct("<II").unpack
 
 
@@ -31,15 +33,45 @@ class PixelData:
     size: int
 
 
-def find_pixels(descriptor: int, size: int, position: int, *, implicit: bool) -> PixelData | None:
+class End(NamedTuple):
+    """What follows the header of a file.
+
+    :param position: where the header ends.
+    :param tail: elements behind the pixel data.
+    """
+
+    position: int
+    pixels: PixelData | None
+    tail: bytes
+
+
+def end_of(head: Head, position: int) -> End:
+    """Return what follows a header; looked for once, however often it is asked for.
+
+    :param position: where the header ends.
+    :raises Irregular: when something else than pixel data is there, or it is not whole.
+    """
+    known = head.end
+    if isinstance(known, End) and known.position == position:
+        return known
+    begun = head.data[position : position + _LONGEST_HEADER]
+    pixels = find_pixels(head.descriptor, head.size, position, implicit=head.implicit, begun=begun)
+    tail = read_tail(head.descriptor, head.size, pixels) if pixels is not None else b""
+    head.end = found = End(position, pixels, tail)
+    return found
+
+
+def find_pixels(descriptor: int, size: int, position: int, *, implicit: bool, begun: bytes = b"") -> PixelData | None:
     """Return the pixel data that begins at a position, None at the end of the file.
 
     :param size: of the file, in bytes.
+    :param begun: bytes at the position that are known.
     :raises Irregular: when something else is there, or it is not whole.
     """
     if position == size:
         return None
-    head = os.pread(descriptor, 8 if implicit else 12, position)
+    length = 8 if implicit else _LONGEST_HEADER
+    head = begun[:length] if len(begun) >= length else os.pread(descriptor, length, position)
     if head[:4] not in _TAGS or len(head) < (8 if implicit else 12):
         raise Irregular
     if not implicit and head[4:6] not in _VRS:

@@ -10,8 +10,6 @@ from importlib.machinery import ModuleSpec
 from importlib.util import find_spec
 from types import ModuleType
 
-from airlock.quiet import silence_loggers
-
 
 def silence() -> None:
     """Keep pydicom and pynetdicom from logging and from checking what they read, in this process, for good.
@@ -19,7 +17,8 @@ def silence() -> None:
     What a reader needs to know is in the errors that :mod:`airlock.dicomio` raises. A library that was not imported
     yet is silenced when it is, by whomever: the import takes a second, and sending files does without.
     """
-    silence_loggers()
+    if "logging" in sys.modules:
+        _silence_loggers()
     missing: dict[str, Callable[[ModuleType], None]] = {}
     for name, quieten in _QUIETEN.items():
         if name in sys.modules:
@@ -30,15 +29,21 @@ def silence() -> None:
         sys.meta_path.insert(0, _OnImport(missing))
 
 
+def _silence_loggers() -> None:
+    from airlock.quiet import silence_loggers  # noqa: PLC0415 - it imports logging, which harmless libraries do without
+
+    silence_loggers()
+
+
 def _quieten_pydicom(config: ModuleType) -> None:
     # Its import switches its logger on.
-    silence_loggers()
+    _silence_loggers()
     # A warning about an invalid value quotes the value.
     config.settings.reading_validation_mode = config.IGNORE
 
 
 def _quieten_pynetdicom(config: ModuleType) -> None:
-    silence_loggers()
+    _silence_loggers()
     # The handlers that describe every PDU would format datasets even if nobody listens.
     config.LOG_HANDLER_LEVEL = "none"  # type: ignore[attr-defined]
     config.LOG_REQUEST_IDENTIFIERS = False  # type: ignore[attr-defined]

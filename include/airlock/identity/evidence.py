@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
+from typing import Any
 
 
 @dataclass
@@ -30,7 +31,22 @@ class Evidence:
     def __repr__(self) -> str:
         return "<Evidence>"
 
+    def __reduce__(self) -> tuple[object, tuple[dict[str, set[Any]]]]:
+        """Pickle what there is: most files say nothing that an earlier one did not."""
+        return _evidence, ({name: found for name, found in vars(self).items() if found},)
+
     def update(self, other: Evidence) -> None:
         """Add what another input says."""
-        for part in fields(self):
-            getattr(self, part.name).update(getattr(other, part.name))
+        own = vars(self)
+        for name, found in vars(other).items():
+            if found:
+                own[name] |= found
+
+    def beyond(self, other: Evidence) -> Evidence:
+        """Return what this says and another does not."""
+        known = vars(other)
+        return _evidence({name: found - known[name] for name, found in vars(self).items()})
+
+
+def _evidence(found: dict[str, set[Any]]) -> Evidence:
+    return Evidence(**found)

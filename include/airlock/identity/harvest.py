@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airlock.dicomio.dictionary import keyword_of
 from airlock.dicomio.dictionary import vr_of as dictionary_vr
-from airlock.dicomio.quiet import quiet
 from airlock.errors import InstanceNotUnderstood
 from airlock.identity.dates import parse_date
 from airlock.identity.evidence import Evidence
@@ -197,6 +197,8 @@ def _decoded(value: bytes, encodings: list[str], delimiters: set[int]) -> str:
             return value.decode(encodings[0])
     from pydicom.charset import decode_bytes  # noqa: PLC0415 - escapes are rare
 
+    from airlock.dicomio.quiet import quiet  # noqa: PLC0415 - as above
+
     with quiet():
         return str(decode_bytes(value, encodings, delimiters))
 
@@ -214,10 +216,17 @@ def collect(evidence: Evidence, tag: int, vr: str, raw: bytes, values: list[str]
         if not is_structural(tag):
             evidence.uids.update(value for value in values if not is_registered(value))
     elif vr in ("DA", "DT"):
-        dates = {f"{day:%Y%m%d}" for value in values if (day := parse_date(value[:10]) or parse_date(value[:8]))}
+        dates = {day for value in values if (day := _day(value[:10]))}
         (evidence.birth_dates if tag == 0x00100030 else evidence.dates).update(dates)
     elif not tag & 0x10000:
         _collect_by_keyword(evidence, keyword_of(tag), raw, values)
+
+
+@lru_cache(maxsize=1024)
+def _day(text: str) -> str | None:
+    """Return the date that a text begins with, as DA spells it."""
+    day = parse_date(text) or parse_date(text[:8])
+    return None if day is None else f"{day:%Y%m%d}"
 
 
 def _collect_by_keyword(evidence: Evidence, keyword: str, raw: bytes, values: list[str]) -> None:

@@ -25,6 +25,8 @@ _SMALL_BYTES = 4096
 _MOST_CUTS = 8
 # An escape sequence of ISO 2022 that leads to nothing any more.
 _EMPTY_ESCAPE = re.compile(r"\x1b[$()\-]{1,2}[A-Z@](?=\s|$)")
+# Characters of the shortest name that is searched in bytes in UTF-16, and of the shortest UID.
+_SHORTEST_IN_UTF16, _SHORTEST_UID = 2, 7
 _FEWEST_DIGITS = 6
 _WHOLE_NUMBER = re.compile(r"[+-]?0*([0-9]+)(?:\.0*)?")
 # Text in bytes of any kind: shorter runs of printable characters are chance.
@@ -87,6 +89,11 @@ class Identifiers:
     @cached_property
     def _binary_spellings(self) -> list[tuple[bytes, Spelling]]:
         return _binary(self._spellings)
+
+    @cached_property
+    def _shortest(self) -> int:
+        """Of so many bytes is what is searched in bytes, at least."""
+        return min((len(key) for key, _ in self._binary_spellings), default=_SHORTEST_UID)
 
     @cached_property
     def _binary_dates(self) -> list[tuple[bytes, Spelling]]:
@@ -193,6 +200,14 @@ class Identifiers:
         """Whether a component of a UID is an identifying number of six digits or more, or a date."""
         return not self._digits.isdisjoint(uid.split("."))
 
+    def is_instance(self, uid: str) -> bool:
+        """Whether a UID is one of the study's, or holds an identifier."""
+        return uid in self.uids or self.in_uid(uid)
+
+    def is_any_number(self, value: bytes) -> bool:
+        """Whether one of the numeric strings in an encoded value is an identifying number."""
+        return any(map(self.is_number, value.decode("latin-1").split("\\")))
+
     def in_bytes(self, data: bytes, *, dates: bool) -> bool:
         """Whether encoded bytes hold an identifier; as :meth:`matches_in_bytes`."""
         return bool(self.matches_in_bytes(data, dates=dates))
@@ -204,6 +219,10 @@ class Identifiers:
         """
         found: set[Match] = set()
         literals = self._literals[len(data) > _SMALL_BYTES]
+        said = len(data) - data.count(0)
+        # Numbers are mostly zeros. UTF-16 has at most one in two bytes; all other spellings have none.
+        if said < _SHORTEST_IN_UTF16 or (literals is None and not dates and said < self._shortest):
+            return frozenset()
         if literals is not None and literals.search(data):
             found.add(("name", False))
         lowered = data.lower()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import os
 import re
-import secrets
 from pathlib import Path
 
 from airlock.errors import PolicyError
@@ -51,7 +50,7 @@ def read_key_file(path: Path) -> tuple[bytes, ...]:
 def make_key_file(path: Path) -> tuple[bytes, ...]:
     """Make the first generation, unless another process is first: then its key counts."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    part = _write_part(path, [secrets.token_bytes(_BYTES)])
+    part = _write_part(path, [os.urandom(_BYTES)])
     try:
         # A link fails when another process was first.
         os.link(part, path)
@@ -70,7 +69,7 @@ def add_generation(path: Path) -> int:
     descriptor = os.open(path.parent, os.O_RDONLY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
-        keys = [*read_key_file(path), secrets.token_bytes(_BYTES)]
+        keys = [*read_key_file(path), os.urandom(_BYTES)]
         if len(keys) == 1:
             raise PolicyError(f"There is no key file {path} to rotate. Airlock makes it when it starts first.")
         _write_part(path, keys).replace(path)
@@ -82,7 +81,7 @@ def add_generation(path: Path) -> int:
 
 def _write_part(path: Path, keys: list[bytes]) -> Path:
     # Not the process id: two containers that share the folder can have the same.
-    part = path.with_name(f".{path.name}.{secrets.token_hex(8)}.part")
+    part = path.with_name(f".{path.name}.{os.urandom(8).hex()}.part")
     descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w") as stream:
         stream.write("".join(f"{key.hex()}\n" for key in keys))

@@ -26,7 +26,7 @@ from airlock.dicomio.head import (
     next_bytes,
     open_head,
 )
-from airlock.dicomio.pixels import find_pixels, read_tail
+from airlock.dicomio.pixels import end_of
 from airlock.errors import InstanceNotUnderstood
 from airlock.identity import harvest as plain
 from airlock.identity.harvest import Evidence
@@ -40,7 +40,7 @@ _ITEM = 0xE000FFFE
 _PIXEL_TAGS = (0x7FE00008, 0x7FE00009, 0x7FE00010)
 _CHARACTER_SET = 0x00080005
 # What tells the patient and the study; evidence that was told of one counts for no other.
-_KEYS = (_CHARACTER_SET, 0x00100020, 0x00100021, 0x0020000D)
+KEYS = (_CHARACTER_SET, 0x00100020, 0x00100021, 0x0020000D)
 _NAMED = plain.NUMBERS | plain.PHRASES | plain.PHONES
 _DEEPEST = 32
 _MOST_TOLD = 200_000
@@ -74,6 +74,7 @@ class Told:
     """What was told of one patient's study: elements by all of their bytes."""
 
     def __init__(self, key: Key, *, implicit: bool) -> None:
+        self.key, self.implicit = key, implicit
         self.elements: set[bytes] = set()
         values = [element[8:] for element in key]
         usual = plain_encoding(values[0])
@@ -99,8 +100,8 @@ class StreamHarvester:
     def __init__(self) -> None:
         self._told: dict[tuple[bool, Key], Told] = {}
         self._plans: dict[bool, dict[bytes, Plan]] = {False: {}, True: {}}
-        self._last: Key = (b"",) * len(_KEYS)
-        self._first_bytes = FIRST_BYTES
+        self._last: Key = (b"",) * len(KEYS)
+        self.first_bytes = FIRST_BYTES
 
     def harvest_file(self, path: Path) -> Evidence:
         """Collect what one file adds to the evidence.
@@ -109,17 +110,23 @@ class StreamHarvester:
         :raises OSError: when the file cannot be read.
         """
         try:
-            with open_head(path, self._first_bytes) as head:
-                return self._harvest(head)
+            with open_head(path, self.first_bytes) as head:
+                return self.harvest_head(head)[0]
         except (InstanceNotUnderstood, OSError, MemoryError):
             raise
         except Exception:  # noqa: BLE001 - whatever it is, the plain harvest finds it too, or copes with it
             return plain.harvest_file(path)
 
-    def _harvest(self, head: Head) -> Evidence:
+    def harvest_head(self, head: Head, *, shallow: bool = False) -> tuple[Evidence, Told]:
+        """Collect what an open file adds to the evidence.
+
+        :param shallow: leave out its sequences; somebody else tells of what is in them.
+        :return: that, and what is told of its patient's study: the same one as long as nothing was forgotten.
+        :raises Irregular: or any other error, when the file must be left to the plain harvest.
+        """
         for _ in range(2):
             told = self._told_of(head.implicit, self._last)
-            walk = _Walk(self._plans[head.implicit], told, self._last, implicit=head.implicit)
+            walk = _Walk(self._plans[head.implicit], told, self._last, implicit=head.implicit, shallow=shallow)
             with suppress(_Other):
                 position = walk.whole(head)
             if walk.key == self._last:
@@ -127,15 +134,22 @@ class StreamHarvester:
             self._last = walk.key
         else:
             raise Irregular
-        self._first_bytes = next_bytes(position)
-        pixels = find_pixels(head.descriptor, head.size, position, implicit=head.implicit)
-        if pixels is not None and (tail := read_tail(head.descriptor, head.size, pixels)):
+        self.first_bytes = next_bytes(position)
+        if tail := end_of(head, position).tail:
             walk.elements(tail, 0, 0x7FE00010)
         told.elements |= walk.new
         patients, studies = told.source
         walk.evidence.patients |= patients
         walk.evidence.studies |= studies
-        return walk.evidence
+        return walk.evidence, told
+
+    def forget(self, told: Told) -> None:
+        """Tell again what was told of a patient's study, as if no file of it had been seen."""
+        self._told = {key: other for key, other in self._told.items() if other is not told}
+
+    def teller(self, told: Told, *, implicit: bool) -> Teller:
+        """Return what collects the evidence of single elements of one more file of the same patient's study."""
+        return Teller(self._plans[implicit], told, implicit=implicit)
 
     def _told_of(self, implicit: bool, key: Key) -> Told:
         told = self._told.get((implicit, key))
@@ -148,6 +162,34 @@ class StreamHarvester:
         return told
 
 
+class Teller:
+    """Collects what single elements of one file add to the evidence, of any level.
+
+    Those of the top level that tell the patient and the study are none of them.
+
+    :param told: what was told of the patient's study that the file is of.
+    """
+
+    def __init__(self, plans: dict[bytes, Plan], told: Told, *, implicit: bool) -> None:
+        self._walk, self._told = _Walk(plans, told, told.key, implicit=implicit, inside=True), told
+
+    def tell(self, element: bytes) -> None:
+        """Take in an element.
+
+        :raises Exception: of any kind, when the file must be harvested as a whole.
+        """
+        self._walk.elements(element, 0)
+
+    def end(self) -> Evidence:
+        """Return the evidence; all of the file was understood."""
+        self._told.elements |= self._walk.new
+        evidence = self._walk.evidence
+        patients, studies = self._told.source
+        evidence.patients |= patients
+        evidence.studies |= studies
+        return evidence
+
+
 class _Other(Exception):
     """The file is of another patient's study than what was told is compared with."""
 
@@ -156,20 +198,31 @@ class _Walk:
     """One walk over one file.
 
     :param expected: what tells the patient and the study that `told` is of.
+    :param inside: elements are from inside of sequences.
+    :param shallow: sequences are left out.
     """
 
-    def __init__(self, plans: dict[bytes, Plan], told: Told, expected: Key, *, implicit: bool) -> None:
+    def __init__(
+        self,
+        plans: dict[bytes, Plan],
+        told: Told,
+        expected: Key,
+        *,
+        implicit: bool,
+        inside: bool = False,
+        shallow: bool = False,
+    ) -> None:
         self._plans, self._implicit, self._expected = plans, implicit, expected
         self._known, self._encodings = told.elements, told.encodings
         self.evidence = Evidence()
         self.keys: dict[int, bytes] = {}
         self.new: set[bytes] = set()
-        self._depth = 0
+        self._depth, self._shallow = int(inside), shallow
 
     @property
     def key(self) -> Key:
         """What tells the patient and the study, as far as it was met."""
-        return tuple(self.keys.get(tag, b"") for tag in _KEYS)
+        return tuple(self.keys.get(tag, b"") for tag in KEYS)
 
     def whole(self, head: Head) -> int:
         """Walk up to the pixel data; return where that is.
@@ -204,6 +257,8 @@ class _Walk:
             stop = position + base + unpack(data, position + at)[0]
             if stop > end:
                 stop = self._end(plan, data, position, end)
+            if act == _ENTER and self._shallow:
+                act = _SKIP
             if act and (element := data[position:stop]) not in known:
                 self._read(plan, element)
             position = stop
@@ -242,17 +297,17 @@ class _Walk:
             self._items(element[plan.base : -8 if undefined else None])
         else:
             value = element[plan.base :]
-            if plan.tag in _KEYS:
+            if plan.tag in KEYS:
                 if self._depth and plan.tag == _CHARACTER_SET:
                     raise Irregular
                 if not self._depth:
                     self.keys[plan.tag] = element
                     # The last of them, and far before most of what there is to read.
-                    if plan.tag == _KEYS[-1] and self.key != self._expected:
+                    if plan.tag == KEYS[-1] and self.key != self._expected:
                         raise _Other
             values = plain.texts(_Holder(value), plan.vr, self._encodings)
             plain.collect(self.evidence, plan.tag, plan.vr, value, values)
-            if plan.tag in _KEYS:
+            if plan.tag in KEYS:
                 return  # must be seen in every file
         self.new.add(element)
 
@@ -283,12 +338,20 @@ class _Walk:
             raise Irregular from None
 
 
+def may_tell(tag: int, vr: str | None) -> bool:
+    """Whether elements of this tag may add to the evidence.
+
+    :param vr: as the file encodes it; None in implicit VR.
+    """
+    return _act(tag, plain.vr_named(tag, vr)) not in (_SKIP, _STOP)
+
+
 def _act(tag: int, vr: str) -> int:
     if tag in _PIXEL_TAGS:
         return _STOP
     if vr == "SQ":
         return _ENTER
-    if tag in _KEYS:
+    if tag in KEYS:
         return _READ
     if vr == "UI":
         return _SKIP if is_structural(tag) else _READ

@@ -8,7 +8,6 @@ from functools import lru_cache
 from typing import Any, Literal
 
 from airlock.dicomio.dictionary import is_uid, keyword_of
-from airlock.identity.fiona import fiona_uid, is_legal_uid
 from airlock.identity.keys import KeyRing
 
 Rule = Literal["keyed", "fiona", "fiona_hex"]
@@ -62,6 +61,8 @@ class UidMap:
         if original in self._known:
             return self._known[original]
         if self._rule != "keyed":
+            from airlock.identity.fiona import fiona_uid, is_legal_uid  # noqa: PLC0415 - few projects have their rules
+
             made = fiona_uid(original, self._project, hexadecimal=self._rule == "fiona_hex")
             if self._keep_illegal or is_legal_uid(made):
                 return made

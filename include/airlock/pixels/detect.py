@@ -7,6 +7,7 @@ import itertools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
+import cv2
 import numpy as np
 from pydicom import Dataset
 
@@ -28,6 +29,10 @@ REMEMBERED = 4096
 
 NEAR = 6
 """Pixels around a box in which strokes still belong to it, at least."""
+
+REACH = 25
+"""Pixels of the square by which what looks like text is widened: letters at the end of a line have neighbours on one
+side only."""
 
 DENSE = 0.5
 """Part of a box that must look like text for a line to stand there still."""
@@ -92,7 +97,7 @@ class Examiner:
         found_strokes = strokes_of(values)
         dense = text_like(found_strokes)
         speckle = texture(dense.both)
-        strokes = found_strokes.both & ~speckle
+        strokes = found_strokes.both & _widened(dense.both) & ~speckle
         level, upright = dense.level, dense.upright
         self._kept = []
         first = self._before is None
@@ -133,6 +138,11 @@ class Examiner:
                 unread = dict(zip(keys, boxes, strict=True))
             self._readings.update(zip(unread, self._engine.read(patch.picture, list(unread.values())), strict=True))
         return [self._readings[key] for key in keys]
+
+
+def _widened(dense: Mask) -> Mask:
+    """Return what looks like text, up to the ends of its lines."""
+    return np.asarray(cv2.dilate(dense.astype(np.uint8), np.ones((REACH, REACH), np.uint8))) > 0
 
 
 def _still(box: Box, dense: Mask) -> bool:

@@ -26,7 +26,7 @@ SURE = 90.0
 SINGLE = 60.0
 """Confidence below which one single character is taken for anatomy."""
 
-GLYPH = 1 / 20
+GLYPH = 1 / 40
 """Part of the frame's shorter side above which one single character is taken for anatomy: a cyst is read as O."""
 
 LARGE = 1 / 16
@@ -40,6 +40,8 @@ MOSTLY = 0.7
 
 ALIKE = 0.75
 """Similarity from which a word counts as a known identifier (1 = equal)."""
+
+MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 
 IDENTIFIERS = (
     "PatientName",
@@ -76,10 +78,17 @@ def known_words(header: Dataset) -> frozenset[str]:
         text = str(header.get(keyword) or "")
         parts = [text, *re.split(r"[\s^=\\,;/]+", text)]
         if keyword == "PatientBirthDate" and re.fullmatch(r"\d{8}", text):
-            year, month, day = text[:4], text[4:6], text[6:]
-            parts += [day + month + year, month + day + year, day + month + year[2:], month + day + year[2:]]
+            parts += _spellings(text[:4], text[4:6], text[6:])
         words.update(word for part in parts if len(word := _plain(part)) >= 3)
     return frozenset(words)
+
+
+def _spellings(year: str, month: str, day: str) -> list[str]:
+    """Return a date as devices write it, with the month as a number and as a word."""
+    months = [month, MONTHS[int(month) - 1]] if 1 <= int(month) <= len(MONTHS) else [month]
+    return [written for m in months for y in (year, year[2:]) for written in (day + m + y, m + day + y)] + [
+        year + m + day for m in months
+    ]
 
 
 @dataclass(frozen=True)

@@ -116,7 +116,9 @@ def _tiles(
     for x0, y0, x1, y1 in cut:
         tile = np.ascontiguousarray(view[y0:y1, x0:x1])
         if tile.size and not is_flat(tile):
-            tile = np.asarray(cv2.copyMakeBorder(tile, *[FRAME] * 4, cv2.BORDER_CONSTANT, value=GREY), np.uint8)
+            tile = np.asarray(
+                cv2.copyMakeBorder(tile, FRAME, FRAME, FRAME, FRAME, cv2.BORDER_CONSTANT, value=GREY), np.uint8
+            )
             picture = _enlarged(np.rot90(tile) if turned else tile, enlarge)
             corner = round((x0 - FRAME) / reduced), round((y0 - FRAME) / reduced)
             yield Patch(picture, *corner, enlarge * reduced, turned)

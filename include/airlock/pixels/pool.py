@@ -109,6 +109,8 @@ class _Worker:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             env=worker_environment(),
+            # A signal to the group of the step is none to its workers; they end with it all the same.
+            process_group=0,
         )
         self._rest = b""
         self.usable = True

@@ -45,7 +45,7 @@ LINES = ((24, 8, 3.2), (40, 14, 5.0), (72, 26, 7.5), (112, 40, 9.0))
 """Pixels along and across three letters of several sizes, and how often bright and dark strokes begin in such a window,
 row by row on average. Vessels, edges of bone and hairs begin once or twice."""
 
-LEAST = 48
+LEAST = 80
 """Pixels that look like text; where fewer hang together it is a fork of vessels. A word of three letters has twice as
 many, a line ten times."""
 
@@ -55,7 +55,7 @@ WIDE, SOLID = 97, 0.75
 PART = 32
 """Pixels of the parts of a picture whose noise is told apart."""
 
-CELL, MARGIN = 16, 24
+CELL, MARGIN = 16, 16
 """Pixels of the cells of which areas are made, and of the ground around them that the network sees too."""
 
 
@@ -108,7 +108,8 @@ def _typical(height: Grey) -> Grey:
 def _by_part(height: Grey) -> Grey:
     """Return the typical stroke of noise in every part of a picture, `(rows / PART, columns / PART)`."""
     rows, columns = (max(side // PART, 1) for side in height.shape)
-    fitted = np.asarray(cv2.resize(height, (columns * PART, rows * PART), interpolation=cv2.INTER_NEAREST))[::2, ::2]
+    size = columns * PART, rows * PART
+    fitted = np.asarray(cv2.resize(height, size, interpolation=cv2.INTER_NEAREST), np.float32)[::2, ::2]
     half = PART // 2
     parts = fitted.reshape(rows, half, columns, half).swapaxes(1, 2).reshape(rows * columns, -1)
     return _of_noise(parts).reshape(rows, columns)

@@ -28,6 +28,10 @@ PR_SET_PDEATHSIG = 1
 
 def main() -> None:
     """Answer tasks until stdin ends."""
+    # Whoever ends a whole service signals all its processes. The step decides what becomes of its workers: a picture
+    # whose worker dies is held.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     warnings.simplefilter("ignore")

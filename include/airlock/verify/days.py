@@ -118,11 +118,11 @@ def _worded(text: str) -> Iterator[tuple[str, int, int]]:
         if not month or word.isdigit():
             continue
         before, after = words[max(0, index - 2) : index], words[index + 1 : index + 3]
-        pairs = [before[-1:] + after[:1], after[:2], before[-2:]]
-        for first, second in (pair for pair in pairs if len(pair) == 2):
-            if first.isdigit() and second.isdigit():
-                yield second, month, int(first)
-                yield first, month, int(second)
+        around = [*zip(before[-1:], after[:1], strict=False)]
+        pairs = [*around, *((year, day) for day, year in around), *([tuple(after)] if len(after) == 2 else [])]
+        for day, year in pairs:
+            if day.isdigit() and year.isdigit() and len(day) <= 2:
+                yield year, month, int(day)
 
 
 def _rare(text: str) -> Iterator[date]:

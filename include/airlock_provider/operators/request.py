@@ -27,7 +27,8 @@ from airlock_provider.status import tell_redcap, tell_running
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-FINISHED = (TransferState.SENT, TransferState.EMPTY, TransferState.PREPARED, TransferState.CANCELLED)
+GOOD = (TransferState.SENT, TransferState.EMPTY, TransferState.PREPARED)
+FINISHED = (*GOOD, TransferState.CANCELLED)
 
 
 class AcceptRequestOperator(BaseOperator):
@@ -138,6 +139,11 @@ class ArchiveRequestOperator(BaseOperator):
         """End a transfer that went well; return its counts."""
         with guarded():
             transfer = open_transfer(context)
+            summary = _find(transfer.ledger, transfer.id)
+        if summary.state in GOOD:
+            # This task was killed, or cleared, after it had ended the transfer, and no step was repeated before it.
+            self.log.info("The transfer has ended: %s", outcome_line(summary))
+            return as_counts(summary.counts)
         return run_step(self, transfer, context, lambda: self._archive(transfer))
 
     def _archive(self, transfer: Transfer) -> Any:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 import os
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pydicom
@@ -186,11 +185,10 @@ def test_an_input_that_may_not_be_read_is_held(tmp_path: Path, monkeypatch: pyte
 
 
 def test_a_folder_that_cannot_be_read_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def denied(_folder: Path, onerror: Callable[[OSError], None]) -> Iterator[None]:
-        onerror(PermissionError(13, "Permission denied", "/x/Quillfeather"))
-        yield
+    def denied(_folder: str) -> None:
+        raise PermissionError(13, "Permission denied", "/x/Quillfeather")
 
-    monkeypatch.setattr("os.walk", denied)
+    monkeypatch.setattr("os.scandir", denied)
     with pytest.raises(RefusedError, match="Permission denied") as caught:
         files_of(tmp_path)
     assert "Quillfeather" not in str(caught.value)

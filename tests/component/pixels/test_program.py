@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -158,6 +160,29 @@ def test_a_worker_that_dies_costs_one_file(tmp_path):
     assert "held" in answers["dies"]
     assert "held" in answers["no task"]
     assert "ok" in answers["lives"]
+
+
+def workers_of(parent: int) -> list[int]:
+    """The pixel workers among the children of a process."""
+    children = Path(f"/proc/{parent}/task").glob("*/children")
+    pids = [int(pid) for path in children for pid in path.read_text().split()]
+    return [pid for pid in pids if b"airlock.pixels.worker" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+
+
+def test_a_signal_to_all_processes_of_a_service_costs_no_file(tmp_path):
+    """The scheduler is ended: its tasks get the signal, and so do their workers. Nothing is held for that."""
+    cines = [ultrasound_cine(tmp_path / str(n), Patient.invent(n), 1, rows=64, columns=64)[0] for n in (1, 2)]
+    task = {"do": "rewrite", "folder": str(tmp_path / "o"), "boxes": {"0": [[2, 2, 9, 9]]}}
+    with WorkerPool(1) as pool:
+        pool.submit({**task, "name": "before", "source": str(cines[0])})
+        assert ["ok" in answer for _, answer in pool.results()] == [True]
+        [worker] = workers_of(os.getpid())
+        assert os.getpgid(worker) != os.getpgid(0)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            os.kill(worker, number)
+        pool.submit({**task, "name": "after", "source": str(cines[1])})
+        assert ["ok" in answer for _, answer in pool.results()] == [True]
+        assert Path(f"/proc/{worker}").exists()
 
 
 def test_a_killed_worker_is_replaced(tmp_path, monkeypatch):

@@ -8,7 +8,7 @@ from airlock.pixels.engine import Reading
 from airlock.pixels.judge import Judge, known_words, merge
 
 LINE = (10, 10, 200, 30)
-FAR = (10, 300, 30, 320)
+FAR = (10, 300, 20, 310)
 SIDE = 400
 
 
@@ -31,7 +31,7 @@ def test_text_is_masked_from_the_confidence_on():
 
 def test_known_identifiers_are_masked_at_any_confidence():
     judge = Judge(confidence=100, known=known_words(header()))
-    for text in ("SORLIE", "S0RLIE, Ase", "12.03.1961", "771234"):
+    for text in ("SORLIE", "S0RLIE, Ase", "12.03.1961", "12 MAR 1961", "Mar 12, 1961", "1961-03-12", "771234"):
         assert masked(judge, (LINE, Reading(text, 3.0))) == [LINE], text
     assert masked(judge, (LINE, Reading("Depth 11cm", 3.0))) == []
 

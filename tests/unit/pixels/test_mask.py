@@ -40,12 +40,14 @@ def test_black_of_colour_frames(photometric, expected):
     assert masked(frame(photometric, pixels, 8), Dataset(), [BOX])[13, 13].tolist() == expected
 
 
-def test_black_of_a_palette_is_its_darkest_colour():
+@pytest.mark.parametrize(("bits", "darkest"), [(8, 2), (1, 0)])
+def test_black_of_a_palette_is_the_darkest_colour_that_a_pixel_can_have(bits, darkest):
     ds = Dataset()
+    ds.BitsStored = bits
     for colour in ("Red", "Green", "Blue"):
         setattr(ds, f"{colour}PaletteColorLookupTableDescriptor", [4, 0, 16])
         setattr(ds, f"{colour}PaletteColorLookupTableData", np.array([900, 40000, 3, 65535], "<u2").tobytes())
-    assert black(frame("PALETTE COLOR", np.zeros((4, 4), np.uint8), 8), ds).tolist() == [2]
+    assert black(frame("PALETTE COLOR", np.zeros((4, 4), np.uint8), 8), ds).tolist() == [darkest]
 
 
 def test_only_the_box_and_its_margin_change():

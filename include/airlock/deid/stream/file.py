@@ -17,8 +17,11 @@ from airlock.dicomio.charsets import plain_encoding
 from airlock.dicomio.copying import NewFile, move_bytes, write_all
 from airlock.dicomio.head import FIRST_BYTES, Head, Irregular, More, next_bytes, open_head
 from airlock.dicomio.meta import meta_bytes
-from airlock.dicomio.pixels import PixelData, find_pixels, read_tail
+from airlock.dicomio.pixels import PixelData, end_of
 
+Tell = Callable[[bytes], object]
+_NONE = (b"", b"")
+Place = Callable[[tuple[str, str, str, str]], str]
 _CHARACTER_SET, _CLASS = 0x00080005, 0x00080016
 _UIDS = (_CLASS, 0x00080018, 0x0020000D, 0x0020000E)
 _UID = re.compile(rb"[0-9]+(?:\.[0-9]+)*")
@@ -34,12 +37,14 @@ class Streamed:
 
     :param uids: new UIDs of class, instance, study and series.
     :param size: in bytes.
+    :param keys: elements that tell the patient and the study, as they are encoded.
     """
 
     path: str
     uids: tuple[str, str, str, str]
     size: int
     unreadable_dates: int
+    keys: tuple[bytes, ...] = ()
 
 
 class Streamer:
@@ -47,20 +52,29 @@ class Streamer:
 
     :param check: raises what holds an instance for what it says of itself.
     :param stamp: writes what every object is to carry; told whether pixels were rewritten.
+    :param keys: tags of what tells the patient and the study, where somebody wants to be told of them.
+
+    `tell` is called with elements that were not seen before and may say something of the patient, where there are keys.
     """
 
-    def __init__(self, basis: Basis, check: Callable[[Any], None], stamp: Callable[[Any, bool], None]):
-        self._basis, self._check = basis, check
+    def __init__(
+        self, basis: Basis, check: Callable[[Any], None], stamp: Callable[[Any, bool], None], keys: tuple[int, ...] = ()
+    ) -> None:
+        self._basis, self._check, self._keys = basis, check, keys
+        self.tell: Tell | None = None
         self._stamp = {rewritten: _with(stamp, rewritten) for rewritten in (False, True)}
         self._checked = touched_by(check)
         self._stamped = touched_by(*self._stamp.values()) | {_CHARACTER_SET}
-        self._taken = tuple(sorted(self._checked | self._stamped | {*_UIDS}))
+        self._taken = tuple(sorted(self._checked | self._stamped | {*_UIDS, *keys}))
         self._first_bytes = FIRST_BYTES
+        self._order = tuple(sorted(self._stamped))
+        self._known: dict[object, dict[int, bytes]] = {}
+        # What the check looks at but for which instance it is, as it was in objects that passed.
+        self._asked_of = tuple(sorted(self._checked.difference(_UIDS[1:])))
+        self._fine: set[tuple[tuple[bytes, ...], bool]] = set()
         self._walks: dict[tuple[bool, bytes, bytes], tuple[Walk, Stamps]] = {}
 
-    def process(
-        self, source: Path, folder: Path, place: Callable[[tuple[str, str, str, str]], str], *, pixels_rewritten: bool
-    ) -> Streamed:
+    def process(self, source: Path, folder: Path, place: Place, *, pixels_rewritten: bool) -> Streamed:
         """De-identify one file.
 
         :param place: path below `folder` for new UIDs.
@@ -69,26 +83,37 @@ class Streamer:
         :raises OSError: when a file cannot be read or written.
         """
         with open_head(source, self._first_bytes) as head:
-            walk, stamps, walked = self._walk(head)
-            self._first_bytes = next_bytes(walked.position)
-            pixels = find_pixels(head.descriptor, head.size, walked.position, implicit=head.implicit)
-            tail = self._tail(head, walk, pixels)
-            self._check_identity(walked, stamps)
-            uids = _new_uids(walked)
-            header = self._header(walked, stamps, pixels_rewritten, meta_bytes(uids[0], uids[1], head.syntax))
-            path = place(uids)
-            size = _write(f"{folder}/{path}", header, head, pixels, tail)
+            return self.process_head(head, folder, place, pixels_rewritten=pixels_rewritten)
+
+    def process_head(
+        self, head: Head, folder: Path | str, place: Place, *, pixels_rewritten: bool, hidden: bool = False
+    ) -> Streamed:
+        """De-identify an open file, as :meth:`process` does.
+
+        :param hidden: nobody looks at the folder meanwhile, see :class:`airlock.dicomio.copying.NewFile`.
+        """
+        walk, stamps, walked = self._walk(head)
+        self._first_bytes = next_bytes(walked.position)
+        _, pixels, tail = end_of(head, walked.position)
+        tail = self._tail(walk, tail)
+        self._check_identity(walked, stamps)
+        uids = _new_uids(walked)
+        header = self._header(walked, stamps, pixels_rewritten, meta_bytes(uids[0], uids[1], head.syntax))
+        path = place(uids)
+        with NewFile(f"{folder}/{path}", hidden=hidden) as descriptor:
+            size = _write(descriptor, header, head, pixels, tail)
         unreadable, walk.unreadable_dates = walk.unreadable_dates, 0
-        return Streamed(path, uids, size, unreadable)
+        keys = tuple(walked.taken.get(tag, _NONE)[0] for tag in self._keys)
+        return Streamed(path, uids, size, unreadable, keys)
 
     def _walk(self, head: Head) -> tuple[Walk, Stamps, Walked]:
         """Walk over the header, again when its class or its character set is not where they usually are."""
         guess = _peek(head)
         for _ in range(2):
             walk, stamps = self._walker(head.implicit, *guess)
-            walk.unreadable_dates = 0
+            walk.unreadable_dates, walk.tell = 0, self.tell
             walked = _walk_whole(walk, head)
-            found = (walked.values.get(_CLASS, b""), walked.taken.get(_CHARACTER_SET, (b"", b""))[0])
+            found = (walked.values.get(_CLASS, b""), walked.taken.get(_CHARACTER_SET, _NONE)[0])
             if found == guess:
                 return walk, stamps, walked
             guess = found
@@ -102,7 +127,8 @@ class Streamer:
                 self._walks.clear()
             encodings = _encodings(character_set, implicit=implicit)
             class_uid = sop_class.decode("latin-1").strip(" \0")
-            walk = Walk(self._basis, class_uid, encodings, self._taken, implicit=implicit)
+            telling = bool(self._keys)
+            walk = Walk(self._basis, class_uid, encodings, self._taken, implicit=implicit, telling=telling)
             found = self._walks[key] = walk, Stamps(encodings, implicit=implicit)
         return found
 
@@ -111,18 +137,20 @@ class Streamer:
             uid = walked.values.get(tag, b"").strip(b" \0")
             if len(uid) > _LONGEST_UID or not _UID.fullmatch(uid):
                 raise Irregular
+        seen = tuple([walked.taken.get(tag, _NONE)[0] for tag in self._asked_of])
+        if (seen, stamps.implicit) in self._fine:
+            return
         some = _SOME_UID.encode() + b"\0"
-        elements = {tag: walked.taken.get(tag, (b"", b""))[0] for tag in self._checked}
+        elements = {tag: walked.taken.get(tag, _NONE)[0] for tag in self._checked}
         # Which instance it is doesn't count, and the outcome is then the same for all of a series.
         for tag in _UIDS[1:]:
             elements[tag] = element_header(tag, b"UI", len(some), implicit=stamps.implicit) + some
         stamps.apply(elements, self._check, "check")
+        if len(self._fine) < _MOST_WALKS:
+            self._fine.add((seen, stamps.implicit))
 
     def _header(self, walked: Walked, stamps: Stamps, pixels_rewritten: bool, meta: bytes) -> bytes:
-        elements = {tag: walked.taken.get(tag, (b"", b""))[1] for tag in self._stamped}
-        stamped = stamps.apply(elements, self._stamp[pixels_rewritten], pixels_rewritten)
-        if elements[_CHARACTER_SET] != walked.taken.get(_CHARACTER_SET, (b"", b""))[0]:
-            raise Irregular
+        stamped = self._stamped_elements(walked, stamps, pixels_rewritten)
         pieces = [meta]
         for piece in walked.pieces:
             if isinstance(piece, bytes):
@@ -133,10 +161,23 @@ class Streamer:
                 pieces.append(walked.taken[piece][1])
         return b"".join(pieces)
 
+    def _stamped_elements(self, walked: Walked, stamps: Stamps, pixels_rewritten: bool) -> dict[int, bytes]:
+        taken = walked.taken.get
+        key = pixels_rewritten, stamps.implicit, tuple([taken(tag, _NONE) for tag in self._order])
+        stamped = self._known.get(key)
+        if stamped is None:
+            elements = {tag: taken(tag, _NONE)[1] for tag in self._stamped}
+            stamped = stamps.apply(elements, self._stamp[pixels_rewritten], pixels_rewritten)
+            if elements[_CHARACTER_SET] != taken(_CHARACTER_SET, _NONE)[0]:
+                raise Irregular
+            if len(self._known) > _MOST_WALKS:
+                self._known.clear()
+            self._known[key] = stamped
+        return stamped
+
     @staticmethod
-    def _tail(head: Head, walk: Walk, pixels: PixelData | None) -> bytes:
+    def _tail(walk: Walk, tail: bytes) -> bytes:
         """De-identify what follows the pixel data."""
-        tail = read_tail(head.descriptor, head.size, pixels) if pixels is not None else b""
         if not tail:
             return b""
         try:
@@ -188,7 +229,7 @@ def _new_uids(walked: Walked) -> tuple[str, str, str, str]:
     return one, two, three, four
 
 
-def _write(target: str, header: bytes, head: Head, pixels: PixelData | None, tail: bytes) -> int:
+def _write(descriptor: int, header: bytes, head: Head, pixels: PixelData | None, tail: bytes) -> int:
     size = 0
     if pixels is not None:
         header += pixels.header
@@ -198,10 +239,9 @@ def _write(target: str, header: bytes, head: Head, pixels: PixelData | None, tai
             header, tail = header + head.data[pixels.offset : end] + tail, b""
         else:
             size = pixels.size
-    with NewFile(target) as descriptor:
-        write_all(descriptor, header)
-        if pixels is not None and size:
-            move_bytes(head.descriptor, descriptor, pixels.offset, size)
-        if tail:
-            write_all(descriptor, tail)
+    write_all(descriptor, header)
+    if pixels is not None and size:
+        move_bytes(head.descriptor, descriptor, pixels.offset, size)
+    if tail:
+        write_all(descriptor, tail)
     return len(header) + size + len(tail)

@@ -6,8 +6,12 @@ import struct
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
-from airlock.deid.decide import Context, Decider, Decision
+from airlock.deid.decide import TOP, Context, Decider, Decision
+from airlock.deid.stream.beside import Beside
+from airlock.deid.stream.values import encode_element
+from airlock.deid.values import dummy
 from airlock.dicomio.head import LONG_VRS, SHORT_VRS, Irregular
+from airlock.identity.stream import KEYS, may_tell
 
 _group_and_element = struct.Struct("<HH").unpack_from
 _short = struct.Struct("<H").unpack_from
@@ -17,6 +21,10 @@ PIXEL_TAGS = (0x7FE00008, 0x7FE00009, 0x7FE00010)
 _DIRECTORY = 0x00041220
 # PrivateDataElementCharacteristicsSequence must fit the private elements that stay.
 _DECLARATION = 0x00080300
+_SHORT_BASE = 8
+_ASCII = ("iso8859",)
+MISSING: Final = b"?"
+"""What a memo says of what it does not know: no element is that short."""
 
 
 # What the walk does with an element. Plain numbers: members of an enumeration take three times as long to compare.
@@ -35,6 +43,9 @@ class Plan(NamedTuple):
     :param unpack: reads the length,
     :param at: so many bytes from the element's start.
     :param base: where its value starts.
+    :param number: whether it is text of numbers that stays, unless one of them is an identifier.
+    :param constant: what all of them become, whatever their values are.
+    :param tells: whether it may say something of the patient.
     """
 
     tag: int
@@ -43,6 +54,9 @@ class Plan(NamedTuple):
     base: int
     act: int
     decision: Decision
+    tells: bool
+    number: bool
+    constant: bytes | None
 
 
 class Memo(dict[bytes, bytes | None]):
@@ -70,13 +84,24 @@ class Table:
     """Plans and memo of the elements that stand at one place.
 
     :param taken: tags that somebody asked for; only at the top level.
+    :param beside: what is known of the values beside the elements.
+    :param telling: somebody is told of elements that may say something of the patient.
     """
 
-    __slots__ = ("_decider", "_implicit", "_taken", "context", "items", "memo", "plans")
+    __slots__ = ("_beside", "_decider", "_implicit", "_taken", "_telling", "context", "items", "memo", "plans")
 
-    def __init__(self, decider: Decider, context: Context, taken: frozenset[int], *, implicit: bool) -> None:
-        self.context = context
-        self.plans: dict[bytes, Plan] = decider.plans.setdefault((context, taken, implicit), {})
+    def __init__(
+        self,
+        decider: Decider,
+        context: Context,
+        taken: frozenset[int],
+        *,
+        implicit: bool,
+        beside: Beside | None = None,
+        telling: bool = False,
+    ) -> None:
+        self.context, self._beside, self._telling = context, beside, telling
+        self.plans: dict[bytes, Plan] = decider.plans.setdefault((context, taken, implicit, beside, telling), {})
         self.memo = Memo()
         self.items = Memo()
         self._decider, self._taken, self._implicit = decider, taken, implicit
@@ -100,14 +125,28 @@ class Table:
         if group == 0xFFFE or tag == _DIRECTORY:
             raise Irregular
         decision = self._decider.decide(self.context, tag, vr)
+        if self._beside is not None:
+            decision = self._beside.decide(self._decider, decision, self.context, tag)
         if tag == _DECLARATION and decision.letter != "X":
             raise Irregular
-        plan = self.plans[head] = Plan(tag, *layout, self._act(tag, decision), decision)
+        # What tells the patient and the study is compared in every file.
+        tells = self._telling and may_tell(tag, vr) and not (self.context == TOP and tag in KEYS)
+        number = decision.letter == "K" and decision.rule is None and decision.vr in ("DS", "IS")
+        constant = self._constant(tag, decision) if layout[2] == _SHORT_BASE else None
+        act = self._act(tag, decision, tells=tells)
+        plan = self.plans[head] = Plan(tag, *layout, act, decision, tells, number, constant)
         return plan
 
-    def _act(self, tag: int, decision: Decision) -> int:
+    def _constant(self, tag: int, decision: Decision) -> bytes | None:
+        """Return what elements become whose values do not count: a dummy that is the same in every character set."""
+        if decision.letter != "D" or decision.needs_dataset or decision.hold or decision.vr in ("SQ", "UI", "UN"):
+            return None
+        value = dummy(tag, decision.vr, decision.keyword)
+        return encode_element(tag, decision.vr, value, _ASCII, implicit=self._implicit)
+
+    def _act(self, tag: int, decision: Decision, *, tells: bool) -> int:
         if tag in PIXEL_TAGS and not self.context.parent:
             return STOP
         if tag in self._taken:
             return TAKE
-        return DROP if decision.letter == "X" and not decision.needs_dataset else LOOK
+        return DROP if decision.letter == "X" and not decision.needs_dataset and not tells else LOOK

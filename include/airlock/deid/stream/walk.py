@@ -2,32 +2,29 @@
 
 from __future__ import annotations
 
-import struct
+import re
+from bisect import bisect_right
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Final
+from itertools import groupby
+from typing import NamedTuple
 
 from airlock.deid.basis import Basis
-from airlock.deid.decide import TOP, Context
-from airlock.deid.stream.table import DROP, STOP, TAKE, Plan, Table
-from airlock.deid.stream.values import element_header, encode_element
+from airlock.deid.decide import TOP
+from airlock.deid.stream.beside import Siblings
+from airlock.deid.stream.sequences import Sequences
+from airlock.deid.stream.table import DROP, MISSING, STOP, TAKE, Plan, Table
+from airlock.deid.stream.values import encode_element
 from airlock.dicomio.head import UNDEFINED, Irregular, More, end_of_sequence
 from airlock.errors import InstanceNotUnderstood
 
-_tag_and_length = struct.Struct("<II").unpack_from
-_item_header = struct.Struct("<II").pack
-_ITEM, _SEQUENCE_END = 0xE000FFFE, 0xE0DDFFFE
-_ITEM_DELIMITER = struct.pack("<II", 0xE00DFFFE, 0)
-_SEQUENCE_DELIMITER = struct.pack("<II", _SEQUENCE_END, 0)
 _FAR = 1 << 33
 _CHARACTER_SET = 0x00080005
 # Longer values are looked at again every time: few are the same, and memory is bounded.
 _LONGEST_REMEMBERED = 32 << 10
-_DEEPEST = 32
-_MISSING: Final = b"?"  # no element is that short
-
-
-class Siblings(Exception):
-    """What becomes of an element depends on the values beside it, or the item has a character set of its own."""
+# Numbers without a decimal comma, or what is no number to a device (:mod:`airlock.deid.rewrite`).
+_NUMERIC = re.compile(rb"[0-9+\-.eE \0\\]*")
+_LONGEST_STRETCH = 64 << 10
 
 
 @dataclass
@@ -46,27 +43,52 @@ class Walked:
     position: int = 0
 
 
+class Stretch(NamedTuple):
+    """Elements that follow each other, the same in many files, and what becomes of them.
+
+    :param data: as they are encoded.
+    :param last: tag of the last one.
+    :param mark: number of the first tag behind it that is to be taken out.
+    """
+
+    data: bytes
+    pieces: list[bytes | int]
+    taken: dict[int, tuple[bytes, bytes]]
+    values: dict[int, bytes]
+    last: int
+    mark: int
+
+
 class Walk:
     """Walks over the datasets of one SOP class in one character set and encoding.
 
     :param encodings: Python's names of the character sets.
     :param taken: tags at the top level that are to be taken out, ascending.
+    :param telling: whether `tell` is called with elements of the top level that say something of the patient, when
+        they were not seen before.
     """
 
     def __init__(
-        self, basis: Basis, sop_class_uid: str, encodings: list[str], taken: tuple[int, ...], *, implicit: bool
+        self,
+        basis: Basis,
+        sop_class_uid: str,
+        encodings: list[str],
+        taken: tuple[int, ...],
+        *,
+        implicit: bool,
+        telling: bool = False,
     ) -> None:
-        self._basis, self._sop_class_uid, self._encodings = basis, sop_class_uid, encodings
-        self._decider = basis.decider(sop_class_uid)
-        self._implicit = implicit
+        self._basis, self._encodings, self._implicit = basis, encodings, implicit
         self._width = 4 if implicit else 6
-        self._taken = taken
-        self._top = Table(self._decider, TOP, frozenset(taken), implicit=implicit)
-        self._tables: dict[Context, Table] = {TOP: self._top}
-        self._depth = 0
+        self._marks = (*taken, _FAR)
+        self._top = Table(basis.decider(sop_class_uid), TOP, frozenset(taken), implicit=implicit, telling=telling)
+        self._stretches: dict[int, Stretch] = {}
+        self._varying: set[int] = set()
+        self.tell: Callable[[bytes], object] | None = None
+        self._sequences = Sequences(self, basis, sop_class_uid, encodings, implicit=implicit, telling=telling)
         self.unreadable_dates = 0
 
-    def top(self, data: bytes, position: int, last: int = -1) -> Walked:  # noqa: C901, PLR0912 - calls cost too much
+    def top(self, data: bytes, position: int, last: int = -1) -> Walked:  # noqa: C901, PLR0912, PLR0915 - calls cost too much
         """Walk over the top level, up to the pixel data or to the end of the bytes.
 
         :param last: tag before the first one.
@@ -76,52 +98,97 @@ class Walk:
         """
         walked = Walked()
         table, end, width = self._top, len(data), self._width
-        plans, memo, add = table.plans.get, table.memo.get, walked.pieces.append
-        marks = iter([tag for tag in self._taken if tag > last] + [_FAR])
-        mark = next(marks)
-        run = position
+        plans, memo, pieces = table.plans.get, table.memo.get, walked.pieces
+        stretches, varying, marks = self._stretches.get, self._varying, self._marks
+        at = bisect_right(marks, last)
+        # Where the bytes begin that are kept as they are, and where the stretch began that may be learned.
+        run = start = position
+        first, key, guess = 0, last, None
         while position < end:
+            if position == start and (guess := stretches(last)) is not None and data.startswith(guess.data, position):
+                if run < position:
+                    pieces.append(data[run:position])
+                pieces += guess.pieces
+                walked.taken.update(guess.taken)
+                walked.values.update(guess.values)
+                last, at = guess.last, guess.mark
+                position = run = start = position + len(guess.data)
+                first, key = len(pieces), last
+                continue
             plan = plans(data[position : position + width]) or table.plan(data[position : position + width])
-            tag, unpack, at, base, act, _ = plan
+            tag, unpack, length_at, base, act, _, _, _, _ = plan
             if tag <= last:
                 raise Irregular
-            last = tag
-            if tag >= mark:
+            if tag >= marks[at]:
                 if run < position:
-                    add(data[run:position])
+                    pieces.append(data[run:position])
                     run = position
-                while tag >= mark:
-                    add(mark)
-                    mark = next(marks)
+                while tag >= marks[at]:
+                    pieces.append(marks[at])
+                    at += 1
             if act == STOP:
                 break
-            stop = position + base + unpack(data, position + at)[0]
+            stop = position + base + unpack(data, position + length_at)[0]
             if stop > end:
                 stop = self._end(plan, data, position, end)
-            if act == DROP:
-                new = b""
-            else:
-                known = memo(data[position:stop], _MISSING)
-                found = self._become(table, plan, data, position, stop) if known is _MISSING else known
-                if act == TAKE:
-                    element = data[position:stop]
-                    walked.taken[tag] = (element, element if found is None else found)
-                    walked.values[tag] = data[position + base : stop]
-                    found = b""
-                if found is None:
-                    position = stop
-                    continue
-                new = found
-            if run < position:
-                add(data[run:position])
-            if new:
-                add(new)
-            position = run = stop
+            element = data[position:stop] if act != DROP else b""
+            found = memo(element, MISSING) if act != DROP else b""
+            steady = found is not MISSING and tag not in varying
+            if guess is not None and not data.startswith(guess.data[position - start : stop - start], position):
+                # Here this file departs from the last one: what comes before may still be the same in the next.
+                varying.add(tag)
+                guess, steady = None, False
+            if not steady and start < position:
+                if run < position:
+                    pieces.append(data[run:position])
+                    run = position
+                self._learn(key, data[start:position], walked, first, last)
+            if found is MISSING:
+                found = self._become(table, plan, data, position, stop)
+            if act == TAKE:
+                walked.taken[tag] = (element, element if found is None else found)
+                walked.values[tag] = data[position + base : stop]
+                found = b""
+            last = tag
+            if found is not None:
+                if run < position:
+                    pieces.append(data[run:position])
+                if found:
+                    pieces.append(found)
+                run = stop
+            position = stop
+            if not steady:
+                if run < position:
+                    pieces.append(data[run:position])
+                    run = position
+                start, first, key, guess = position, len(pieces), tag, None
         if run < position:
-            add(data[run:position])
-        walked.pieces.extend(tag for tag in (mark, *marks) if tag != _FAR)
+            pieces.append(data[run:position])
+        if start < position:
+            self._learn(key, data[start:position], walked, first, last)
+        pieces.extend(marks[at:-1])
         walked.position = position
         return walked
+
+    def _learn(self, key: int, data: bytes, walked: Walked, first: int, last: int) -> None:
+        """Remember what becomes of elements that follow each other, to take them as one where they come again.
+
+        :param key: tag of the element before them.
+        :param first: number of pieces before them.
+        :param last: tag of the last of them.
+        """
+        if len(data) > _LONGEST_STRETCH:
+            return
+        marks = self._marks
+        tags = marks[bisect_right(marks, key) : bisect_right(marks, last)]
+        self._stretches[key] = Stretch(
+            data,
+            _joined(walked.pieces[first:], last),
+            {tag: walked.taken[tag] for tag in tags if tag in walked.taken},
+            {tag: walked.values[tag] for tag in tags if tag in walked.values},
+            last,
+            bisect_right(marks, last),
+        )
 
     def _dataset(self, data: bytes, table: Table) -> bytes | None:
         """Walk over the elements of an item; return None when nothing changes."""
@@ -132,15 +199,15 @@ class Walk:
         last = -1
         while position < end:
             plan = plans(data[position : position + width]) or table.plan(data[position : position + width])
-            tag, unpack, at, base, act, _ = plan
+            tag, unpack, at, base, act, _, _, _, _ = plan
             if tag <= last:
                 raise Irregular
             last = tag
             stop = position + base + unpack(data, position + at)[0]
             if stop > end:
                 stop = self._end(plan, data, position, end)
-            new = b"" if act == DROP else memo(data[position:stop], _MISSING)
-            if new is _MISSING:
+            new = b"" if act == DROP else memo(data[position:stop], MISSING)
+            if new is MISSING:
                 new = self._become(table, plan, data, position, stop)
             if new is None:
                 position = stop
@@ -172,6 +239,8 @@ class Walk:
         """Compute what becomes of an element, and remember it."""
         element = data[position:stop]
         before = self.unreadable_dates
+        if plan.tells and self.tell is not None and plan.decision.vr != "SQ":
+            self.tell(element)
         if plan.base == 12 and element[6:8] != b"\0\0":
             raise Irregular
         if plan.tag == _CHARACTER_SET and table is not self._top:
@@ -179,7 +248,7 @@ class Walk:
         if element[4:] == b"UN\0\0\0\0\0\0" and not self._implicit:
             raise Siblings  # pydicom gives an empty one the VR of the dictionary
         if plan.decision.vr == "SQ":
-            new = self._sequence(table, plan, element)
+            new = self._sequences.become(table, plan, element)
         elif plan.decision.needs_dataset:
             raise Siblings
         else:
@@ -194,6 +263,10 @@ class Walk:
         value, decision = element[plan.base :], plan.decision
         if decision.hold and value:
             raise InstanceNotUnderstood(decision.hold)
+        if plan.constant is not None:
+            return plan.constant
+        if plan.number and _NUMERIC.fullmatch(value) and not self._basis.identifiers.is_any_number(value):
+            return None
         new = self._basis.rewriter.rewrite(decision, plan.tag, value, self._encodings)
         self.unreadable_dates += new.unreadable_date
         if new.removed:
@@ -202,76 +275,26 @@ class Walk:
             return None
         return encode_element(plan.tag, decision.vr, new.value, self._encodings, implicit=self._implicit)
 
-    def _sequence(self, table: Table, plan: Plan, element: bytes) -> bytes | None:
-        decision = plan.decision
-        if decision.needs_dataset or (not self._implicit and element[4:6] != b"SQ"):
-            if decision.keyword == "ContentSequence" and table is not self._top:
-                raise Irregular  # whether items are referred to by position is known from the top
-            return self._plainly(table, element)
-        if decision.letter == "X":
-            return b""
-        if decision.items is None:
-            return element_header(plan.tag, b"SQ", 0, implicit=self._implicit)
-        inner = self._tables.get(decision.items)
-        if inner is None:
-            inner = Table(self._decider, decision.items, frozenset(), implicit=self._implicit)
-            self._tables[decision.items] = inner
-        if self._depth >= _DEEPEST:
-            raise Irregular
-        self._depth += 1
-        undefined = plan.unpack(element, plan.at)[0] == UNDEFINED
-        unreadable = self.unreadable_dates
-        try:
-            body = self._items(element[plan.base : -8 if undefined else None], inner)
-        except Siblings:
-            self.unreadable_dates = unreadable
-            return self._plainly(table, element)
-        finally:
-            self._depth -= 1
-        if undefined:
-            return element[: plan.base] + body + _SEQUENCE_DELIMITER
-        return element_header(plan.tag, b"SQ", len(body), implicit=self._implicit) + body
-
-    def _items(self, data: bytes, table: Table) -> bytes:
-        pieces: list[bytes] = []
-        position, end = 0, len(data)
-        while position < end:
-            tag, length = _tag_and_length(data, position)
-            if tag != _ITEM:
-                raise Irregular
-            if length == UNDEFINED:
-                stop = end_of_sequence(data, position + 8, end, implicit=self._implicit, item=True)
-                new = self._item(data[position + 8 : stop - 8], table)
-                pieces += (_item_header(_ITEM, UNDEFINED), new, _ITEM_DELIMITER)
-            else:
-                stop = position + 8 + length
-                if stop > end:
-                    raise Irregular
-                new = self._item(data[position + 8 : stop], table)
-                pieces += (_item_header(_ITEM, len(new)), new)
-            position = stop
-        return b"".join(pieces)
-
-    def _item(self, data: bytes, table: Table) -> bytes:
-        new = table.items.get(data, _MISSING)
-        if new is _MISSING:
+    def item(self, data: bytes, table: Table) -> bytes:
+        """Return what becomes of an item of a sequence, without its header."""
+        new = table.items.get(data, MISSING)
+        if new is MISSING:
             before = self.unreadable_dates
             new = self._dataset(data, table)
             if len(data) <= _LONGEST_REMEMBERED and self.unreadable_dates == before:
                 table.items.note(data, new)
         return data if new is None else new
 
-    def _plainly(self, table: Table, element: bytes) -> bytes:
-        """Have the plain engine treat one sequence."""
-        from airlock.deid.stream.plainly import treat_plainly  # noqa: PLC0415 - it imports pydicom; few files need it
 
-        new, unreadable = treat_plainly(
-            self._basis,
-            element,
-            table.context,
-            self._sop_class_uid,
-            self._encodings,
-            implicit=self._implicit,
-        )
-        self.unreadable_dates += unreadable
-        return new
+def _joined(pieces: list[bytes | int], last: int) -> list[bytes | int]:
+    """Return pieces with those of bytes joined that follow each other.
+
+    :param last: tag; the places of later elements belong to what follows.
+    """
+    joined: list[bytes | int] = []
+    for is_place, group in groupby(pieces, lambda piece: isinstance(piece, int)):
+        if is_place:
+            joined += [piece for piece in group if isinstance(piece, int) and piece <= last]
+        else:
+            joined.append(b"".join(piece for piece in group if isinstance(piece, bytes)))
+    return joined

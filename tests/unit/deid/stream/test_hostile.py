@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import struct
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -140,7 +142,13 @@ def test_a_file_of_more_than_four_gigabytes_is_streamed(
     assert sum(moved[-1]) == (tmp_path / "large").stat().st_size
 
 
-def test_bytes_are_moved_in_pieces(tmp_path: Path) -> None:
+@pytest.mark.parametrize("by_kernel", [True, False])
+def test_bytes_are_moved_in_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, by_kernel: bool) -> None:
+    def refuse(*_arguments: int) -> int:
+        raise OSError(errno.EINVAL, "not here")
+
+    if not by_kernel:
+        monkeypatch.setattr(os, "sendfile", refuse)
     (tmp_path / "a").write_bytes(os.urandom(3 << 20))
     with (tmp_path / "a").open("rb") as source, copying.NewFile(f"{tmp_path}/x/b") as target:
         copying.write_all(target, b"head")
@@ -148,10 +156,11 @@ def test_bytes_are_moved_in_pieces(tmp_path: Path) -> None:
     assert (tmp_path / "x" / "b").read_bytes() == b"head" + (tmp_path / "a").read_bytes()[5:-4]
 
 
-def test_a_file_that_becomes_shorter_leaves_nothing(tmp_path: Path) -> None:
+@pytest.mark.parametrize("move", [copying.move_bytes, copying._move_through_memory])
+def test_a_file_that_becomes_shorter_leaves_nothing(tmp_path: Path, move: Callable[..., None]) -> None:
     (tmp_path / "a").write_bytes(b"12345")
     source = os.open(tmp_path / "a", os.O_RDONLY)
     with pytest.raises(OSError, match="shorter"), copying.NewFile(f"{tmp_path}/b") as target:
-        copying.move_bytes(source, target, 0, 10)
+        move(source, target, 0, 10)
     os.close(source)
     assert [path.name for path in tmp_path.iterdir()] == ["a"]

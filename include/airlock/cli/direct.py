@@ -1,0 +1,92 @@
+"""The command that is called without click where its arguments are plainly right: `airlock deidentify`.
+
+The files of a small study take less time than importing click does. Whatever is not plainly right is left to the
+command of the same name, which says what is wrong; both do the same work (:mod:`airlock.cli.folder`).
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from importlib import import_module
+from types import ModuleType
+from typing import Any
+
+VALUES = ("--project", "--subject", "--uid-map", "--patid-map", "--report")
+"""Options with a value,"""
+FLAGS = ("--keep-paths", "--no-store", "--dry-run")
+"""and without one."""
+
+
+def find_direct(arguments: list[str]) -> Callable[[], object] | None:
+    """Return what does the work of a command; None when it must be called as all others are."""
+    if not arguments or arguments[0] != "deidentify":
+        return None
+    folders, options = read_arguments(arguments[1:])
+    if len(folders) != 2 or "--project" not in options or not _plainly_right(folders, options):
+        return None
+    _postpone("inspect")
+    from airlock.cli.folder import deidentify_folder  # noqa: PLC0415 - most of the commands do without
+
+    return lambda: deidentify_folder(
+        folders[0],
+        folders[1],
+        options["--project"],
+        subject=options.get("--subject"),
+        keep_paths="--keep-paths" in options,
+        uid_map=options.get("--uid-map"),
+        patid_map=options.get("--patid-map"),
+        report=options.get("--report"),
+        store="none" if "--no-store" in options else "dry-run" if "--dry-run" in options else None,
+    )
+
+
+def read_arguments(arguments: list[str]) -> tuple[list[str], dict[str, str]]:
+    """Return folders and options; no folders when something is not of the plainest form."""
+    folders: list[str] = []
+    options: dict[str, str] = {}
+    rest = iter(arguments)
+    for argument in rest:
+        name, _, value = argument.partition("=")
+        if not argument.startswith("-"):
+            folders.append(argument)
+        elif argument in FLAGS:
+            options[argument] = ""
+        elif name in VALUES and (value := value if "=" in argument else next(rest, "")) and value[0] != "-":
+            options[name] = value
+        else:
+            return [], {}
+    return folders, options
+
+
+def _plainly_right(folders: list[str], options: dict[str, str]) -> bool:
+    files = [options[name] for name in ("--uid-map", "--patid-map", "--report") if name in options]
+    # What click would refuse, it must be asked to refuse.
+    return (
+        all(map(len, folders))
+        and not {"--no-store", "--dry-run"} <= options.keys()
+        and os.path.isdir(folders[0])  # noqa: PTH112 - pathlib takes longer to import than to look
+        and os.access(folders[0], os.R_OK)
+        and not os.path.isfile(folders[1])  # noqa: PTH113 - as above
+        and not any(os.path.lexists(file) for file in files)
+    )
+
+
+class _Postponed(ModuleType):
+    """Stands for a module until something in it is used.
+
+    The standard library's lazy loader does not help here: in Python 3.11, a second import of the module loads it.
+    """
+
+    def __getattr__(self, name: str) -> Any:
+        sys.modules.pop(self.__name__, None)
+        return getattr(import_module(self.__name__), name)
+
+
+def _postpone(name: str) -> None:
+    """Have a module of the standard library loaded when something in it is used.
+
+    Dataclasses import `inspect`, for classes without a docstring: here, none is.
+    """
+    sys.modules.setdefault(name, _Postponed(name))

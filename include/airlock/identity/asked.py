@@ -1,0 +1,131 @@
+"""Identifiers that note what was asked of them, so that it can be asked again when more is known of the patient."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from airlock.identity.evidence import Evidence
+from airlock.identity.identifiers import Identifiers, Span
+
+# Of one patient's values; who keeps more than that is asked anew from the beginning.
+_MOST_BYTES = 2 << 20
+# No identifier is shorter, in a number or in encoded bytes (:mod:`airlock.identity.identifiers`).
+_SHORTEST_NUMBER, _SHORTEST_BYTES = 6, 4
+
+
+@dataclass
+class Questions:
+    """What was asked, and answered with no. It holds patient data: never log it.
+
+    :param texts: texts, and whether they are free text.
+    :param numbers: numeric strings.
+    :param uids: UIDs that are to be kept.
+    :param values: encoded bytes.
+    :param answered: some question was answered with yes.
+    :param too_many: not all of them are kept.
+    """
+
+    texts: set[tuple[str, bool]] = field(default_factory=set)
+    numbers: set[str] = field(default_factory=set)
+    uids: set[str] = field(default_factory=set)
+    values: set[bytes] = field(default_factory=set)
+    answered: bool = False
+    too_many: bool = False
+
+    def add(self, other: Questions) -> None:
+        """Add what was asked somewhere else, or later."""
+        self.texts |= other.texts
+        self.numbers |= other.numbers
+        self.uids |= other.uids
+        self.values |= other.values
+        self.answered |= other.answered
+        self.too_many |= other.too_many
+
+    def __reduce__(self) -> tuple[object, tuple[dict[str, Any]]]:
+        """Pickle what there is."""
+        return _questions, ({name: asked for name, asked in vars(self).items() if asked},)
+
+    def __bool__(self) -> bool:
+        return any(vars(self).values())
+
+    def concern(self, identifiers: Identifiers) -> bool:
+        """Whether the answer to one of the questions is now yes, or cannot be known."""
+        return (
+            self.too_many
+            or any(identifiers.is_instance(uid) for uid in self.uids)
+            or any(map(identifiers.is_number, self.numbers))
+            or any(identifiers.find(text, free=free) for text, free in self.texts)
+            or any(identifiers.in_bytes(value, dates=False) for value in self.values)
+        )
+
+
+def _questions(asked: dict[str, Any]) -> Questions:
+    return Questions(**asked)
+
+
+class AskedIdentifiers(Identifiers):
+    """The same as :class:`Identifiers`; the parameters are its."""
+
+    def __init__(self, evidence: Evidence, public: Iterable[str] = (), *, keep_dates: bool = False) -> None:
+        super().__init__(evidence, public, keep_dates=keep_dates)
+        self._known, self._new, self._bytes = Questions(), Questions(), 0
+
+    def take(self) -> Questions | None:
+        """Return what was asked since the last time; None when nothing was."""
+        new = self._new
+        if not new:
+            return None
+        self._new = Questions()
+        return new
+
+    def find(self, text: str, *, free: bool = True) -> list[Span]:
+        """Note and answer."""
+        spans = super().find(text, free=free)
+        if spans:
+            self._new.answered = True
+        elif (text, free) not in self._known.texts and self._room(len(text)):
+            self._known.texts.add((text, free))
+            self._new.texts.add((text, free))
+        return spans
+
+    def is_number(self, text: str) -> bool:
+        """Note and answer."""
+        found = super().is_number(text)
+        if found:
+            self._new.answered = True
+        elif len(text) >= _SHORTEST_NUMBER and self._room(len(text)):
+            self._new.numbers.add(text)
+        return found
+
+    def is_instance(self, uid: str) -> bool:
+        """Note and answer."""
+        return self._noted(uid, super().is_instance(uid))
+
+    def in_uid(self, uid: str) -> bool:
+        """Note and answer."""
+        return self._noted(uid, super().in_uid(uid))
+
+    def in_bytes(self, data: bytes, *, dates: bool) -> bool:
+        """Note and answer."""
+        found = super().in_bytes(data, dates=dates)
+        if found:
+            self._new.answered = True
+        elif len(data) >= _SHORTEST_BYTES and data not in self._known.values and self._room(len(data)):
+            self._known.values.add(data)
+            self._new.values.add(data)
+        return found
+
+    def _noted(self, uid: str, found: bool) -> bool:
+        if found:
+            self._new.answered = True
+        else:
+            self._new.uids.add(uid)
+        return found
+
+    def _room(self, size: int) -> bool:
+        self._bytes += size
+        if self._bytes > _MOST_BYTES:
+            self._new.too_many = True
+        return self._bytes <= _MOST_BYTES

@@ -1,0 +1,162 @@
+"""The body of a worker process: does the tasks that come, one at a time, within its limits of memory.
+
+Run as a program (`-m airlock.worker`), it is a fresh interpreter; a fork of the parent calls :func:`work`.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import importlib
+import mmap
+import os
+import pickle
+import resource
+import signal
+import struct
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, NoReturn
+
+from airlock.errors import AirlockError
+
+MEMORY_BYTES = 4 << 30
+_PR_SET_PDEATHSIG = 1
+_TELL_EVERY_SECONDS = 0.1
+STATE = struct.Struct("dQ")
+"""When a worker began its latest task, by `time.monotonic()`, which is the same in all processes; and how many so far.
+
+The number is written last: who reads in between sees a task that begins later than it did, not one that is overdue.
+"""
+# Reading and writing headers needs no codecs and no network; importing them is more than half of a worker's start.
+_NOT_NEEDED = ("numpy", "gdcm", "PIL", "pylibjpeg", "jpeg_ls", "libjpeg", "openjpeg", "rle", "requests", "tqdm")
+_size = struct.Struct("Q")
+
+
+class Channel:
+    """What one process tells another through two pipes, in the order in which it was told.
+
+    :param reading: descriptor to read from.
+    :param writing: descriptor to write to.
+    """
+
+    __slots__ = ("_writing", "reading")
+
+    def __init__(self, reading: int, writing: int) -> None:
+        self.reading, self._writing = reading, writing
+
+    def send(self, told: object) -> None:
+        """Tell something that can be pickled.
+
+        :raises OSError: when nobody reads any more.
+        """
+        data = pickle.dumps(told, pickle.HIGHEST_PROTOCOL)
+        data = _size.pack(len(data)) + data
+        written = os.write(self._writing, data)
+        while written < len(data):
+            written += os.write(self._writing, memoryview(data)[written:])
+
+    def receive(self) -> Any:
+        """Wait for what the other says next.
+
+        :raises EOFError: when it says nothing more.
+        """
+        (size,) = _size.unpack(self._read(_size.size))
+        return pickle.loads(self._read(size))  # noqa: S301 - from our own process
+
+    def close(self) -> None:
+        """End both directions."""
+        os.close(self.reading)
+        os.close(self._writing)
+
+    def _read(self, size: int) -> bytes:
+        data = os.read(self.reading, size)
+        while len(data) < size:
+            more = os.read(self.reading, size - len(data))
+            if not more:
+                raise EOFError
+            data += more
+        return data
+
+
+def _die_with(parent: int) -> None:
+    """Have the kernel kill this process when its parent ends, however it ends."""
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        raise SystemExit(1)
+
+
+def main() -> None:
+    """Do what comes through inherited pipes until they close."""
+    reading, writing, shared, parent = map(int, sys.argv[1:5])
+    work(Channel(reading, writing), shared, parent)
+
+
+def work(channel: Channel, shared: int, parent: int) -> NoReturn:
+    """Do what comes until nothing comes any more, and end the process.
+
+    :param shared: descriptor of the memory for :data:`STATE`.
+    :param parent: process that this one must not outlive.
+    """
+    _die_with(parent)
+    # Whoever ends a whole service signals all its processes; the step decides what becomes of its workers.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    for module in _NOT_NEEDED:
+        sys.modules.setdefault(module, None)  # type: ignore[arg-type]
+    # What there is by now stays, and looking through it for garbage would copy every page of a fork.
+    gc.freeze()
+    with suppress(EOFError, OSError):
+        _serve(channel, mmap.mmap(shared, STATE.size))
+    os._exit(0)
+
+
+def _serve(channel: Channel, state: mmap.mmap) -> None:
+    do: Callable[[Any], Any] | None = None
+    job = b""
+    count = 0
+    while True:
+        received = channel.receive()
+        if isinstance(received, bytes):
+            job, do = received, None
+            continue
+        answers: list[object] = []
+        told = time.monotonic()
+        for task in received:
+            count += 1
+            STATE.pack_into(state, 0, time.monotonic(), count)
+            try:
+                do = do or _make(job)
+                answers.append((do(task),))
+            except Exception as error:  # noqa: BLE001 - raised again in the parent
+                answers.append(_told(error))
+            if time.monotonic() - told > _TELL_EVERY_SECONDS:
+                channel.send(answers)
+                answers, told = [], time.monotonic()
+        if answers:
+            channel.send(answers)
+
+
+def _told(error: Exception) -> Exception:
+    """Return what the parent is told of an error: its text only where it is known to be free of values."""
+    if isinstance(error, AirlockError):
+        return type(error)(str(error))
+    if isinstance(error, OSError):
+        return OSError(error.errno, error.strerror)
+    return MemoryError() if isinstance(error, MemoryError) else RuntimeError(f"{type(error).__name__} in a worker")
+
+
+def _make(job: bytes) -> Callable[[Any], Any]:
+    place, argument, _ = pickle.loads(job)  # noqa: S301 - from our own parent
+    module, name = place.split(":")
+    made: Callable[[Any], Any] = getattr(importlib.import_module(module), name)(pickle.loads(argument))  # noqa: S301
+    return made
+
+
+if __name__ == "__main__":
+    main()

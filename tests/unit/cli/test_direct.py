@@ -1,0 +1,99 @@
+"""What is called without click is what click would have called."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airlock.cli import deidentify, direct, folder
+from tests.commands import airlock
+
+Call = tuple[tuple[Any, ...], dict[str, Any]]
+
+
+@pytest.fixture
+def calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Call]:
+    """Note what the work is called with, by either way, in place of doing it."""
+    found: list[Call] = []
+
+    def note(*arguments: object, **options: object) -> int:
+        def plain(value: object) -> object:
+            return str(value) if isinstance(value, Path) else value
+
+        found.append((tuple(map(plain, arguments)), {name: plain(value) for name, value in options.items()}))
+        return 0
+
+    monkeypatch.setattr(folder, "deidentify_folder", note)
+    monkeypatch.setattr(deidentify, "deidentify_folder", note)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "in").mkdir()
+    (tmp_path / "file").touch()
+    return found
+
+
+DIRECT = (
+    ["in", "out", "--project", "P"],
+    ["--project=P", "in", "out"],
+    ["in", "--project", "P", "--keep-paths", "out", "--subject", "S-1"],
+    ["in", "out", "--project", "P", "--uid-map", "u.csv", "--patid-map=p.csv", "--report", "r"],
+    ["in", "out", "--project", "A", "--project", "B"],
+    ["in", "out", "--project", "P", "--dry-run"],
+    ["in", "out", "--no-store", "--project", "P"],
+)
+LEFT = (
+    ["in", "out"],
+    ["in", "out", "--project", "P", "--no-store", "--dry-run"],
+    ["in", "out", "--project"],
+    ["in", "out", "--project", "P", "--help"],
+    ["in", "out", "--project", "P", "--unknown"],
+    ["in", "out", "more", "--project", "P"],
+    ["absent", "out", "--project", "P"],
+    ["in", "file", "--project", "P"],
+    ["file", "out", "--project", "P"],
+    ["in", "out", "--project", "P", "--report", "in"],
+    ["in", "out", "--project", "-P"],
+    ["in", "out", "--keep-paths=yes", "--project", "P"],
+    ["in", "", "--project", "P"],
+    ["--", "in", "out", "--project", "P"],
+)
+
+
+@pytest.mark.parametrize("arguments", DIRECT)
+def test_both_ways_are_the_same(calls: list[Call], arguments: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    assert direct.find_direct(["deidentify", *arguments]) is not None
+    assert airlock("deidentify", *arguments).status == 0
+    monkeypatch.setattr(direct, "find_direct", lambda _arguments: None)
+    assert airlock("deidentify", *arguments).status == 0
+    assert calls[0] == calls[1]
+
+
+@pytest.mark.parametrize("arguments", LEFT)
+@pytest.mark.usefixtures("calls")
+def test_what_is_not_plainly_right_is_left(arguments: list[str]) -> None:
+    assert direct.find_direct(["deidentify", *arguments]) is None
+
+
+def test_every_option_is_known() -> None:
+    options = {name: option for option in deidentify.command.params for name in option.opts if name.startswith("--")}
+    assert set(options) == {*direct.VALUES, *direct.FLAGS}
+    assert {name for name, option in options.items() if getattr(option, "is_flag", False)} == set(direct.FLAGS)
+
+
+def test_other_commands_are_left() -> None:
+    assert direct.find_direct([]) is None
+    assert direct.find_direct(["--help"]) is None
+    assert direct.find_direct(["verify", "in", "out", "--project", "P"]) is None
+
+
+def test_what_is_imported_late_is_there_when_it_is_used() -> None:
+    code = (
+        "import sys\nfrom airlock.cli.direct import _postpone\n_postpone('colorsys')\nimport colorsys\n"
+        "print(type(colorsys).__name__)\nprint(colorsys.rgb_to_hsv(1, 1, 1)[2])\nimport colorsys\n"
+        "print(type(colorsys).__name__)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["_Postponed", "1", "module"]
