@@ -68,7 +68,7 @@ class TestFrame:
 
         monkeypatch.setattr(cli.airlock, "main", fail)
         status, out, err = run("status")
-        assert (status, out, "ValueError (cli/__init__.py:" in err) == (1, "", True)
+        assert (status, out, "ValueError (cli/group.py:" in err) == (1, "", True)
         assert "Zebedee" not in err
         assert "Traceback" not in err
 
