@@ -46,7 +46,8 @@ def deidentify_folder(  # noqa: PLR0913 - one per option of the command
     uids, patients, lines = (Path(file) if file is not None else None for file in (uid_map, patid_map, report))
     _check_places(Path(source), Path(target), (uids, patients, lines))
     settings = load_places()
-    policy, keys = _policy(settings.projects, project), KeyRing.load(settings.key_path)
+    keys = KeyRing.load(settings.key_path)
+    policy = _policy(settings.projects, project, keys)
     run = FolderRun(
         Path(source),
         Path(target),
@@ -82,21 +83,31 @@ def _check_places(source: Path, target: Path, files: Iterable[Path | None]) -> N
             raise RefusedError(f"There is no folder for the file {file.name}. Make it first.")
 
 
-def _policy(folder: Path, project: str) -> ProjectTerms:
+def _policy(folder: Path, project: str, keys: KeyRing) -> ProjectTerms:
     if not folder.is_dir():
         return _strictest(project)
-    from airlock.project import find_policy  # noqa: PLC0415 - without a policy, there is nothing to check
+    from airlock.cli.remembered import Memory  # noqa: PLC0415 - without a policy, there is nothing to remember
+
+    memory = Memory(_home() / "cache" / "terms.json", folder, keys)
+    if (terms := memory.find(project)) is not None:
+        return terms
+    from airlock.project import find_policy  # noqa: PLC0415 - it imports what checks policies
 
     try:
-        return find_policy(folder, project)
+        policy = find_policy(folder, project)
     except UnknownProject:
         return _strictest(project)
+    memory.note(policy)
+    return policy
+
+
+def _home() -> Path:
+    return Path(os.environ.get("AIRLOCK_HOME", "var"))
 
 
 def _known(keys: KeyRing, policy: ProjectTerms, subject: str | None, store: str | None) -> KnownPatients | None:
     """Return what the identity store says; None where there is none, or no policy that says how to use it."""
-    home = Path(os.environ.get("AIRLOCK_HOME", "var"))
-    exists = "AIRLOCK_IDENTITY_URL" in os.environ or (home / "identity" / "identity.db").is_file()
+    exists = "AIRLOCK_IDENTITY_URL" in os.environ or (_home() / "identity" / "identity.db").is_file()
     if store == "none" or isinstance(policy, Strictest) or not exists:
         return None
     from airlock.deid.known import open_known  # noqa: PLC0415 - it imports SQLAlchemy, which only a store needs
