@@ -9,10 +9,11 @@ from functools import lru_cache
 from airlock.dicomio.dictionary import tag_of
 
 _HEX = r"[0-9A-Fa-fx]"
-_TAG = re.compile(rf"\(?({_HEX}{{4}}),? ?({_HEX}{{4}})\)?")
-_PRIVATE = re.compile(rf'\(({_HEX}{{4}}), ?["\[]([^"\\]+)["\]](?:, ?(?:xx)?({_HEX}{{2}}|\*))?\)')
-_GROUP = re.compile(rf"\(?({_HEX}{{4}})\)?")
-_CREATOR = re.compile(r'"([^"\\]+)"')
+# Compiled when a rule is read: most projects have none.
+_TAG = rf"\(?({_HEX}{{4}}),? ?({_HEX}{{4}})\)?"
+_PRIVATE = rf'\(({_HEX}{{4}}), ?["\[]([^"\\]+)["\]](?:, ?(?:xx)?({_HEX}{{2}}|\*))?\)'
+_GROUP = rf"\(?({_HEX}{{4}})\)?"
+_CREATOR = r'"([^"\\]+)"'
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ def parse_tag(text: str) -> TagSelector:
 
     :raises ValueError: when it is none, or a keyword that PS3.6 does not have.
     """
-    match = _TAG.fullmatch(text.strip())
+    match = re.fullmatch(_TAG, text.strip())
     if match:
         mask, bits = _bits(match[1] + match[2])
         return TagSelector(mask, bits)
@@ -95,15 +96,15 @@ def parse_private(text: str) -> PrivateSelector:
 
     :raises ValueError: when it is none, or the group is an even one.
     """
-    if match := _CREATOR.fullmatch(text.strip()):
+    if match := re.fullmatch(_CREATOR, text.strip()):
         return PrivateSelector(0x0001, 0x0001, match[1].strip(), 0, 0)
-    match = _PRIVATE.fullmatch(text.strip()) or _GROUP.fullmatch(text.strip())
+    match = re.fullmatch(_PRIVATE, text.strip()) or re.fullmatch(_GROUP, text.strip())
     if match is None:
         raise ValueError('not a private attribute such as (0019,"CREATOR",0C), a creator "CREATOR" or a group 0019')
     mask, group = _bits(match[1])
     if mask & 1 and not group & 1:
         raise ValueError("private attributes are in groups of odd number")
-    creator, element = (match[2].strip(), match[3]) if match.re is _PRIVATE else (None, None)
+    creator, element = (match[2].strip(), match[3]) if match.re.pattern == _PRIVATE else (None, None)
     if element is None or element == "*":
         return PrivateSelector(mask, group, creator, 0, 0)
     element_mask, bits = _bits(element)

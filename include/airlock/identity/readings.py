@@ -8,24 +8,36 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from airlock.identity.escapes import undone
 from airlock.identity.mapped import Mapped
 from airlock.identity.vocabulary import fold, fold_character
 
 _GAPS = re.compile(r"[\W_]+")
-# `ErikaMustermann`, `MRMustermann`, `患者Mustermann`; digits between letters stay what they are.
 _SMALL, _LARGE, _SIGN = "a-zß-öø-ÿ", "A-ZÀ-ÖØ-Þ", "\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"
-_HUMP = re.compile(
-    f"(?<=[{_SMALL}])(?=[{_LARGE}])|(?<=[{_LARGE}])(?=[{_LARGE}][{_SMALL}])"
-    f"|(?<=[{_SMALL}{_LARGE}])(?=[{_SIGN}])|(?<=[{_SIGN}])(?=[{_SMALL}{_LARGE}])"
-)
-# `M U S T E R`, `M.U.S.T.E.R`, `张 小 东`: single letters with one sort of gap between them.
-_SPACED = re.compile(
-    r"(?<![^\W\d_])[^\W\d_]([\W_]{1,3})[^\W\d_](?:(?:\1|[\W_]{1,3})[^\W\d_](?![^\W\d_]))+(?![^\W\d_])"
-    r"|[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af](?:[ \u3000._-]{1,2}[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af])+"
-)
+
+
+# Patterns of ranges this large take milliseconds to compile, and most texts are ASCII.
+@lru_cache(maxsize=2)
+def _hump(*, is_ascii: bool) -> re.Pattern[str]:
+    """`ErikaMustermann`, `MRMustermann`, `患者Mustermann`; digits between letters stay what they are."""
+    if is_ascii:
+        return re.compile("(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+    return re.compile(
+        f"(?<=[{_SMALL}])(?=[{_LARGE}])|(?<=[{_LARGE}])(?=[{_LARGE}][{_SMALL}])"
+        f"|(?<=[{_SMALL}{_LARGE}])(?=[{_SIGN}])|(?<=[{_SIGN}])(?=[{_SMALL}{_LARGE}])"
+    )
+
+
+@lru_cache(maxsize=2)
+def _spaced(*, is_ascii: bool) -> re.Pattern[str]:
+    """`M U S T E R`, `M.U.S.T.E.R`, `张 小 东`: single letters with one sort of gap between them."""
+    letters = (
+        r"(?<![^\W\d_])[^\W\d_]([\W_]{1,3})[^\W\d_](?:(?:\1|[\W_]{1,3})[^\W\d_](?![^\W\d_]))+(?![^\W\d_])"
+    )
+    signs = "" if is_ascii else f"|[{_SIGN}](?:[ \u3000._-]{{1,2}}[{_SIGN}])+"
+    return re.compile(letters + signs)
 
 
 class Reading:
@@ -73,10 +85,11 @@ def readings(text: str) -> Iterator[Reading]:
         if mapped is None:
             continue
         yield Reading(mapped)
-        apart = mapped.replaced(_HUMP, lambda _: " ")
+        is_ascii = mapped.text.isascii()
+        apart = mapped.replaced(_hump(is_ascii=is_ascii), lambda _: " ")
         if apart is not mapped:
             yield Reading(apart)
-        together = mapped.replaced(_SPACED, lambda match: _GAPS.sub("", match.group()))
+        together = mapped.replaced(_spaced(is_ascii=is_ascii), lambda match: _GAPS.sub("", match.group()))
         if together is not mapped:
             yield Reading(together)
 
