@@ -33,9 +33,7 @@ def _hump(*, is_ascii: bool) -> re.Pattern[str]:
 @lru_cache(maxsize=2)
 def _spaced(*, is_ascii: bool) -> re.Pattern[str]:
     """`M U S T E R`, `M.U.S.T.E.R`, `张 小 东`: single letters with one sort of gap between them."""
-    letters = (
-        r"(?<![^\W\d_])[^\W\d_]([\W_]{1,3})[^\W\d_](?:(?:\1|[\W_]{1,3})[^\W\d_](?![^\W\d_]))+(?![^\W\d_])"
-    )
+    letters = r"(?<![^\W\d_])[^\W\d_]([\W_]{1,3})[^\W\d_](?:(?:\1|[\W_]{1,3})[^\W\d_](?![^\W\d_]))+(?![^\W\d_])"
     signs = "" if is_ascii else f"|[{_SIGN}](?:[ \u3000._-]{{1,2}}[{_SIGN}])+"
     return re.compile(letters + signs)
 
