@@ -27,7 +27,9 @@ _MOST_CUTS = 8
 _EMPTY_ESCAPE = re.compile(r"\x1b[$()\-]{1,2}[A-Z@](?=\s|$)")
 # Characters of the shortest name that is searched in bytes in UTF-16, and of the shortest UID.
 _SHORTEST_IN_UTF16, _SHORTEST_UID = 2, 7
-_FEWEST_DIGITS = 6
+_FEWEST_DIGITS, _FEWEST_IN_UID = 6, 4
+_NEITHER = bytes(code for code in range(256) if not (chr(code).isascii() and chr(code).isalnum()))
+"""Bytes that are neither letters nor digits."""
 _WHOLE_NUMBER = re.compile(r"[+-]?0*([0-9]+)(?:\.0*)?")
 # Text in bytes of any kind: shorter runs of printable characters are chance.
 _PRINTABLE = re.compile(rb"[\x20-\x7e]{8,}")
@@ -94,6 +96,12 @@ class Identifiers:
     def _shortest(self) -> int:
         """Of so many bytes is what is searched in bytes, at least."""
         return min((len(key) for key, _ in self._binary_spellings), default=_SHORTEST_UID)
+
+    @cached_property
+    def _fewest(self) -> int:
+        """So many letters and digits has what is searched in bytes, at least; binary numbers mostly have fewer."""
+        keys = [s.key for s in (*self._spellings, *self._dates) if not s.weak or s.strong]
+        return min([_FEWEST_IN_UID, *(sum(c.isalnum() for c in key) for key in keys if key.isascii())])
 
     @cached_property
     def _binary_dates(self) -> list[tuple[bytes, Spelling]]:
@@ -225,6 +233,8 @@ class Identifiers:
             return frozenset()
         if literals is not None and literals.search(data):
             found.add(("name", False))
+        if len(data.translate(None, _NEITHER)) < self._fewest:
+            return frozenset(found)
         lowered = data.lower()
         if b"\0" in data and (wide := wide_text(lowered)):
             lowered += b"\n" + wide
