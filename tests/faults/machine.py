@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import random
 import signal
 import subprocess
@@ -164,7 +165,8 @@ def cancelled(folder: Path) -> Outcome:
         # What was in flight is only known to the journal; the next start of the step tells the ledger.
         listed = folder / "delete.csv"
         withdraw(transfer.ledger, transfer.settings, transfer.id, listed)
-        uids = {line.split(",")[3] for line in listed.read_text().splitlines()[1:]}
+        with listed.open(newline="") as stream:
+            uids = {row["sop_uid"] for row in csv.DictReader(stream)}
         left = set(pacs.instances) - uids
         outcome.injected += f" ({len(uids)} listed, {len(left)} more were there)"
         outcome.lost = len(left)

@@ -74,7 +74,8 @@ def release(ledger: Ledger, workspace: Workspace, transfer_id: str, instance_ids
     :raises InvalidRequest: when the transfer runs, was withdrawn, or has begun to send.
     """
     _check_idle(ledger, transfer_id)
-    if any(state in _BEGUN for states in ledger.destinations(transfer_id).values() for state in states):
+    states = {state for states in ledger.destinations(transfer_id).values() for state in states}
+    if not states.isdisjoint(_BEGUN) or ledger.instances(transfer_id, *_BEGUN):
         raise InvalidRequest("This transfer has begun to send. Request a new transfer for what was held.")
     if not workspace.complete("incoming"):
         raise InvalidRequest("The files of this transfer are gone. Clear its whole run to begin again.")

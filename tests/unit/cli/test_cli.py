@@ -77,7 +77,7 @@ class TestFrame:
         assert run("status", "--nonsense")[0] == 2
 
     def test_a_command_that_is_not_there_is_not_listed(self, monkeypatch):
-        monkeypatch.setattr(cli, "COMMANDS", ("request", "neverwritten"))
+        monkeypatch.setattr("airlock.cli.group.COMMANDS", ("request", "neverwritten"))
         context = click.Context(cli.airlock)
         assert cli.airlock.list_commands(context) == ["request"]
         assert cli.airlock.get_command(context, "neverwritten") is None
