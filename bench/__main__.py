@@ -28,6 +28,8 @@ CASES: dict[str, Callable[[Path, Size], Iterator[Result]]] = {
     "robust": robust.measure,
 }
 
+_INSTALL = "--install-peers"
+
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("cases", nargs=-1, type=click.Choice(list(CASES)))
@@ -37,14 +39,18 @@ CASES: dict[str, Callable[[Path, Size], Iterator[Result]]] = {
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     help="Where to keep files while measuring. Default: the system's temporary folder.",
 )
-@click.option("--install-peers", is_flag=True, help="Install the peers that are Python packages, in a place apart.")
+@click.option(_INSTALL, is_flag=True, help="Install the peers that are Python packages, in a place apart.")
 def main(cases: tuple[str, ...], quick: bool, folder: Path | None, install_peers: bool) -> None:
     """Measure Airlock against the programs that people use instead: all CASES, or only those named.
 
     Ends with 1 when something failed; being slow is no failure.
     """
     if install_peers:
-        install()
+        try:
+            install()
+        except BenchError as error:
+            raise click.ClickException(str(error)) from None
+        enclose(_INSTALL)
     console = Console() if sys.stdout.isatty() else Console(width=120)
     progress = Console(stderr=True)
     results: list[Result] = []
@@ -71,5 +77,7 @@ def _folder(scratch: str, name: str) -> Path:
 
 
 if __name__ == "__main__":
-    enclose()
+    # Within the namespace there is no network to install from.
+    if _INSTALL not in sys.argv:
+        enclose()
     main()

@@ -10,12 +10,15 @@ from demo.enclosed import can_enclose, raise_loopback, unshare
 _INSIDE = "BENCH_ENCLOSED"
 
 
-def enclose() -> None:
-    """Start this program again in a network namespace of its own, where that is possible."""
+def enclose(*done: str) -> None:
+    """Start this program again in a network namespace of its own, where that is possible.
+
+    :param done: options that need not be followed again.
+    """
     if os.environ.get(_INSIDE):
         raise_loopback()
     elif can_enclose():
-        command = [*unshare(), sys.executable, "-m", "bench", *sys.argv[1:]]
+        command = [*unshare(), sys.executable, "-m", "bench", *(word for word in sys.argv[1:] if word not in done)]
         os.execvpe(command[0], command, {**os.environ, _INSIDE: "1"})
 
 
