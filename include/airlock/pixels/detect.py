@@ -97,7 +97,7 @@ class Examiner:
         found_strokes = strokes_of(values)
         dense = text_like(found_strokes)
         speckle = texture(dense.both)
-        strokes = found_strokes.both & _widened(dense.both) & ~speckle
+        strokes = found_strokes.both & _widened(dense.pieces) & ~speckle
         level, upright = dense.level, dense.upright
         self._kept = []
         first = self._before is None
@@ -123,7 +123,8 @@ class Examiner:
         boxes = [b for b in boxes if not any(_holds(f.box, patch.place(b, columns, rows)) for f in self._kept)]
         if not boxes:
             return []
-        verdicts = self._judge.judge(boxes, self._read(patch, boxes), round(min(rows, columns) * patch.scale))
+        side = round(min(rows, columns) * patch.scale)
+        verdicts = self._judge.judge(boxes, self._read(patch, boxes), side, patch.tallest)
         return [
             Found(frame.number, patch.place(v.box, columns, rows), OCR, v.confidence, v.matches_identifier)
             for v in verdicts

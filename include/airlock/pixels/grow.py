@@ -8,16 +8,13 @@ import numpy as np
 import numpy.typing as npt
 
 from airlock.findings import Box, Found
-from airlock.pixels.strokes import Mask
+from airlock.pixels.strokes import TALLEST, Mask
 
 ALIKE = 0.35
 """Part of the density of strokes inside a box that its neighbourhood must have to belong to the line."""
 
 SPARSE = 0.06
 """Part of an area that strokes fill at least where there are letters."""
-
-TALLEST = 48
-"""Pixels; the strokes of larger letters are not among those that are looked for."""
 
 STEPS = 20
 """Steps of one and a half heights to either side: words may be so far apart, lines so long."""

@@ -6,6 +6,7 @@ read stays in this module.
 
 from __future__ import annotations
 
+import math
 import re
 import unicodedata
 from collections.abc import Iterable
@@ -34,6 +35,10 @@ LARGE = 1 / 16
 
 GIANT = 1 / 5
 """Part of the shorter side above which it must be read without doubt: no device writes so large."""
+
+WORD = 3
+"""Characters below which giant letters are taken for anatomy, however surely they were read, where the picture does not
+show such: a cyst below the tip of an ultrasound sector is read as 10, from its side."""
 
 MOSTLY = 0.7
 """Part of the smaller of two boxes that lies inside the larger when both show the same line."""
@@ -116,14 +121,16 @@ class Judge:
     known: frozenset[str] = field(default=frozenset(), repr=False)
     safe_words: frozenset[str] = SAFE_WORDS
 
-    def judge(self, boxes: list[Box], readings: list[Reading], side: int) -> list[Verdict]:
+    def judge(self, boxes: list[Box], readings: list[Reading], side: int, tallest: float = math.inf) -> list[Verdict]:
         """Return the boxes to mask, in their order.
 
         :param side: shorter side of the whole frame, in pixels of the picture that the boxes are in.
+        :param tallest: height of letters that the picture shows, in the same pixels; larger ones are looked for in
+            another.
         """
         both = list(zip(boxes, readings, strict=True))
         safe = {b for b, r in both if self._is_safe(r)}
-        kept = {b for b, r in both if b not in safe and self._is_text(b, r, side)}
+        kept = {b for b, r in both if b not in safe and self._is_text(b, r, side, tallest)}
         # A label beside something that is masked may be a part of it: an initial, a day of a date.
         kept |= {box for box in safe if any(_beside(box, other) for other in kept)}
         return [Verdict(b, round(r.confidence, 1), self._is_known(_plain(r.text))) for b, r in both if b in kept]
@@ -132,11 +139,13 @@ class Judge:
         word = reading.text.strip().strip(":.").upper()
         return reading.confidence >= SURE and word in self.safe_words and _plain(word) not in self.known
 
-    def _is_text(self, box: Box, reading: Reading, side: int) -> bool:
+    def _is_text(self, box: Box, reading: Reading, side: int, tallest: float) -> bool:
         if self._is_known(_plain(reading.text)):
             return True
         characters = len(reading.text.replace(" ", ""))
         height = min(box[2] - box[0], box[3] - box[1])
+        if characters < WORD and height > max(tallest, GIANT * side):
+            return False
         if characters <= 1:
             letter = reading.text.strip().isalnum()
             return letter and height <= GLYPH * side and reading.confidence >= max(SINGLE, self.confidence)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,7 +11,7 @@ import cv2
 import numpy as np
 
 from airlock.findings import Box
-from airlock.pixels.strokes import MARGIN, Mask, Planes, areas
+from airlock.pixels.strokes import MARGIN, TALLEST, Mask, Planes, areas
 from airlock.pixels.views import Picture, evened_view, is_flat, range_view
 
 ENLARGED = 2.0
@@ -37,6 +38,7 @@ class Patch:
     :param x: column of the frame where it begins; `y` is its row.
     :param scale: pixels of the patch per pixel of the frame.
     :param turned: whether it is turned by a quarter, counter-clockwise.
+    :param tallest: height of letters in pixels of the patch; larger ones are hollowed out, and looked for elsewhere.
     """
 
     picture: Picture
@@ -44,6 +46,7 @@ class Patch:
     y: int
     scale: float
     turned: bool = False
+    tallest: float = math.inf
 
     def place(self, box: Box, columns: int, rows: int) -> Box:
         """Return a box of the patch in coordinates of the frame, rounded outwards."""
@@ -121,7 +124,7 @@ def _tiles(
             )
             picture = _enlarged(np.rot90(tile) if turned else tile, enlarge)
             corner = round((x0 - FRAME) / reduced), round((y0 - FRAME) / reduced)
-            yield Patch(picture, *corner, enlarge * reduced, turned)
+            yield Patch(picture, *corner, enlarge * reduced, turned, TALLEST * enlarge)
 
 
 def _scaled(box: Box, scale: float) -> Box:

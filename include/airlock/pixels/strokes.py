@@ -22,6 +22,9 @@ Mask = npt.NDArray[np.bool_]
 STROKE = 7
 """Pixels; wider strokes are found where the picture is looked at reduced."""
 
+TALLEST = 48
+"""Pixels; the strokes of larger letters are not among those that are looked for."""
+
 ABOVE_TYPICAL = 2.7
 """How many times as strong as the typical (median) stroke around it, which is noise, a stroke of a letter is."""
 
@@ -55,7 +58,7 @@ WIDE, SOLID = 97, 0.75
 PART = 32
 """Pixels of the parts of a picture whose noise is told apart."""
 
-CELL, MARGIN = 16, 16
+CELL, MARGIN = 16, 24
 """Pixels of the cells of which areas are made, and of the ground around them that the network sees too."""
 
 
@@ -132,10 +135,12 @@ class TextLike:
     """Where strokes are as dense as in text, and bright and dark ones alternate as letters do.
 
     :param level: along rows, as in a level line; `upright` along columns, as in one that runs up or down.
+    :param pieces: either, with pieces that are too small to be looked at alone: faint ends of lines.
     """
 
     level: Mask
     upright: Mask
+    pieces: Mask
 
     @property
     def both(self) -> Mask:
@@ -149,11 +154,12 @@ def text_like(strokes: Strokes) -> TextLike:
     along, across = WINDOW
     dense = np.maximum(_sums(counted, along, across), _sums(counted, across, along)) >= ENOUGH
     if not dense.any():
-        return TextLike(strokes.unclear, strokes.unclear)
+        return TextLike(strokes.unclear, strokes.unclear, strokes.unclear)
     level = _alternating(strokes.bright, strokes.dark)
     upright = _alternating(np.ascontiguousarray(strokes.bright.T), np.ascontiguousarray(strokes.dark.T)).T
-    large = _large(dense & (level | upright))
-    return TextLike(large & level | strokes.unclear, large & upright | strokes.unclear)
+    found = dense & (level | upright)
+    large = _large(found)
+    return TextLike(large & level | strokes.unclear, large & upright | strokes.unclear, found | strokes.unclear)
 
 
 def _large(found: Mask) -> Mask:

@@ -95,3 +95,21 @@ def test_large_letters_must_be_read_surely():
     giant = (50, 50, 300, 150)
     assert masked(Judge(), (giant, Reading("CO", 85.0))) == []
     assert masked(Judge(), (giant, Reading("CO", 95.0))) == [giant]
+
+
+CYST = (229, 45, 406, 328)
+"""Of an ultrasound sector and the cyst below its tip, in a picture that is enlarged twice."""
+
+
+@pytest.mark.parametrize(
+    ("text", "box", "count"), [("10", CYST, 0), ("1 0", CYST, 0), ("100", CYST, 1), ("10", LINE, 1)]
+)
+def test_giant_letters_count_where_the_picture_shows_such(text, box, count):
+    reading = Reading(text, 96.0)
+    assert len(Judge().judge([box], [reading], 480, tallest=96)) == count
+    assert len(Judge().judge([box], [reading], 480)) == 1
+
+
+def test_a_known_identifier_is_masked_however_large_its_letters_are():
+    known = Judge(known=frozenset({"AB1"}))
+    assert len(known.judge([CYST], [Reading("AB1", 3.0)], 480, tallest=96)) == 1

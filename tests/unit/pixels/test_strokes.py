@@ -51,3 +51,10 @@ def test_the_direction_of_a_line_is_told(turned):
 @pytest.mark.parametrize("shape", [(1, 1), (3, 900), (20, 20), (33, 65)])
 def test_any_size_is_examined(shape):
     assert dense(np.random.default_rng(2).normal(0, 1, shape)).shape == shape
+
+
+def test_two_small_letters_alone_are_pieces_only():
+    """Alone they are as good as a fork of vessels; beside a line that was found they are its end."""
+    found = text_like(strokes_of(draw_text(np.full((200, 300, 1), 100.0, np.float32), ["Ac"], (100, 100), 9, 180)))
+    assert not found.both.any()
+    assert found.pieces[98:112, 98:115].any()
