@@ -137,4 +137,6 @@ with DAG(
     ]
     for before, after in pairwise(chain):
         before >> after
+    # `review_masked` may be skipped ahead, while pixels are still being rewritten.
+    rewrite_pixels >> deidentify
     chain[:-1] >> report_failure
