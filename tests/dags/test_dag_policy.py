@@ -69,6 +69,13 @@ def test_the_chain_is_in_order(dags):
     assert {t.task_id for t in dag.tasks if not t.downstream_task_ids} == {"archive_request", "report_failure"}
 
 
+def test_what_is_skipped_ahead_lets_nobody_overtake(dags):
+    """Tasks that are skipped by one further up end at once: whoever comes after them must wait for the others too."""
+    tasks = dags["transfer"].task_dict
+    assert {"rewrite_pixels", "review_masked"} <= tasks["deidentify"].upstream_task_ids
+    assert "review_findings" in tasks["rewrite_pixels"].upstream_task_ids
+
+
 def test_a_failure_makes_the_run_red(dags):
     """A run is judged by its leaves: `report_failure` succeeds, so `archive_request` must not run after a failure."""
     dag = dags["transfer"]

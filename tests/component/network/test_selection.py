@@ -40,8 +40,10 @@ def test_each_level_fetches_two_series(tmp_path, method, level):
     with pacs.running() as peer:
         assert pull_study(transfer, peer).received == 6
     asked = [r.QueryRetrieveLevel for r in pacs.retrievals]
-    assert asked == {"study": ["STUDY"], "series": ["SERIES"] * 2, "image": ["IMAGE"] * 2}[level]
-    assert len(pacs.retrieved) == 6
+    expected = {"study": ["STUDY"], "series": ["SERIES"] * 2, "image": ["IMAGE"] * 2}[level]
+    # What a busy machine lost on its way is asked for once more.
+    assert asked[: len(expected)] == expected
+    assert len(set(pacs.retrieved)) == 6
 
 
 def test_all_studies_of_an_accession_number(tmp_path):
