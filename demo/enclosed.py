@@ -21,6 +21,7 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 
 LOOPBACK = "127.0.0.1"
 _BLOCK = 1 << 16
@@ -85,12 +86,9 @@ def _inside(descriptors: Sequence[int], connect: Sequence[int], command: Sequenc
     channel, *doors = (socket.socket(fileno=descriptor) for descriptor in descriptors)
     for door in doors:
         port = int(door.getsockname()[1])
-        _serve(door, lambda caller, port=port: _join(caller, port))  # type: ignore[misc]
+        _serve(door, partial(_join, port=port))
     for port in connect:
-        _serve(
-            socket.create_server((LOOPBACK, port)),
-            lambda caller, port=port: _hand_out(channel, caller, port),  # type: ignore[misc]
-        )
+        _serve(socket.create_server((LOOPBACK, port)), partial(_hand_out, channel, port=port))
     return subprocess.Popen(list(command)).wait()
 
 

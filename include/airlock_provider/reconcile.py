@@ -78,8 +78,9 @@ def reconcile_destination(destination: str, method: str, now: datetime | None = 
     log.info("%s: %s. See %s", destination, _words(counts) or "nothing was sent in this time", table)
     for row in rows:
         if not row.agrees:
+            # Without its UID: where a project keeps UIDs, that is the patient's own. The table has it.
             numbers = (len(row.missing), len(row.extra), " ".join(row.transfers))
-            log.warning("%s is %s: %d missing, %d extra; transfers %s", row.study_uid, row.verdict.value, *numbers)
+            log.warning("A study is %s: %d missing, %d extra; transfers %s", row.verdict.value, *numbers)
     wrong = {verdict: count for verdict, count in counts.items() if verdict in WRONG}
     if wrong:
         raise HeldError(
