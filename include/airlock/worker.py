@@ -41,7 +41,7 @@ _head = struct.Struct("<QB")
 def encode(told: object) -> bytes:
     """Return what goes through a pipe: plain values as they are, everything else pickled, which takes longer."""
     try:
-        data, kind = marshal.dumps(told), _PLAIN
+        data, kind = marshal.dumps(told), _PLAIN  # type: ignore[arg-type]
     except ValueError:
         import pickle  # noqa: PLC0415 - mostly, plain values are told
 

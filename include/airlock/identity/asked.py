@@ -34,18 +34,19 @@ class Questions:
     answered: bool = False
     too_many: bool = False
 
-    def add(self, other: Questions) -> None:
-        """Add what was asked somewhere else, or later."""
-        self.texts |= other.texts
-        self.numbers |= other.numbers
-        self.uids |= other.uids
-        self.values |= other.values
-        self.answered |= other.answered
-        self.too_many |= other.too_many
+    def add(self, said: dict[str, Any]) -> None:
+        """Add what was asked somewhere else, or later, as :meth:`said` returned it."""
+        own = vars(self)
+        for name, asked in said.items():
+            own[name] |= asked
 
     def __reduce__(self) -> tuple[object, tuple[dict[str, Any]]]:
         """Pickle what there is."""
-        return _questions, ({name: asked for name, asked in vars(self).items() if asked},)
+        return _questions, (self.said(),)
+
+    def said(self) -> dict[str, Any]:
+        """Return what there is, by the names of its parameters."""
+        return {name: asked for name, asked in vars(self).items() if asked}
 
     def __bool__(self) -> bool:
         return any(vars(self).values())
