@@ -218,7 +218,7 @@ class ProjectPolicy(_Part):
         except ValueError as error:
             raise PolicyError(
                 f"The project {self.name} takes ids from a pattern, and its pattern {error}. Give it "
-                "`identity.pattern` or `subject_pattern`, such as TRIAL-[0-9]{5}; REDCap's naming pattern is the latter."
+                "`identity.pattern` or `subject_pattern` (REDCap's naming pattern), such as TRIAL-[0-9]{5}."
             ) from None
 
     @property
