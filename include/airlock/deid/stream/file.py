@@ -19,8 +19,8 @@ from airlock.dicomio.copying import NewFile, move_bytes, write_all
 from airlock.dicomio.head import FIRST_BYTES, Head, Irregular, More, next_bytes, open_head
 from airlock.dicomio.meta import meta_bytes
 from airlock.dicomio.pixels import PixelData, end_of
+from airlock.identity.stream import Teller
 
-Tell = Callable[[bytes], object]
 _NONE = (b"", b"")
 Place = Callable[[tuple[str, str, str, str]], str]
 _CHARACTER_SET, _CLASS = 0x00080005, 0x00080016
@@ -88,14 +88,14 @@ class Streamer:
     :param stamp: writes what every object is to carry; told whether pixels were rewritten.
     :param keys: tags of what tells the patient and the study, where somebody wants to be told of them.
 
-    `tell` is called with elements that were not seen before and may say something of the patient, where there are keys.
+    `teller` is told of elements that were not seen before and may say something of the patient, where there are keys.
     """
 
     def __init__(
         self, basis: Basis, check: Callable[[Any], None], stamp: Callable[[Any, bool], None], keys: tuple[int, ...] = ()
     ) -> None:
         self._basis, self._check, self._keys = basis, check, keys
-        self.tell: Tell | None = None
+        self.teller: Teller | None = None
         self._stamp = {rewritten: _with(stamp, rewritten) for rewritten in (False, True)}
         self._checked = touched_by(check)
         self._stamped = touched_by(*self._stamp.values()) | {_CHARACTER_SET}
@@ -140,7 +140,7 @@ class Streamer:
     def _made_as_before(self, head: Head, pixels_rewritten: bool) -> _Made | None:
         """Make the header of a file that follows the layout of others; return None when it follows none."""
         walk, stamps, series = self._walker(head.implicit, *_peek(head))
-        walk.unreadable_dates, walk.tell = 0, self.tell
+        walk.unreadable_dates, walk.teller = 0, self.teller
         found = series.follow(head.data, head.start)
         if found is None:
             return None
@@ -209,7 +209,7 @@ class Streamer:
         guess = _peek(head)
         for _ in range(2):
             walk, stamps, series = self._walker(head.implicit, *guess)
-            walk.unreadable_dates, walk.tell = 0, self.tell
+            walk.unreadable_dates, walk.teller = 0, self.teller
             walked = _walk_whole(walk, head)
             found = (walked.values.get(_CLASS, b""), walked.taken.get(_CHARACTER_SET, _NONE)[0])
             if found == guess:

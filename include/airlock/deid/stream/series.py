@@ -15,20 +15,17 @@ import struct
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from airlock.deid.stream.table import DROP, MISSING, STOP, TAKE, Plan
+from airlock.deid.stream.table import BINARY, DROP, MISSING, NUMERIC, STOP, TAKE, TIME, Plan
 from airlock.dicomio.head import Irregular
 
 if TYPE_CHECKING:
     from airlock.deid.stream.walk import Walk
 
-# Kinds of elements that differ. Plain numbers, as in the table.
-_DROPPED: Final = 0
-_CONSTANT: Final = 1
-_NUMBER: Final = 2
-_TAKEN: Final = 3
-_OTHER: Final = 4
-# Numbers without a decimal comma, and what stands between them, as the walk knows them.
-_NUMERIC = b"0123456789+-.eE \0\\"
+# What is done with elements that differ, beside the sorts of the table that are judged together.
+_DROPPED: Final = -1
+_CONSTANT: Final = -2
+_TAKEN: Final = -3
+_LOOKED_UP: Final = -4
 # Longer headers are mostly of objects that no other follows.
 _LONGEST_BYTES = 1 << 20
 _MOST_LAYOUTS = 8
@@ -127,7 +124,7 @@ class Layout:
         """
         end, memo = len(data), walk.memo.get
         news: list[bytes] = []
-        numbers: list[bytes] = []
+        judged: dict[int, list[bytes]] = {}
         taken: dict[int, tuple[bytes, bytes]] = {}
         for run, size, unpack, at, base, kind, plan in self._steps:
             if not data.startswith(run, position):
@@ -136,8 +133,8 @@ class Layout:
             stop = position + base + unpack(data, position + at)[0]
             if stop > end:
                 stop = walk.end_of(plan, data, position, end)
-            if kind == _NUMBER:
-                numbers.append(data[position + base : stop])
+            if kind > 0:
+                judged.setdefault(kind, []).append(data[position + base : stop])
                 news.append(data[position:stop])
             elif kind == _CONSTANT:
                 news.append(plan.constant or b"")
@@ -156,7 +153,9 @@ class Layout:
         position += self._rest_size
         if not self._ends_in_pixels and position != end:
             return None
-        return Followed(news, taken, position) if _are_numbers(walk, numbers) else None
+        if not all(walk.may_stay(sort, values) for sort, values in judged.items()):
+            return None
+        return Followed(news, taken, position)
 
     def elements_that_differ(self, data: bytes, elements: list[Element]) -> set[int]:
         """Return the numbers of the elements of a file that differ from those of the file this was learned from."""
@@ -168,23 +167,14 @@ class Layout:
         }
 
 
-def _are_numbers(walk: Walk, values: list[bytes]) -> bool:
-    """Whether the numeric strings that differ may all stay: as one text, as each of them would be alone.
-
-    A backslash is what stands between the values of one element too.
-    """
-    joined = b"\\".join(values)
-    return not joined.translate(None, _NUMERIC) and not walk.holds_number(joined)
-
-
 def _kind(plan: Plan) -> int:
     if plan.act == DROP:
         return _DROPPED
     if plan.act == TAKE:
         return _TAKEN
-    if plan.number:
-        return _NUMBER
-    return _CONSTANT if plan.constant is not None and not plan.tells else _OTHER
+    if plan.constant is not None and not plan.tells:
+        return _CONSTANT
+    return plan.sort if plan.sort in (NUMERIC, TIME, BINARY) and not plan.tells else _LOOKED_UP
 
 
 def _heads(walk: Walk, data: bytes, elements: Iterable[Element]) -> bytes:

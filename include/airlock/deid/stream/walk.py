@@ -4,24 +4,25 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from airlock.deid.basis import Basis
 from airlock.deid.decide import TOP
 from airlock.deid.stream.beside import Siblings
+from airlock.deid.stream.judge import may_stay
 from airlock.deid.stream.sequences import Sequences
-from airlock.deid.stream.table import DROP, MISSING, STOP, TAKE, Plan, Table
+from airlock.deid.stream.table import DROP, MISSING, STOP, TAKE, UID, Plan, Table
 from airlock.deid.stream.values import encode_element
 from airlock.dicomio.head import UNDEFINED, Irregular, More, end_of_sequence
 from airlock.errors import InstanceNotUnderstood
+from airlock.identity.stream import Teller
+from airlock.identity.uids import is_registered
 
 _FAR = 1 << 33
 _CHARACTER_SET = 0x00080005
 # Longer values are looked at again every time: few are the same, and memory is bounded.
 _LONGEST_REMEMBERED = 32 << 10
-# Numbers without a decimal comma, or what is no number to a device (:mod:`airlock.deid.rewrite`).
-_NUMERIC = re.compile(rb"[0-9+\-.eE \0\\]*")
+_PLAIN_UID = re.compile(rb"[0-9.]+\0?")
 
 
 @dataclass(slots=True)
@@ -60,11 +61,12 @@ class Walk:
         telling: bool = False,
     ) -> None:
         self._basis, self._encodings, self._implicit = basis, encodings, implicit
+        self._identifiers = basis.identifiers
         self.width = 4 if implicit else 6
         self.marks = (*taken, _FAR)
         self._top = Table(basis.decider(sop_class_uid), TOP, frozenset(taken), implicit=implicit, telling=telling)
         self.plans, self.memo = self._top.plans, self._top.memo
-        self.tell: Callable[[bytes], object] | None = None
+        self.teller: Teller | None = None
         self._sequences = Sequences(self, basis, sop_class_uid, encodings, implicit=implicit, telling=telling)
         self.unreadable_dates = 0
 
@@ -169,16 +171,16 @@ class Walk:
         """
         return self._become(self._top, plan, data, position, stop)
 
-    def holds_number(self, value: bytes) -> bool:
-        """Whether one of the numeric strings in an encoded value is an identifying number."""
-        return self._basis.identifiers.is_any_number(value)
+    def may_stay(self, sort: int, values: list[bytes]) -> bool:
+        """Whether encoded values of one sort may all stay as they are; if not, each must be looked at."""
+        return may_stay(sort, values, self._identifiers)
 
     def _become(self, table: Table, plan: Plan, data: bytes, position: int, stop: int) -> bytes | None:
         """Compute what becomes of an element, and remember it."""
         element = data[position:stop]
         before = self.unreadable_dates
-        if plan.tells and self.tell is not None and plan.decision.vr != "SQ":
-            self.tell(element)
+        if plan.tells and self.teller is not None and plan.decision.vr != "SQ":
+            self.teller.tell(element)
         if plan.base == 12 and element[6:8] != b"\0\0":
             raise Irregular
         if plan.tag == _CHARACTER_SET and table is not self._top:
@@ -203,7 +205,10 @@ class Walk:
             raise InstanceNotUnderstood(decision.hold)
         if plan.constant is not None:
             return plan.constant
-        if plan.number and _NUMERIC.fullmatch(value) and not self._basis.identifiers.is_any_number(value):
+        if plan.sort == UID:
+            if _PLAIN_UID.fullmatch(value):
+                return self._mapped(element)
+        elif plan.sort and may_stay(plan.sort, (value,), self._identifiers):
             return None
         new = self._basis.rewriter.rewrite(decision, plan.tag, value, self._encodings)
         self.unreadable_dates += new.unreadable_date
@@ -212,6 +217,18 @@ class Walk:
         if not new.changed:
             return None
         return encode_element(plan.tag, decision.vr, new.value, self._encodings, implicit=self._implicit)
+
+    def _mapped(self, element: bytes) -> bytes | None:
+        """Map a UID that is written as it should be; the same as the rewriter does."""
+        uid = element[8:].rstrip(b"\0").decode()
+        new = uid if is_registered(uid) else self._basis.rewriter.uid(uid)
+        if new == uid:
+            return None
+        body = new.encode()
+        body += b"\0" * (len(body) % 2)
+        if self._implicit:
+            return element[:4] + len(body).to_bytes(4, "little") + body
+        return element[:6] + len(body).to_bytes(2, "little") + body
 
     def item(self, data: bytes, table: Table) -> bytes:
         """Return what becomes of an item of a sequence, without its header."""
