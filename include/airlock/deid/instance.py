@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from airlock.deid.basis import Basis, shared_profile
 from airlock.deid.marks import stamp_method, stamp_subject
 from airlock.deid.recipe import Recipe, Written
-from airlock.deid.stream.file import Place, Streamed, Streamer, Tell
+from airlock.deid.stream.file import Place, Streamed, Streamer
 from airlock.errors import InstanceNotUnderstood
 from airlock.identity.harvest import Evidence
 from airlock.identity.identifiers import Identifiers
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from airlock.deid.engine import Engine
     from airlock.dicomio.head import Head
     from airlock.dicomio.part10 import Instance
+    from airlock.identity.stream import Teller
 
 __all__ = ["Deidentifier", "Recipe", "Written"]
 
@@ -96,16 +97,16 @@ class Deidentifier:
                     f"It could not be de-identified ({type(error).__name__} at {_where(error)})."
                 ) from None
 
-    def stream(self, head: Head, folder: str, name: str, tell: Tell | None = None) -> tuple[Written, tuple[bytes, ...]]:
+    def stream(self, head: Head, folder: str, name: str, teller: Teller | None = None) -> tuple[Written, tuple[bytes, ...]]:
         """De-identify an open file with the streaming engine, without pixels that were rewritten.
 
         The file is written under its name, into a folder that nobody looks at meanwhile.
 
-        :param tell: called with elements that were not seen before.
+        :param teller: is told of elements that were not seen before.
         :return: what was written, and the elements of `keys` as they were.
         :raises Exception: of any kind, when it cannot be done like this.
         """
-        self._streamer.tell = tell
+        self._streamer.teller = teller
         done = self._streamer.process_head(head, folder, _placer(name), pixels_rewritten=False, hidden=True)
         return _written(done), done.keys
 

@@ -104,6 +104,10 @@ class Rewriter:
             return self._map(tag, value)
         return New(changed=True, value=dummy(tag, decision.vr, decision.keyword))
 
+    def uid(self, original: str) -> str:
+        """Return the new UID of an object."""
+        return self._uids(original)
+
     def _map(self, tag: int, value: Any) -> New:
         values = _texts(value, "UI", ())
         # What names classes may wrongly hold the UID of an instance; it is known from where it belongs.

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from airlock.identity.evidence import Evidence
-from airlock.identity.identifiers import Identifiers, Span
+from airlock.identity.identifiers import Identifiers, Span, together_in_bytes
 
 # Of one patient's values; who keeps more than that is asked anew from the beginning.
 _MOST_BYTES = 2 << 20
@@ -20,7 +20,7 @@ class Questions:
     """What was asked, and answered with no. It holds patient data: never log it.
 
     :param texts: texts, and whether they are free text.
-    :param numbers: numeric strings.
+    :param numbers: numeric strings, alone or several with backslashes between them.
     :param uids: UIDs that are to be kept.
     :param values: encoded bytes.
     :param answered: some question was answered with yes.
@@ -55,7 +55,7 @@ class Questions:
         return (
             self.too_many
             or any(identifiers.is_instance(uid) for uid in self.uids)
-            or any(map(identifiers.is_number, self.numbers))
+            or any(identifiers.is_any_number(numbers.encode("latin-1")) for numbers in self.numbers)
             or any(identifiers.find(text, free=free) for text, free in self.texts)
             or any(identifiers.in_bytes(value, dates=False) for value in self.values)
         )
@@ -116,6 +116,24 @@ class AskedIdentifiers(Identifiers):
             self._known.values.add(data)
             self._new.values.add(data)
         return found
+
+    def is_any_number(self, value: bytes) -> bool:
+        """Note and answer."""
+        if super().is_any_number(value):
+            return True  # noted one by one
+        if len(value) >= _SHORTEST_NUMBER and value not in self._known.values and self._room(len(value)):
+            self._new.numbers.add(value.decode("latin-1"))
+        return False
+
+    def any_in_bytes(self, values: Sequence[bytes]) -> bool:
+        """Note and answer."""
+        if super().any_in_bytes(values):
+            return True  # each of them will be asked for
+        for together in together_in_bytes(values):
+            if len(together) >= _SHORTEST_BYTES and together not in self._known.values and self._room(len(together)):
+                self._known.values.add(together)
+                self._new.values.add(together)
+        return False
 
     def _noted(self, uid: str, found: bool) -> bool:
         if found:

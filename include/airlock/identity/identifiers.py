@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 
 from airlock.identity.encoded import encoded_forms, wide_text
@@ -213,8 +213,26 @@ class Identifiers:
         return uid in self.uids or self.in_uid(uid)
 
     def is_any_number(self, value: bytes) -> bool:
-        """Whether one of the numeric strings in an encoded value is an identifying number."""
+        """Whether one of the numeric strings in an encoded value is an identifying number.
+
+        :param value: numbers with backslashes between them.
+        """
+        # Whatever is_number finds stands in the value as it is: a number of the patient, or digits.
+        if not any(key in value for key in self._number_keys):
+            return False
         return any(map(self.is_number, value.decode("latin-1").split("\\")))
+
+    @cached_property
+    def _number_keys(self) -> tuple[bytes, ...]:
+        return tuple(number.encode("latin-1", "replace") for number in self._digits | self.numbers)
+
+    def any_in_bytes(self, values: Sequence[bytes]) -> bool:
+        """Whether one of several short encoded values may hold an identifier, but for dates; a no is certain."""
+        if self._literals[False] is None:
+            # What has so few letters and digits, and no name in another encoding, is none; most numbers are like that.
+            fewest = self._fewest
+            values = [value for value in values if len(value.translate(None, _NEITHER)) >= fewest]
+        return any(bool(self.matches_in_bytes(together, dates=False)) for together in together_in_bytes(values))
 
     def in_bytes(self, data: bytes, *, dates: bool) -> bool:
         """Whether encoded bytes hold an identifier; as :meth:`matches_in_bytes`."""
@@ -249,6 +267,22 @@ class Identifiers:
         if self.uids and lowered.count(b".") >= 3:
             found |= {("UID", False) for m in _UID_IN_BYTES.finditer(lowered) if m.group().decode() in self.uids}
         return frozenset(found)
+
+
+def together_in_bytes(values: Sequence[bytes]) -> Iterator[bytes]:
+    """Yield short encoded values as a few longer ones that hold every identifier that one of them holds.
+
+    A line feed is neither letter, digit nor printable, as what is beside a value is: all that is searched in bytes ends
+    there. Of what is longer than a small value, fewer signs of names are believed.
+    """
+    size, first = 0, 0
+    for number, value in enumerate(values):
+        size += len(value) + 1
+        if size > _SMALL_BYTES and number > first:
+            yield b"\n".join(values[first:number])
+            first, size = number, len(value) + 1
+    if first < len(values):
+        yield b"\n".join(values[first:])
 
 
 def _is_sure(match: Match, *, dates: bool) -> bool:
