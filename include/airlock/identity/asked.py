@@ -22,6 +22,7 @@ class Questions:
     :param texts: texts, and whether they are free text.
     :param numbers: numeric strings.
     :param uids: UIDs that are to be kept.
+    :param days: dates that are to be kept.
     :param values: encoded bytes.
     :param answered: some question was answered with yes.
     :param too_many: not all of them are kept.
@@ -30,6 +31,7 @@ class Questions:
     texts: set[tuple[str, bool]] = field(default_factory=set)
     numbers: set[str] = field(default_factory=set)
     uids: set[str] = field(default_factory=set)
+    days: set[str] = field(default_factory=set)
     values: set[bytes] = field(default_factory=set)
     answered: bool = False
     too_many: bool = False
@@ -39,6 +41,7 @@ class Questions:
         self.texts |= other.texts
         self.numbers |= other.numbers
         self.uids |= other.uids
+        self.days |= other.days
         self.values |= other.values
         self.answered |= other.answered
         self.too_many |= other.too_many
@@ -56,6 +59,7 @@ class Questions:
             self.too_many
             or any(identifiers.is_instance(uid) for uid in self.uids)
             or any(map(identifiers.is_number, self.numbers))
+            or any(map(identifiers.is_birth, self.days))
             or any(identifiers.find(text, free=free) for text, free in self.texts)
             or any(identifiers.in_bytes(value, dates=False) for value in self.values)
         )
@@ -97,6 +101,15 @@ class AskedIdentifiers(Identifiers):
             self._new.answered = True
         elif len(text) >= _SHORTEST_NUMBER and self._room(len(text)):
             self._new.numbers.add(text)
+        return found
+
+    def is_birth(self, text: str) -> bool:
+        """Note and answer."""
+        found = super().is_birth(text)
+        if found:
+            self._new.answered = True
+        else:
+            self._new.days.add(text[:8])
         return found
 
     def is_instance(self, uid: str) -> bool:
