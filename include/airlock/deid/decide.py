@@ -198,8 +198,10 @@ class Decider:
             action = "X/Z/D"  # bytes could be anything
         if not dictionary_vr and self._profile.row(tag) is None:
             action = self._profile.unknown(tag, vr)
-        if action == "K" and self._profile.row(tag) is None and vr in FREE_TEXT_VRS:
-            return _text_action(context, keyword, needs_dataset=needs_dataset)
+        if self._profile.row(tag) is None and vr in FREE_TEXT_VRS:
+            drawn = tag >> 24 in (0x50, 0x60)
+            if action == "K" or (action == "C" and context.dummying and not drawn):
+                return _text_action(context, keyword, needs_dataset=needs_dataset)
         if context.graphics and keyword == "GraphicData":
             action = "D"
         if context.drawn and keyword == "UnformattedTextValue":

@@ -201,8 +201,10 @@ class Rewriter:
         return self._identifiers.is_number(text)
 
     def _is_id(self, text: str) -> bool:
-        """Whether a date is none, but an identifying number."""
-        return parse_date(text[:8]) is None and self._identifiers.is_number(text)
+        """Whether a date is none, but an identifying number, or the patient's birth in another place."""
+        if parse_date(text[:8]) is None:
+            return self._identifiers.is_number(text)
+        return self._identifiers.is_birth(text)
 
     def _age(self, decision: Decision, tag: int, value: Any, fallback: str) -> New:
         """Keep an age as the project wants it known (PS3.15 section E.3.7)."""

@@ -22,7 +22,9 @@ class Questions:
     :param texts: texts, and whether they are free text.
     :param numbers: numeric strings, alone or several with backslashes between them.
     :param uids: UIDs that are to be kept.
+    :param days: dates that are to be kept.
     :param values: encoded bytes.
+    :param binary: binary numbers, one after the other.
     :param answered: some question was answered with yes.
     :param too_many: not all of them are kept.
     """
@@ -30,7 +32,9 @@ class Questions:
     texts: set[tuple[str, bool]] = field(default_factory=set)
     numbers: set[str] = field(default_factory=set)
     uids: set[str] = field(default_factory=set)
+    days: set[str] = field(default_factory=set)
     values: set[bytes] = field(default_factory=set)
+    binary: set[bytes] = field(default_factory=set)
     answered: bool = False
     too_many: bool = False
 
@@ -39,7 +43,9 @@ class Questions:
         self.texts |= other.texts
         self.numbers |= other.numbers
         self.uids |= other.uids
+        self.days |= other.days
         self.values |= other.values
+        self.binary |= other.binary
         self.answered |= other.answered
         self.too_many |= other.too_many
 
@@ -56,6 +62,8 @@ class Questions:
             self.too_many
             or any(identifiers.is_instance(uid) for uid in self.uids)
             or any(identifiers.is_any_number(numbers.encode("latin-1")) for numbers in self.numbers)
+            or any(map(identifiers.is_birth, self.days))
+            or any(map(identifiers.is_binary_number, self.binary))
             or any(identifiers.find(text, free=free) for text, free in self.texts)
             or any(identifiers.in_bytes(value, dates=False) for value in self.values)
         )
@@ -99,6 +107,15 @@ class AskedIdentifiers(Identifiers):
             self._new.numbers.add(text)
         return found
 
+    def is_birth(self, text: str) -> bool:
+        """Note and answer."""
+        found = super().is_birth(text)
+        if found:
+            self._new.answered = True
+        else:
+            self._new.days.add(text[:8])
+        return found
+
     def is_instance(self, uid: str) -> bool:
         """Note and answer."""
         return self._noted(uid, super().is_instance(uid))
@@ -124,6 +141,16 @@ class AskedIdentifiers(Identifiers):
         if len(value) >= _SHORTEST_NUMBER and value not in self._known.values and self._room(len(value)):
             self._new.numbers.add(value.decode("latin-1"))
         return False
+
+    def is_binary_number(self, data: bytes) -> bool:
+        """Note and answer."""
+        found = super().is_binary_number(data)
+        if found:
+            self._new.answered = True
+        elif len(data) >= _SHORTEST_BYTES and data not in self._known.binary and self._room(len(data)):
+            self._known.binary.add(data)
+            self._new.binary.add(data)
+        return found
 
     def any_in_bytes(self, values: Sequence[bytes]) -> bool:
         """Note and answer."""
