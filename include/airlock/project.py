@@ -25,6 +25,7 @@ from pydantic import (
 from airlock.deidentify_policy import DeidentifyPolicy
 from airlock.errors import InvalidRequest, NotApproved, PolicyError, UnknownProject
 from airlock.hooks import HooksPolicy
+from airlock.identity.pattern import IdPattern
 from airlock.identity.policy import IdentityPolicy
 from airlock.notice import NotifyPolicy
 from airlock.policy_file import Lines, read_content
@@ -191,12 +192,34 @@ class ProjectPolicy(_Part):
     def check_subject(self, subject: str) -> None:
         """Check a research subject id against the project's pattern. The message doesn't repeat the id.
 
+        Where Airlock itself makes the ids, what a request calls the subject has no meaning.
+
         :raises InvalidRequest: when it does not match.
+        :raises PolicyError: when ids are to be made from a pattern, and there is none that tells how.
         """
-        if self.subject_pattern and not re.fullmatch(self.subject_pattern, subject):
+        if self.identity.patient == "pattern":
+            self.id_pattern()
+        if (
+            self.identity.patient == "request"
+            and self.subject_pattern
+            and not re.fullmatch(self.subject_pattern, subject)
+        ):
             raise InvalidRequest(
                 f"transfer_name does not match the naming pattern of the project {self.name}. Correct the request."
             )
+
+    def id_pattern(self) -> IdPattern:
+        """Return what ids are made from: `identity.pattern`, or else how the project names its subjects.
+
+        :raises PolicyError: when there is none, or none that describes a finite set of ids.
+        """
+        try:
+            return IdPattern(self.identity.pattern or self.subject_pattern)
+        except ValueError as error:
+            raise PolicyError(
+                f"The project {self.name} takes ids from a pattern, and its pattern {error}. Give it "
+                "`identity.pattern` or `subject_pattern` (REDCap's naming pattern), such as TRIAL-[0-9]{5}."
+            ) from None
 
     @property
     def digest(self) -> str:
