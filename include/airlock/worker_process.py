@@ -190,9 +190,7 @@ def _started(theirs: tuple[int, int, int]) -> Process:
     )
 
 
-def _forked(
-    do: Work | None, theirs: tuple[int, int, int], ours: tuple[int, int], others: Iterable[Worker]
-) -> Process:
+def _forked(do: Work | None, theirs: tuple[int, int, int], ours: tuple[int, int], others: Iterable[Worker]) -> Process:
     parent = os.getpid()
     pid = os.fork()
     if pid:

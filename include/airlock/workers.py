@@ -51,7 +51,12 @@ class _Job(Generic[T]):
     """
 
     def __init__(
-        self, number: int, make: Callable[[A], Work] | str, argument: A, allowed: Callable[[T], float], least: float | None
+        self,
+        number: int,
+        make: Callable[[A], Work] | str,
+        argument: A,
+        allowed: Callable[[T], float],
+        least: float | None,
     ) -> None:
         self.number, self.allowed = number, allowed
         self._make, self._argument, self._least = make, argument, least

@@ -79,12 +79,12 @@ def deidentify_folder(  # noqa: PLR0913 - one per option of the command
 def _check_places(source: str, target: str, files: Iterable[str | None]) -> None:
     """Find out before the work what would lose its outcome, or write over the inputs."""
     path = os.path  # pathlib takes longer to import than all this
-    inside, outside = (path.join(path.realpath(folder), "") for folder in (target, source))  # noqa: PTH118
+    inside, outside = (path.join(path.realpath(folder), "") for folder in (target, source))
     if inside.startswith(outside) or outside.startswith(inside):
         raise RefusedError("Of IN and OUT, one lies in the other. Choose folders beside each other.")
     for file in files:
-        if file is not None and not path.isdir(path.dirname(file) or "."):  # noqa: PTH112, PTH120
-            raise RefusedError(f"There is no folder for the file {path.basename(file)}. Make it first.")  # noqa: PTH119
+        if file is not None and not path.isdir(path.dirname(file) or "."):
+            raise RefusedError(f"There is no folder for the file {path.basename(file)}. Make it first.")
 
 
 def _write(file: str, content: bytes) -> None:

@@ -71,9 +71,7 @@ def harvest_all(pool: Workers, tasks: Sequence[Task]) -> Iterator[tuple[Task, Ev
     yield from _run(pool, _HARVESTER, None, tasks)
 
 
-def first_pass(
-    pool: Workers, frame: Frame, folder: str, tasks: Sequence[Task]
-) -> Iterator[tuple[str, Told | Refused]]:
+def first_pass(pool: Workers, frame: Frame, folder: str, tasks: Sequence[Task]) -> Iterator[tuple[str, Told | Refused]]:
     """Harvest files, and write outputs that may go out only when :mod:`airlock.deid.release` says so.
 
     :return: what became of each, by the tasks' keys.

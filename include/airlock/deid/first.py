@@ -10,7 +10,9 @@ if TYPE_CHECKING:
     from airlock.identity.evidence import Evidence
 
 Name = tuple[int, int]
-Told = tuple[dict[str, set[Any]], tuple[Any, ...] | None, Name | None, dict[str, set[Any]] | None, dict[str, Any] | None]
+Told = tuple[
+    dict[str, set[Any]], tuple[Any, ...] | None, Name | None, dict[str, set[Any]] | None, dict[str, Any] | None
+]
 """A :class:`First` in its order: sets by the names of evidence, a `Written`, its name, sets again, and questions."""
 
 

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from airlock.identity.keys import KeyRing
 
 
-
 class Frame(NamedTuple):
     """The same for all patients of a folder.
 

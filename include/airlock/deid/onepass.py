@@ -97,7 +97,7 @@ class OnePass:
         """Write a file with what another one was written with; tell what is new in it."""
         teller = self._harvester.teller(opened.told, implicit=head.implicit)
         try:
-            written, keys = opened.deidentifier.stream(head, self._folder, name, teller.tell)
+            written, keys = opened.deidentifier.stream(head, self._folder, name, teller)
             if keys == opened.told.key:
                 return First(teller.end(), written, opened.name, None, opened.asked())
         except MemoryError:
@@ -119,7 +119,7 @@ class OnePass:
         if opened.deidentifier.can_stream:
             teller = self._harvester.teller(told, implicit=head.implicit)
             try:
-                written, _ = opened.deidentifier.stream(head, self._folder, name, teller.tell)
+                written, _ = opened.deidentifier.stream(head, self._folder, name, teller)
                 evidence = teller.end()
                 evidence.update(known)
                 return First(evidence, written, opened.name, known, opened.asked())

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
     from airlock.deid.policy import Policy
-    from airlock.selectors import PrivateSelector, TagSelector
+    from airlock.selectors import PrivateSelector
 
 CSA_CREATOR = "SIEMENS CSA HEADER"
 CSA_HEADERS = frozenset((0x10, 0x20))

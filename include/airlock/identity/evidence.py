@@ -14,7 +14,8 @@ class Evidence:
     :param patients: `(PatientID, IssuerOfPatientID)` of the patients that the inputs belong to.
     :param studies: StudyInstanceUIDs of the inputs.
     :param encoded: names as the files encode them, when that is not ASCII.
-    :param dates: `YYYYMMDD`, of any event; `birth_dates` are not among them.
+    :param dates: `YYYYMMDD`, in any attribute; what stands in PatientBirthDate is in `birth_dates`.
+    :param events: those of study, series, acquisition and content, which say when something was done.
     """
 
     names: set[str] = field(default_factory=set)
@@ -23,6 +24,7 @@ class Evidence:
     phones: set[str] = field(default_factory=set)
     dates: set[str] = field(default_factory=set)
     birth_dates: set[str] = field(default_factory=set)
+    events: set[str] = field(default_factory=set)
     uids: set[str] = field(default_factory=set)
     patients: set[tuple[str, str]] = field(default_factory=set)
     studies: set[str] = field(default_factory=set)

@@ -34,6 +34,16 @@ REACH = 25
 """Pixels of the square by which what looks like text is widened: letters at the end of a line have neighbours on one
 side only."""
 
+SQUARE = 2.0
+"""How many times as long as high a box is at least that holds a line of more than a few letters."""
+
+HUGE = 1 / 3
+"""Part of the shorter side above which the letters of such a box would be larger than any device writes."""
+
+SOLID = 0.3
+"""Part of such a box that looks like text, below which it is anatomy in an enlarged part, if the reduced frame would show
+letters of its size too: crossing vessels, corners of ribs. Lines fill more of the box around them."""
+
 DENSE = 0.5
 """Part of a box that must look like text for a line to stand there still."""
 
@@ -83,6 +93,7 @@ class Examiner:
         self._readings: dict[bytes, Reading] = {}
         self._before: _Before | None = None
         self._kept: list[Found] = []
+        self._like: Mask = np.zeros((0, 0), bool)
 
     def examine(self, frame: Frame) -> list[Found]:
         """Return what to mask in a frame."""
@@ -96,6 +107,7 @@ class Examiner:
         values = planes(displayable(frame, self._module))
         found_strokes = strokes_of(values)
         dense = text_like(found_strokes)
+        self._like = dense.both
         speckle = texture(dense.both)
         strokes = found_strokes.both & _widened(dense.pieces) & ~speckle
         level, upright = dense.level, dense.upright
@@ -121,14 +133,28 @@ class Examiner:
         boxes = [candidate.box for candidate in self._engine.find(patch.picture)]
         # What was read in the frame before needs not be read again.
         boxes = [b for b in boxes if not any(_holds(f.box, patch.place(b, columns, rows)) for f in self._kept)]
+        side = round(min(rows, columns) * patch.scale)
+        boxes = [b for b in boxes if not self._is_shape(patch, b, side, (columns, rows))]
         if not boxes:
             return []
-        side = round(min(rows, columns) * patch.scale)
         verdicts = self._judge.judge(boxes, self._read(patch, boxes), side, patch.tallest)
         return [
             Found(frame.number, patch.place(v.box, columns, rows), OCR, v.confidence, v.matches_identifier)
             for v in verdicts
         ]
+
+    def _is_shape(self, patch: Patch, box: Box, side: int, size: tuple[int, int]) -> bool:
+        """Whether a box is anatomy without being read, which costs as much as finding it."""
+        width, height = box[2] - box[0], box[3] - box[1]
+        shorter = min(width, height)
+        if max(width, height) >= SQUARE * shorter:
+            return False
+        if shorter > HUGE * side:
+            return True
+        if shorter <= patch.doubled:
+            return False
+        x0, y0, x1, y1 = patch.place(box, *size)
+        return float(self._like[y0:y1, x0:x1].mean()) < SOLID
 
     def _read(self, patch: Patch, boxes: list[Box]) -> list[Reading]:
         keys = [_digest(patch, box) for box in boxes]

@@ -52,6 +52,13 @@ LEAST = 80
 """Pixels that look like text; where fewer hang together it is a fork of vessels. A word of three letters has twice as
 many, a line ten times."""
 
+CLEARLY = 1.5
+"""How many times as often as they must strokes begin where letters are beyond doubt."""
+
+FILLED, SPOT = 0.8, 320
+"""Part of a piece that is strokes, above which one of fewer pixels, nowhere clearly letters, is a fork of vessels too: the
+ground between letters is as wide as their strokes."""
+
 WIDE, SOLID = 97, 0.75
 """Pixels, and the part of them that looks like text, from which it is texture."""
 
@@ -155,27 +162,36 @@ def text_like(strokes: Strokes) -> TextLike:
     dense = np.maximum(_sums(counted, along, across), _sums(counted, across, along)) >= ENOUGH
     if not dense.any():
         return TextLike(strokes.unclear, strokes.unclear, strokes.unclear)
-    level = _alternating(strokes.bright, strokes.dark)
-    upright = _alternating(np.ascontiguousarray(strokes.bright.T), np.ascontiguousarray(strokes.dark.T)).T
+    level, upright = np.zeros_like(dense), np.zeros_like(dense)
+    clearly = _alternate(strokes.bright, strokes.dark, level)
+    turned = np.ascontiguousarray(strokes.bright.T), np.ascontiguousarray(strokes.dark.T)
+    clearly |= _alternate(*turned, upright.T).T
     found = dense & (level | upright)
-    large = _large(found)
+    large = _letters(found, strokes.both, clearly)
     return TextLike(large & level | strokes.unclear, large & upright | strokes.unclear, found | strokes.unclear)
 
 
-def _large(found: Mask) -> Mask:
-    """Return what is found without its small pieces."""
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(found.astype(np.uint8), connectivity=8)
-    large = np.asarray(stats[:, cv2.CC_STAT_AREA] >= LEAST)
-    large[0] = False
-    return np.asarray(large[labels])
+def _letters(found: Mask, strokes: Mask, clearly: Mask) -> Mask:
+    """Return what is found without its pieces that are too small, or forks of vessels."""
+    number, labels, stats, _ = cv2.connectedComponentsWithStats(found.astype(np.uint8), connectivity=8)
+    sizes = stats[:, cv2.CC_STAT_AREA]
+    inside = labels[found]
+    filled = np.bincount(inside, strokes[found], number) > FILLED * sizes
+    sure = np.bincount(inside, clearly[found], number) > 0
+    kept = np.asarray((sizes >= LEAST) & ~(filled & ~sure & (sizes < SPOT)))
+    kept[0] = False
+    return np.asarray(kept[labels])
 
 
-def _alternating(bright: Mask, dark: Mask) -> Mask:
+def _alternate(bright: Mask, dark: Mask, found: Mask) -> Mask:
+    """Mark where bright and dark strokes alternate along rows as in letters; return where they clearly do."""
     begins = _begins(bright) + _begins(dark)
-    found = np.zeros_like(bright)
+    clearly = np.zeros_like(bright)
     for along, across, often in LINES:
-        found |= _sums(begins, along, across) >= often * across
-    return found
+        sums = _sums(begins, along, across)
+        found |= sums >= often * across
+        clearly |= sums >= CLEARLY * often * across
+    return clearly
 
 
 def _begins(mask: Mask) -> Grey:

@@ -37,7 +37,7 @@ class Spelled:
     """
 
     def __init__(self, evidence: Evidence, public: Iterable[str], *, keep_dates: bool) -> None:
-        births = evidence.birth_dates - evidence.dates if keep_dates else evidence.birth_dates
+        births = evidence.birth_dates - evidence.events if keep_dates else evidence.birth_dates
         self._evidence = evidence
         self._days = Days(births | (set() if keep_dates else evidence.dates), births)
         self._public = [_WORDS.findall(fold(text)) for text in public if text]

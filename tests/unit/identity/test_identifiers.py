@@ -63,8 +63,11 @@ def test_kept_dates_are_no_identifiers_and_birth_dates_are() -> None:
     identifiers = Identifiers(EVIDENCE, keep_dates=True)
     assert not identifiers.find("2020-01-12")
     assert identifiers.find("1961-02-03")
-    newborn = Evidence(dates={"20200112"}, birth_dates={"20200112"})
+    newborn = Evidence(dates={"20200112"}, birth_dates={"20200112"}, events={"20200112"})
     assert not Identifiers(newborn, keep_dates=True).find("2020-01-12")
+    misplaced = Identifiers(Evidence(dates={"20200112"}, birth_dates={"20200112"}), keep_dates=True)
+    assert misplaced.find("2020-01-12")
+    assert misplaced.is_birth("20200112101112")
 
 
 def test_bytes() -> None:

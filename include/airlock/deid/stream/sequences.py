@@ -75,8 +75,8 @@ class Sequences:
 
     def _told(self, element: bytes) -> None:
         """Tell of a sequence as a whole, where its items are not walked over, or not all of them."""
-        if self._telling and not self._content and self._walk.tell is not None:
-            self._walk.tell(element)
+        if self._telling and not self._content and self._walk.teller is not None:
+            self._walk.teller.tell(element)
 
     def _content_items(self, table: Table, plan: Plan, element: bytes) -> bytes | None:
         decision, before = plan.decision, self._walk.unreadable_dates
