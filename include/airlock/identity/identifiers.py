@@ -100,8 +100,8 @@ class Identifiers:
     @cached_property
     def _fewest(self) -> int:
         """So many letters and digits has what is searched in bytes, at least; binary numbers mostly have fewer."""
-        keys = [s.key for s in (*self._spellings, *self._dates) if not s.weak or s.strong]
-        return min([_FEWEST_IN_UID, *(sum(c.isalnum() for c in key) for key in keys if key.isascii())])
+        sure = (s for s in (*self._spellings, *self._dates) if (not s.weak or s.strong) and s.key.isascii())
+        return min([_FEWEST_IN_UID, *(spelling.fewest for spelling in sure)])
 
     @cached_property
     def _binary_dates(self) -> list[tuple[bytes, Spelling]]:
@@ -218,9 +218,10 @@ class Identifiers:
         :param value: numbers with backslashes between them.
         """
         # Whatever is_number finds stands in the value as it is: a number of the patient, or digits.
-        if not any(key in value for key in self._number_keys):
-            return False
-        return any(map(self.is_number, value.decode("latin-1").split("\\")))
+        for key in self._number_keys:
+            if key in value:
+                return any(map(self.is_number, value.decode("latin-1").split("\\")))
+        return False
 
     @cached_property
     def _number_keys(self) -> tuple[bytes, ...]:

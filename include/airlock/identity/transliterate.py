@@ -80,6 +80,8 @@ def _of_one(name: str) -> Iterator[str]:
     plain = fold(name)
     yield _CONTRACTED.sub(lambda match: _TO_CONTRACT[match.group()], plain)
     yield plain.replace("ij", "y")
+    if name.isascii():
+        return
     if any("\u0400" <= c < "\u0500" for c in name):
         for table in _CYRILLIC:
             latin = name.translate(table)
