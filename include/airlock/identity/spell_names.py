@@ -43,7 +43,7 @@ def spell_name(group: str) -> Iterator[Spelling]:
     """Spell one component group of a PN value, `family^given^middle^prefix^suffix` or free text."""
     for variant in variants(group):
         for spelling in _spell_name(variant):
-            yield (_with_losses(spelling) if LOST in spelling.pattern else spelling)._replace(kind="name")
+            yield (_with_losses(spelling) if LOST in spelling.pattern else spelling).of("name")
 
 
 def _with_losses(spelling: Spelling) -> Spelling:
@@ -173,7 +173,7 @@ def _with_initials(parts: list[list[str]]) -> Iterator[Spelling]:
     if family not in vocabulary():
         for letters in {initials[0], "".join(initials)}:
             for word in (letters + family, family + letters):
-                if len(word) >= 5 and word not in vocabulary() | ordinary():
+                if len(word) >= 5 and word not in vocabulary() and word not in ordinary():
                     yield joined([word])
     if len(family) < 3 and family not in vocabulary():
         first = rf"(?<!{LETTER}){initials[0]}[\W_]+{family}(?!{LETTER})"

@@ -55,6 +55,10 @@ class Spelling(NamedTuple):
     glued: bool = False
     least: int = 0
 
+    def of(self, kind: str) -> Spelling:
+        """Return the same as a spelling of something of this kind."""
+        return tuple.__new__(Spelling, (*self[:4], kind, *self[5:]))
+
     @property
     def fewest(self) -> int:
         """So many letters and digits every match has at least."""
@@ -90,7 +94,7 @@ def ideographic(text: str) -> bool:
 def joined(runs: Iterable[str], *, free_only: bool = False) -> Spelling:
     """Match runs of letters and digits in this order, with anything or nothing between, as whole words."""
     parts = list(runs)
-    body = SEPARATORS.join(map(re.escape, parts))
+    body = SEPARATORS.join(parts)
     return Spelling(
         max(parts, key=len),
         edge(parts[0][0], "<") + body + edge(parts[-1][-1], ""),
@@ -140,11 +144,11 @@ def spell_phrase(value: str) -> Iterator[Spelling]:
         text = "".join(runs)
         telling = (len(runs) >= 2 and len(text) >= 6) or len(text) >= (4 if ideographic(text) else 10)
         if runs and telling and not common(runs):
-            yield joined(runs[:24])._replace(kind="address")
+            yield joined(runs[:24]).of("address")
             yield from _street(runs[:24])
         name = _without_generic(runs)
         if (name != runs[:24] or not telling) and len("".join(name)) >= 5 and not common(name):
-            yield joined(name, free_only=len("".join(name)) < 6)._replace(kind="address")
+            yield joined(name, free_only=len("".join(name)) < 6).of("address")
 
 
 def _street(runs: list[str]) -> Iterator[Spelling]:
@@ -163,8 +167,9 @@ def _street(runs: list[str]) -> Iterator[Spelling]:
 
 def _without_generic(runs: list[str]) -> list[str]:
     """Return the words that tell an institution or a place from others of its kind."""
-    while runs and runs[0] in _GENERIC | vocabulary():
-        runs = runs[1:]
-    while runs and runs[-1] in _GENERIC | vocabulary():
-        runs = runs[:-1]
-    return runs[:24]
+    known, first, last = vocabulary(), 0, len(runs)
+    while first < last and (runs[first] in _GENERIC or runs[first] in known):
+        first += 1
+    while first < last and (runs[last - 1] in _GENERIC or runs[last - 1] in known):
+        last -= 1
+    return runs[first:last][:24]

@@ -53,7 +53,9 @@ class Plan(NamedTuple):
     vr: str
 
 
-class _Holder(NamedTuple):
+class Value(NamedTuple):
+    """An encoded value, as the plain harvest asks for it."""
+
     value: bytes
 
 
@@ -73,7 +75,7 @@ class Told:
             return
         self.encodings = [usual]
         patient, issuer, study = (
-            next(iter(plain.texts(_Holder(value), "LO", self.encodings)), "") for value in values[1:]
+            next(iter(plain.texts(Value(value), "LO", self.encodings)), "") for value in values[1:]
         )
         self.source = plain.source(patient, issuer, study)
 
@@ -193,7 +195,7 @@ class HarvestWalk:
                     # The last of them, and far before most of what there is to read.
                     if plan.tag == KEYS[-1] and self.key != self._expected:
                         raise OtherStudy
-            values = plain.texts(_Holder(value), plan.vr, self._encodings)
+            values = plain.texts(Value(value), plan.vr, self._encodings)
             plain.collect(self.evidence, plan.tag, plan.vr, value, values)
             if plan.tag in KEYS:
                 return  # must be seen in every file
