@@ -293,8 +293,9 @@ def _is_sure(match: Match, *, dates: bool) -> bool:
 
 
 def _binary(spellings: list[Spelling]) -> list[tuple[bytes, Spelling]]:
-    """Return the spellings that are searched in binary data, with their keys."""
-    return [(s.key.encode(), s) for s in spellings if s.strong and not s.free_only and s.pattern.isascii()]
+    """Return the spellings that are searched in binary data, with what any match of them holds."""
+    searched = (s for s in spellings if s.strong and not s.free_only and s.pattern.isascii())
+    return [((s.key[:1] if s.gapped else s.key).encode(), s) for s in searched]
 
 
 def _alternatives(literals: list[bytes]) -> re.Pattern[bytes] | None:

@@ -119,7 +119,7 @@ def spell_phone(value: str) -> Iterator[Spelling]:
     """Spell a telephone number by its digits, with and without its country code."""
     digits = re.sub(r"\D", "", re.sub(r"\(0\)", "", value))
     if len(digits) >= 6:
-        yield Spelling(digits[0], _phone(digits), True, kind="telephone number", least=len(digits))
+        yield Spelling(digits, _phone(digits), True, kind="telephone number", gapped=True)
         known = value.strip().startswith(("+", "00"))
         bare = digits.lstrip("0")
         national = [bare[length:] for length in ((1, 2, 3) if known else (0,))]
@@ -127,8 +127,8 @@ def spell_phone(value: str) -> Iterator[Spelling]:
             national.append(bare[1:])
         for number in (part for part in national if len(part) >= 7):
             country = r"(?:(?:\+|00)?[1-9]\d{0,2}[\W_]{0,3})?(?:\(?0\)?[\W_]{0,2})?"
-            yield Spelling(number[0], rf"(?<!\d){country}{SEPARATORS.join(number)}(?!\d)", False,
-                           kind="telephone number", least=len(number))  # fmt: skip
+            yield Spelling(number, rf"(?<!\d){country}{SEPARATORS.join(number)}(?!\d)", False,
+                           kind="telephone number", gapped=True)  # fmt: skip
     elif "@" in value:
         yield from spell_phrase(value)
 
