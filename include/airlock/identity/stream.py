@@ -56,7 +56,7 @@ class StreamHarvester:
     def harvest_head(self, head: Head, *, shallow: bool = False) -> tuple[Evidence, Told]:
         """Collect what an open file adds to the evidence.
 
-        :param shallow: leave out its sequences; somebody else tells of what is in them.
+        :param shallow: leave out its long sequences; somebody else tells of what is in them.
         :return: that, and what is told of its patient's study: the same one as long as nothing was forgotten.
         :raises Irregular: or any other error, when the file must be left to the plain harvest.
         """

@@ -32,6 +32,8 @@ _CHARACTER_SET = 0x00080005
 KEYS = (_CHARACTER_SET, 0x00100020, 0x00100021, 0x0020000D)
 _NAMED = plain.NUMBERS | plain.PHRASES | plain.PHONES
 _DEEPEST = 32
+# Walking over a sequence twice takes longer than what is gained, when it holds the frames of an object.
+_LONG_BYTES = 16 << 10
 Key = tuple[bytes, ...]
 
 
@@ -89,7 +91,7 @@ class HarvestWalk:
 
     :param expected: what tells the patient and the study that `told` is of.
     :param inside: elements are from inside of sequences.
-    :param shallow: sequences are left out.
+    :param shallow: long sequences are left out.
     """
 
     def __init__(
@@ -147,7 +149,7 @@ class HarvestWalk:
             stop = position + base + unpack(data, position + at)[0]
             if stop > end:
                 stop = self._end(plan, data, position, end)
-            if act == _ENTER and self._shallow:
+            if act == _ENTER and self._shallow and stop - position > _LONG_BYTES:
                 act = _SKIP
             if act and (element := data[position:stop]) not in known:
                 self._read(plan, element)
