@@ -103,8 +103,8 @@ class Identifiers:
     @cached_property
     def _fewest(self) -> int:
         """So many letters and digits has what is searched in bytes, at least; binary numbers mostly have fewer."""
-        keys = [s.key for s in (*self._spellings, *self._dates) if not s.weak or s.strong]
-        return min([_FEWEST_IN_UID, *(sum(c.isalnum() for c in key) for key in keys if key.isascii())])
+        sure = (s for s in (*self._spellings, *self._dates) if (not s.weak or s.strong) and s.key.isascii())
+        return min([_FEWEST_IN_UID, *(spelling.fewest for spelling in sure)])
 
     @cached_property
     def _binary_dates(self) -> list[tuple[bytes, Spelling]]:
@@ -231,9 +231,10 @@ class Identifiers:
         :param value: numbers with backslashes between them.
         """
         # Whatever is_number finds stands in the value as it is: a number of the patient, or digits.
-        if not any(key in value for key in self._number_keys):
-            return False
-        return any(map(self.is_number, value.decode("latin-1").split("\\")))
+        for key in self._number_keys:
+            if key in value:
+                return any(map(self.is_number, value.decode("latin-1").split("\\")))
+        return False
 
     @cached_property
     def _number_keys(self) -> tuple[bytes, ...]:
@@ -316,8 +317,9 @@ def _is_sure(match: Match, *, dates: bool) -> bool:
 
 
 def _binary(spellings: list[Spelling]) -> list[tuple[bytes, Spelling]]:
-    """Return the spellings that are searched in binary data, with their keys."""
-    return [(s.key.encode(), s) for s in spellings if s.strong and not s.free_only and s.pattern.isascii()]
+    """Return the spellings that are searched in binary data, with what any match of them holds."""
+    searched = (s for s in spellings if s.strong and not s.free_only and s.pattern.isascii())
+    return [((s.key[:1] if s.gapped else s.key).encode(), s) for s in searched]
 
 
 def _alternatives(literals: list[bytes]) -> re.Pattern[bytes] | None:

@@ -26,6 +26,8 @@ _ERAS = (
 )  # fmt: skip
 # Days from the year 1 to the beginning of the Julian day count.
 _JULIAN = 1721425
+# Day, month and two digits of the year: no form has fewer letters and digits.
+_LEAST = 4
 Form = tuple[str, str]
 
 
@@ -36,15 +38,15 @@ def spell_date(value: str, *, birth: bool = False) -> Iterator[Spelling]:
     """
     year, month, day = value[:4], value[4:6], value[6:8]
     for key, pattern in _solid(year, month, day):
-        yield Spelling(key, pattern, True, kind="date")
+        yield Spelling(key, pattern, True, kind="date", least=_LEAST)
     for key, pattern in (*_separated(year, month, day), *_in_words(year, month, day)):
-        yield Spelling(key, pattern, False, kind="date")
+        yield Spelling(key, pattern, False, kind="date", least=_LEAST)
     # Six digits are also times and numbers.
     short = "|".join({year[2:] + month + day, day + month + year[2:], month + day + year[2:]})
-    yield Spelling(year[2:], rf"(?<!\d)(?:{short})(?!\d)", False, free_only=True, kind="date", weak=not birth)
+    yield Spelling(year[2:], rf"(?<!\d)(?:{short})(?!\d)", False, free_only=True, kind="date", weak=not birth, least=_LEAST)
     if birth:
         for key, pattern in _rare(year, month, day):
-            yield Spelling(key, pattern, False, kind="date")
+            yield Spelling(key, pattern, False, kind="date", least=_LEAST)
 
 
 def _solid(year: str, month: str, day: str) -> Iterator[Form]:
