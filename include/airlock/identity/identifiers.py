@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 
+from airlock.identity.consonants import Consonants
 from airlock.identity.encoded import binary_forms, encoded_forms, wide_text
 from airlock.identity.harvest import Evidence
 from airlock.identity.judge import Names
@@ -15,6 +16,7 @@ from airlock.identity.spell_dates import spell_date
 from airlock.identity.spell_names import spell_name
 from airlock.identity.spell_numbers import spell_number
 from airlock.identity.spellings import Spelling, spell_phone, spell_phrase
+from airlock.identity.typing_errors import TypingErrors
 from airlock.identity.vocabulary import fold
 
 _UID_IN_TEXT = re.compile(r"\d+(?:\.\d+){3,}")
@@ -32,6 +34,7 @@ _NEITHER = bytes(code for code in range(256) if not (chr(code).isascii() and chr
 """Bytes that are neither letters nor digits."""
 # Of longer binary values, equal bytes are chance.
 _MOST_NUMBERS, _MOST_BINARY_DIGITS = 64, 15
+_LOOSE = Spelling("", "", strong=False, free_only=True, kind="name", weak=True)
 _WHOLE_NUMBER = re.compile(r"[+-]?0*([0-9]+)(?:\.0*)?")
 # Text in bytes of any kind: shorter runs of printable characters are chance.
 _PRINTABLE = re.compile(rb"[\x20-\x7e]{8,}")
@@ -92,6 +95,14 @@ class Identifiers:
         return Names(self._evidence.names)
 
     @cached_property
+    def _typing_errors(self) -> TypingErrors:
+        return TypingErrors(self._evidence.names, self._public)
+
+    @cached_property
+    def _consonants(self) -> Consonants:
+        return Consonants(self._evidence.names)
+
+    @cached_property
     def _binary_spellings(self) -> list[tuple[bytes, Spelling]]:
         return _binary(self._spellings)
 
@@ -141,6 +152,9 @@ class Identifiers:
                 for match in spelling.compiled.finditer(reading.folded):
                     if self._names.counts(spelling, reading, match):
                         yield spelling, reading.span(*match.span())
+            if free:
+                for others in (self._typing_errors, self._consonants):
+                    yield from ((_LOOSE, reading.span(*span)) for span in others.spans(reading.folded))
 
     def _literal_spans(self, text: str) -> Iterator[Span]:
         """Yield where names stand that were written in another character set than is declared."""
