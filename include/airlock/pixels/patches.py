@@ -11,8 +11,9 @@ import cv2
 import numpy as np
 
 from airlock.findings import Box
+from airlock.pixels.areas import MARGIN, areas
 from airlock.pixels.network import STEP
-from airlock.pixels.strokes import MARGIN, TALLEST, Mask, Planes, areas
+from airlock.pixels.strokes import TALLEST, Mask, Planes
 from airlock.pixels.views import Picture, evened_view, is_flat, range_view
 
 ENLARGED = 2.0
@@ -162,7 +163,7 @@ def _tiles(
 
 
 def _frame(part: Part, step: int) -> tuple[int, int, int, int]:
-    """Return how much is laid around a part: where its margin is cut off, and what fills its sides up to whole steps."""
+    """Return how much is laid around a part: where its margin is cut off, and what fills it up to whole steps."""
     x0, y0, x1, y1 = part.box
     left, top, right, below = (FRAME * short for short in part.short)
     wide, high = -(x1 - x0 + left + right) % step, -(y1 - y0 + top + below) % step

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 
@@ -58,3 +59,20 @@ def test_two_small_letters_alone_are_pieces_only():
     found = text_like(strokes_of(draw_text(np.full((200, 300, 1), 100.0, np.float32), ["Ac"], (100, 100), 9, 180)))
     assert not found.both.any()
     assert found.pieces[98:112, 98:115].any()
+
+
+@pytest.mark.parametrize("word", ["Eva", "Kim", "1234"])
+@pytest.mark.parametrize("value", [130, 180])
+def test_a_short_word_alone_is_looked_at(word, value):
+    assert dense(draw_text(np.full((200, 300), 100.0), [word], (100, 100), 9, value))[100:110, 98:118].any()
+
+
+def test_forks_of_vessels_are_passed_over():
+    """Short branches, side by side, as thick as letters: filled, where letters have ground between their strokes."""
+    lung = np.random.default_rng(5).normal(100, 2, (256, 256))
+    cv2.line(lung, (100, 100), (112, 118), 180, 3)
+    cv2.line(lung, (106, 102), (98, 116), 180, 3)
+    cv2.line(lung, (112, 100), (105, 118), 180, 3)
+    found = text_like(strokes_of(lung.astype(np.float32)[..., None]))
+    assert found.pieces[98:118, 98:114].any()
+    assert not found.both.any()
