@@ -77,7 +77,7 @@ def whole(values: Planes) -> Iterator[Patch]:
 
 
 def _whole_scale(values: Planes) -> float:
-    return min(WHOLE / max(values.shape[:2]), LARGEST)
+    return float(min(WHOLE / max(values.shape[:2]), LARGEST))
 
 
 class Details:
