@@ -25,7 +25,8 @@ def connect(url: str) -> Engine:
     """Return the engine of a database URL, one per process.
 
     SQLite is set up for several processes at once: write-ahead log, and transactions that wait for each other, first
-    come first served. Left to itself, SQLite asks for its lock now and then; of a hundred that do, some are never lucky.
+    come first served. Left to itself, SQLite asks for its lock now and then, and of a hundred that do so, some are
+    never lucky.
     """
     parsed = make_url(url)
     if parsed.get_backend_name() != "sqlite":
@@ -49,8 +50,8 @@ def connect(url: str) -> Engine:
         # Take the write lock at the start, so that two transactions wait for each other instead of failing half-way.
         connection.exec_driver_sql("BEGIN IMMEDIATE")
 
-    @event.listens_for(engine, "checkin")
-    def checkin(_connection: Any, record: Any) -> None:
+    @event.listens_for(engine, "checkin")  # codespell:ignore
+    def returned(_connection: Any, record: Any) -> None:
         if turns is not None:
             turns.leave(record.record_info)
 
