@@ -148,7 +148,7 @@ def spell_phrase(value: str) -> Iterator[Spelling]:
             yield from _street(runs[:24])
         street = _without_digits(runs)
         if street != runs and len("".join(street)) >= 10 and len(street) > 1 and not common(street):
-            yield replace(joined(street[:24]), kind="address")
+            yield joined(street[:24]).of("address")
         name = _without_generic(runs)
         if (name != runs[:24] or not telling) and len("".join(name)) >= 5 and not common(name):
             yield joined(name, free_only=len("".join(name)) < 6).of("address")
