@@ -122,7 +122,11 @@ class Deidentifier:
 
     @cached_property
     def _streamer(self) -> Streamer:
-        return Streamer(self._basis, check_identity, self._stamp, self._keys)
+        recipe = self._recipe
+        written = recipe.subject + recipe.project + recipe.event
+        # All that decides which attributes are stamped; of what is not ASCII, the character set may be, too.
+        alike = (self._profile, bool(recipe.event)) if written.isascii() else None
+        return Streamer(self._basis, check_identity, self._stamp, self._keys, alike)
 
     def _plain(self, instance: Instance, folder: Path, pixels_rewritten: bool, name: str | None) -> Written:
         dataset = instance.dataset

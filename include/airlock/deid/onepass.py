@@ -109,7 +109,7 @@ class OnePass:
         return None
 
     def _first(self, head: Head, name: str) -> First:
-        """Write a file with what is said outside of its sequences; what is said in them is told meanwhile."""
+        """Write a file with what is said outside of its long sequences; what is said in them is told meanwhile."""
         known, told = self._harvester.harvest_head(head, shallow=True)
         opened = next((one for one in self._open if one.told is told), None)
         if opened is not None:

@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 
+from airlock.identity.consonants import Consonants
 from airlock.identity.encoded import binary_forms, encoded_forms, wide_text
 from airlock.identity.harvest import Evidence
 from airlock.identity.judge import Names
@@ -15,6 +16,7 @@ from airlock.identity.spell_dates import spell_date
 from airlock.identity.spell_names import spell_name
 from airlock.identity.spell_numbers import spell_number
 from airlock.identity.spellings import Spelling, spell_phone, spell_phrase
+from airlock.identity.typing_errors import TypingErrors
 from airlock.identity.vocabulary import fold
 
 _UID_IN_TEXT = re.compile(r"\d+(?:\.\d+){3,}")
@@ -32,6 +34,7 @@ _NEITHER = bytes(code for code in range(256) if not (chr(code).isascii() and chr
 """Bytes that are neither letters nor digits."""
 # Of longer binary values, equal bytes are chance.
 _MOST_NUMBERS, _MOST_BINARY_DIGITS = 64, 15
+_LOOSE = Spelling("", "", strong=False, free_only=True, kind="name", weak=True)
 _WHOLE_NUMBER = re.compile(r"[+-]?0*([0-9]+)(?:\.0*)?")
 # Text in bytes of any kind: shorter runs of printable characters are chance.
 _PRINTABLE = re.compile(rb"[\x20-\x7e]{8,}")
@@ -92,6 +95,14 @@ class Identifiers:
         return Names(self._evidence.names)
 
     @cached_property
+    def _typing_errors(self) -> TypingErrors:
+        return TypingErrors(self._evidence.names, self._public)
+
+    @cached_property
+    def _consonants(self) -> Consonants:
+        return Consonants(self._evidence.names)
+
+    @cached_property
     def _binary_spellings(self) -> list[tuple[bytes, Spelling]]:
         return _binary(self._spellings)
 
@@ -103,8 +114,8 @@ class Identifiers:
     @cached_property
     def _fewest(self) -> int:
         """So many letters and digits has what is searched in bytes, at least; binary numbers mostly have fewer."""
-        keys = [s.key for s in (*self._spellings, *self._dates) if not s.weak or s.strong]
-        return min([_FEWEST_IN_UID, *(sum(c.isalnum() for c in key) for key in keys if key.isascii())])
+        sure = (s for s in (*self._spellings, *self._dates) if (not s.weak or s.strong) and s.key.isascii())
+        return min([_FEWEST_IN_UID, *(spelling.fewest for spelling in sure)])
 
     @cached_property
     def _binary_dates(self) -> list[tuple[bytes, Spelling]]:
@@ -141,6 +152,9 @@ class Identifiers:
                 for match in spelling.compiled.finditer(reading.folded):
                     if self._names.counts(spelling, reading, match):
                         yield spelling, reading.span(*match.span())
+            if free:
+                for others in (self._typing_errors, self._consonants):
+                    yield from ((_LOOSE, reading.span(*span)) for span in others.spans(reading.folded))
 
     def _literal_spans(self, text: str) -> Iterator[Span]:
         """Yield where names stand that were written in another character set than is declared."""
@@ -231,9 +245,10 @@ class Identifiers:
         :param value: numbers with backslashes between them.
         """
         # Whatever is_number finds stands in the value as it is: a number of the patient, or digits.
-        if not any(key in value for key in self._number_keys):
-            return False
-        return any(map(self.is_number, value.decode("latin-1").split("\\")))
+        for key in self._number_keys:
+            if key in value:
+                return any(map(self.is_number, value.decode("latin-1").split("\\")))
+        return False
 
     @cached_property
     def _number_keys(self) -> tuple[bytes, ...]:
@@ -316,8 +331,9 @@ def _is_sure(match: Match, *, dates: bool) -> bool:
 
 
 def _binary(spellings: list[Spelling]) -> list[tuple[bytes, Spelling]]:
-    """Return the spellings that are searched in binary data, with their keys."""
-    return [(s.key.encode(), s) for s in spellings if s.strong and not s.free_only and s.pattern.isascii()]
+    """Return the spellings that are searched in binary data, with what any match of them holds."""
+    searched = (s for s in spellings if s.strong and not s.free_only and s.pattern.isascii())
+    return [((s.key[:1] if s.gapped else s.key).encode(), s) for s in searched]
 
 
 def _alternatives(literals: list[bytes]) -> re.Pattern[bytes] | None:

@@ -17,7 +17,7 @@ from airlock.pixels.colours import displayable
 from airlock.pixels.decode import Array, Frame, StoredImage
 from airlock.pixels.engine import Reading, TextEngine
 from airlock.pixels.grow import grown
-from airlock.pixels.judge import SAFE_WORDS, Judge, known_words, merge
+from airlock.pixels.judge import SAFE_WORDS, Judge, is_anatomy, known_words, merge
 from airlock.pixels.patches import Details, Patch, whole
 from airlock.pixels.strokes import Mask, strokes_of, text_like, texture
 from airlock.pixels.views import planes
@@ -33,16 +33,6 @@ NEAR = 6
 REACH = 25
 """Pixels of the square by which what looks like text is widened: letters at the end of a line have neighbours on one
 side only."""
-
-SQUARE = 2.0
-"""How many times as long as high a box is at least that holds a line of more than a few letters."""
-
-HUGE = 1 / 3
-"""Part of the shorter side above which the letters of such a box would be larger than any device writes."""
-
-SOLID = 0.3
-"""Part of such a box that looks like text, below which it is anatomy in an enlarged part, if the reduced frame would show
-letters of its size too: crossing vessels, corners of ribs. Lines fill more of the box around them."""
 
 DENSE = 0.5
 """Part of a box that must look like text for a line to stand there still."""
@@ -131,30 +121,18 @@ class Examiner:
     def _judged(self, patch: Patch, frame: Frame) -> list[Found]:
         rows, columns = frame.pixels.shape[:2]
         boxes = [candidate.box for candidate in self._engine.find(patch.picture)]
-        # What was read in the frame before needs not be read again.
-        boxes = [b for b in boxes if not any(_holds(f.box, patch.place(b, columns, rows)) for f in self._kept)]
         side = round(min(rows, columns) * patch.scale)
-        boxes = [b for b in boxes if not self._is_shape(patch, b, side, (columns, rows))]
+        places = {b: patch.place(b, columns, rows) for b in boxes}
+        # What was read in the frame before needs not be read again.
+        boxes = [b for b in boxes if not any(_holds(f.box, places[b]) for f in self._kept)]
+        boxes = [b for b in boxes if not is_anatomy(b, side, patch.doubled, _share(self._like, places[b]))]
         if not boxes:
             return []
         verdicts = self._judge.judge(boxes, self._read(patch, boxes), side, patch.tallest)
         return [
-            Found(frame.number, patch.place(v.box, columns, rows), OCR, v.confidence, v.matches_identifier)
+            Found(frame.number, places[v.box], OCR, v.confidence, v.matches_identifier)
             for v in verdicts
         ]
-
-    def _is_shape(self, patch: Patch, box: Box, side: int, size: tuple[int, int]) -> bool:
-        """Whether a box is anatomy without being read, which costs as much as finding it."""
-        width, height = box[2] - box[0], box[3] - box[1]
-        shorter = min(width, height)
-        if max(width, height) >= SQUARE * shorter:
-            return False
-        if shorter > HUGE * side:
-            return True
-        if shorter <= patch.doubled:
-            return False
-        x0, y0, x1, y1 = patch.place(box, *size)
-        return float(self._like[y0:y1, x0:x1].mean()) < SOLID
 
     def _read(self, patch: Patch, boxes: list[Box]) -> list[Reading]:
         keys = [_digest(patch, box) for box in boxes]
@@ -172,10 +150,15 @@ def _widened(dense: Mask) -> Mask:
     return np.asarray(cv2.dilate(dense.astype(np.uint8), np.ones((REACH, REACH), np.uint8))) > 0
 
 
+def _share(like: Mask, box: Box) -> float:
+    x0, y0, x1, y1 = box
+    return float(like[y0:y1, x0:x1].mean()) if x1 > x0 and y1 > y0 else 1.0
+
+
 def _still(box: Box, dense: Mask) -> bool:
     """Whether an upright line, in a part that has changed, may stand there still."""
     x0, y0, x1, y1 = box
-    return y1 - y0 > x1 - x0 and bool(dense[y0:y1, x0:x1].mean() > DENSE)
+    return y1 - y0 > x1 - x0 and _share(dense, box) > DENSE
 
 
 def _holds(outer: Box, inner: Box) -> bool:

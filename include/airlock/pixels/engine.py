@@ -30,9 +30,9 @@ READ = 60.0
 """Confidence below which a line is looked at upside down too, and from which it counts as read then."""
 
 LONG, BLOCK = 1.5, 48
-"""How many times as long as high a box is from which it is a line; and pixels of a picture from which the shorter side of
-one that is not is a block: it holds a few large letters. Where nothing is read in a block, its head is not turned down,
-which costs as much again: letters are read as other letters upside down, hardly ever as nothing."""
+"""How many times as long as high a line is at least; and pixels of the shorter side from which a box that is no line is
+a block: it holds a few large letters. A block in which nothing is read is not read upside down too: letters on their
+head are read as others, hardly ever as nothing."""
 
 PROOF = "PX 4711"
 """What an engine must find and read before it is trusted: a model that loads and sees nothing would let all pass."""

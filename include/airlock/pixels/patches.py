@@ -11,7 +11,9 @@ import cv2
 import numpy as np
 
 from airlock.findings import Box
-from airlock.pixels.strokes import MARGIN, TALLEST, Mask, Planes, areas
+from airlock.pixels.areas import MARGIN, areas
+from airlock.pixels.network import STEP
+from airlock.pixels.strokes import TALLEST, Mask, Planes
 from airlock.pixels.views import Picture, evened_view, is_flat, range_view
 
 ENLARGED = 2.0
@@ -75,7 +77,7 @@ def whole(values: Planes) -> Iterator[Patch]:
 
 
 def _whole_scale(values: Planes) -> float:
-    return min(WHOLE / max(values.shape[:2]), LARGEST)
+    return float(min(WHOLE / max(values.shape[:2]), LARGEST))
 
 
 class Details:
@@ -153,11 +155,19 @@ def _tiles(
         x0, y0, x1, y1 = part.box
         tile = np.ascontiguousarray(view[y0:y1, x0:x1])
         if tile.size and not is_flat(tile):
-            left, top, right, below = (FRAME * short for short in part.short)
+            left, top, right, below = _frame(part, round(STEP / enlarge))
             tile = np.asarray(cv2.copyMakeBorder(tile, top, below, left, right, cv2.BORDER_CONSTANT, value=GREY))
             picture = _enlarged(np.rot90(tile) if turned else tile, enlarge)
             corner, scale = (round((x0 - left) / reduced), round((y0 - top) / reduced)), enlarge * reduced
             yield Patch(picture, *corner, scale, turned, TALLEST * enlarge, doubled * scale)
+
+
+def _frame(part: Part, step: int) -> tuple[int, int, int, int]:
+    """Return how much is laid around a part: where its margin is cut off, and what fills it up to whole steps."""
+    x0, y0, x1, y1 = part.box
+    left, top, right, below = (FRAME * short for short in part.short)
+    wide, high = -(x1 - x0 + left + right) % step, -(y1 - y0 + top + below) % step
+    return left + wide // 2, top + high // 2, right + wide - wide // 2, below + high - high // 2
 
 
 def _scaled(box: Box, scale: float) -> Box:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Callable, Hashable
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from airlock.deid.basis import Basis
 from airlock.deid.stream.series import Layout, Series
@@ -86,19 +86,32 @@ class Streamer:
 
     :param check: raises what holds an instance for what it says of itself.
     :param stamp: writes what every object is to carry; told whether pixels were rewritten.
+    :param alike: the same for all that check and stamp the same attributes; None to find out which they are.
     :param keys: tags of what tells the patient and the study, where somebody wants to be told of them.
 
     `teller` is told of elements that were not seen before and may say something of the patient, where there are keys.
     """
 
+    _TOUCHED: ClassVar[dict[Hashable, tuple[frozenset[int], frozenset[int]]]] = {}
+    """Tags that checks and stamps touch, of the few that there are in a program."""
+
     def __init__(
-        self, basis: Basis, check: Callable[[Any], None], stamp: Callable[[Any, bool], None], keys: tuple[int, ...] = ()
+        self,
+        basis: Basis,
+        check: Callable[[Any], None],
+        stamp: Callable[[Any, bool], None],
+        keys: tuple[int, ...] = (),
+        alike: Hashable = None,
     ) -> None:
         self._basis, self._check, self._keys = basis, check, keys
         self.teller: Teller | None = None
         self._stamp = {rewritten: _with(stamp, rewritten) for rewritten in (False, True)}
-        self._checked = touched_by(check)
-        self._stamped = touched_by(*self._stamp.values()) | {_CHARACTER_SET}
+        touched = self._TOUCHED.get(alike) if alike is not None else None
+        if touched is None:
+            touched = touched_by(check), touched_by(*self._stamp.values())
+            if alike is not None:
+                self._TOUCHED[alike] = touched
+        self._checked, self._stamped = touched[0], touched[1] | {_CHARACTER_SET}
         self._taken = tuple(sorted(self._checked | self._stamped | {*_UIDS, *keys}))
         self._first_bytes = FIRST_BYTES
         self._order = tuple(sorted(self._stamped))

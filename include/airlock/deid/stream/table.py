@@ -102,7 +102,7 @@ class Table:
     :param telling: somebody is told of elements that may say something of the patient.
     """
 
-    __slots__ = ("_beside", "_decider", "_implicit", "_taken", "_telling", "context", "items", "memo", "plans")
+    __slots__ = ("_beside", "_decider", "_implicit", "_taken", "_telling", "context", "items", "memo", "plans", "shapes")
 
     def __init__(
         self,
@@ -116,6 +116,8 @@ class Table:
     ) -> None:
         self.context, self._beside, self._telling = context, beside, telling
         self.plans: dict[bytes, Plan] = decider.plans.setdefault((context, taken, implicit, beside, telling), {})
+        # Of items; in these, too, is nothing of a patient's.
+        self.shapes: dict[int, Any] = decider.plans.setdefault(("shapes", context, implicit, beside, telling), {})
         self.memo = Memo()
         self.items = Memo()
         self._decider, self._taken, self._implicit = decider, taken, implicit

@@ -171,6 +171,19 @@ class Walk:
         """
         return self._become(self._top, plan, data, position, stop)
 
+    def element(self, table: Table, plan: Plan, element: bytes) -> bytes | None:
+        """Return what becomes of an element of an item; None when it stays."""
+        new = table.memo.get(element, MISSING)
+        return self._become(table, plan, element, 0, len(element)) if new is MISSING else new
+
+    def mapped(self, table: Table, plan: Plan, element: bytes) -> bytes | None:
+        """Return the same for an element with a UID that is mapped."""
+        if not _PLAIN_UID.fullmatch(element, 8):
+            return self.element(table, plan, element)
+        if plan.tells and self.teller is not None:
+            self.teller.tell_uid(element[8:])
+        return self._mapped(element)
+
     def may_stay(self, sort: int, values: list[bytes]) -> bool:
         """Whether encoded values of one sort may all stay as they are; if not, each must be looked at."""
         return may_stay(sort, values, self._identifiers)
@@ -180,7 +193,10 @@ class Walk:
         element = data[position:stop]
         before = self.unreadable_dates
         if plan.tells and self.teller is not None and plan.decision.vr != "SQ":
-            self.teller.tell(element)
+            if plan.sort == UID and _PLAIN_UID.fullmatch(element, 8):
+                self.teller.tell_uid(element[8:])
+            else:
+                self.teller.tell(element)
         if plan.base == 12 and element[6:8] != b"\0\0":
             raise Irregular
         if plan.tag == _CHARACTER_SET and table is not self._top:
