@@ -17,7 +17,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from airlock.worker import Work
 from airlock.worker_process import Worker, can_fork, spawn
@@ -42,7 +42,7 @@ class Lost(NamedTuple):
     timed_out: bool
 
 
-class _Job(Generic[T]):
+class _Job:
     """What is done with tasks.
 
     :param number: jobs are numbered, because the same one may be given twice and must be made anew then.
@@ -53,9 +53,9 @@ class _Job(Generic[T]):
     def __init__(
         self,
         number: int,
-        make: Callable[[A], Work] | str,
-        argument: A,
-        allowed: Callable[[T], float],
+        make: Callable[[Any], Work] | str,
+        argument: object,
+        allowed: Callable[[Any], float],
         least: float | None,
     ) -> None:
         self.number, self.allowed = number, allowed
@@ -79,7 +79,7 @@ class _Job(Generic[T]):
             self._encoded = pickle.dumps((name, pickle.dumps(self._argument), self.number))
         return self._encoded
 
-    def least(self, tasks: list[T]) -> float:
+    def least(self, tasks: list[Any]) -> float:
         """Return how many seconds each of some tasks may take at least."""
         return min(map(self.allowed, tasks)) if self._least is None else self._least
 
@@ -141,7 +141,7 @@ class Workers:
         for task in lost:
             yield from self._round(job, deque([task]), 1)
 
-    def _round(self, job: _Job[T], waiting: deque[T], count: int) -> Iterator[tuple[T, Any]]:
+    def _round(self, job: _Job, waiting: deque[T], count: int) -> Iterator[tuple[T, Any]]:
         while waiting or any(worker.tasks for worker in self._workers):
             self._hand_out(job, waiting, count)
             busy = [worker for worker in self._workers if worker.tasks]
@@ -154,7 +154,7 @@ class Workers:
                 elif worker.is_late(time.monotonic()):
                     yield from self._lose(worker, waiting, timed_out=True)
 
-    def _hand_out(self, job: _Job[T], waiting: deque[T], count: int) -> None:
+    def _hand_out(self, job: _Job, waiting: deque[T], count: int) -> None:
         # Smaller chunks at the end, so that all workers end at about the same time.
         size = min(_TASKS_PER_CHUNK, 1 + len(waiting) // (2 * count))
         while waiting:
@@ -171,7 +171,7 @@ class Workers:
             for _ in chunk:
                 waiting.popleft()
 
-    def _one_more(self, job: _Job[T]) -> Worker:
+    def _one_more(self, job: _Job) -> Worker:
         fork = self._fork and can_fork()
         do = job.made() if fork else None
         worker = spawn(do, fork=fork, others=self._workers)

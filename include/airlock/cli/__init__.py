@@ -6,8 +6,10 @@ by click (:mod:`airlock.cli.group`), whose import takes as long as de-identifyin
 
 from __future__ import annotations
 
+import os
 import sys
-from typing import TYPE_CHECKING, Any
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from airlock.errors import AirlockError, HeldError, RefusedError
 
@@ -53,7 +55,19 @@ def main(arguments: list[str] | None = None) -> None:
     except Exception as error:  # noqa: BLE001 - a traceback quotes values: of a dataset, of a file's name
         _complain(_unexpected(error))
         status = FAILED
-    sys.exit(status if isinstance(status, int) else 0)
+    _leave(status if isinstance(status, int) else 0)
+
+
+def _leave(status: int) -> NoReturn:
+    """End the process, at once where nobody waits for it: taking all modules apart takes longer than many a command."""
+    import atexit  # noqa: PLC0415 - beside its only use
+
+    if "threading" not in sys.modules and not atexit._ncallbacks():  # noqa: SLF001 - there is no other way to ask
+        with suppress(OSError, ValueError):
+            for stream in (sys.stdout, sys.stderr):
+                stream.flush()
+            os._exit(status)
+    sys.exit(status)
 
 
 def _run(arguments: list[str]) -> object:
