@@ -50,6 +50,8 @@ class _Job:
     :param least: None when it is the least that tasks are allowed.
     """
 
+    __slots__ = ("_alike", "_argument", "_encoded", "_least", "_made", "_make", "allowed", "number")
+
     def __init__(
         self,
         number: int,
@@ -57,9 +59,10 @@ class _Job:
         argument: object,
         allowed: Callable[[Any], float],
         least: float | None,
+        alike: Callable[[Any], object] | None,
     ) -> None:
         self.number, self.allowed = number, allowed
-        self._make, self._argument, self._least = make, argument, least
+        self._make, self._argument, self._least, self._alike = make, argument, least, alike
         self._encoded = b""
         self._made: Work | None = None
 
@@ -78,6 +81,14 @@ class _Job:
             name = make if isinstance(make, str) else f"{make.__module__}:{make.__qualname__}"
             self._encoded = pickle.dumps((name, pickle.dumps(self._argument), self.number))
         return self._encoded
+
+    def cut(self, tasks: list[Any], size: int) -> list[Any]:
+        """Return the first of some tasks, about as many as are wanted: no less than half, and twice as many at most."""
+        if self._alike is None or len(tasks) <= size:
+            return tasks[:size]
+        kinds = list(map(self._alike, tasks))
+        ends = [end for end in range(max(1, size // 2), len(tasks)) if kinds[end] != kinds[end - 1]]
+        return tasks[: min(ends, key=lambda end: abs(end - size), default=size)]
 
     def least(self, tasks: list[Any]) -> float:
         """Return how many seconds each of some tasks may take at least."""
@@ -112,6 +123,7 @@ class Workers:
         timeout_seconds: Callable[[T], float] | None = None,
         *,
         least_seconds: float | None = None,
+        alike: Callable[[T], object] | None = None,
         worth_a_worker: int = _TASKS_WORTH_A_WORKER,
     ) -> Iterator[tuple[T, R | Lost]]:
         """Do tasks; yield each with its result, in the order in which they end.
@@ -124,13 +136,14 @@ class Workers:
         :param argument: for `make`.
         :param timeout_seconds: for a task, from when it begins; two minutes by default.
         :param least_seconds: no task is allowed less; then it is asked only of tasks that take longer.
+        :param alike: says what neighbouring tasks share; those that share it take less time in the same worker.
         :param worth_a_worker: so many tasks take about as long as a worker to start.
         :raises Exception: what a task raised.
         """
         self._jobs += 1
         if timeout_seconds is None:
             timeout_seconds, least_seconds = (lambda _task: _SECONDS), _SECONDS
-        job = _Job(self._jobs, make, argument, timeout_seconds, least_seconds)
+        job = _Job(self._jobs, make, argument, timeout_seconds, least_seconds, alike)
         count = min(self._count, 1 + len(tasks) // worth_a_worker)
         lost: list[T] = []
         for task, result in self._round(job, deque(tasks), count):
@@ -165,7 +178,7 @@ class Workers:
                 return
             if worker.job != job.number:
                 worker.begin(job.number, job.encoded(), job.allowed)
-            chunk = list(islice(waiting, size))
+            chunk = job.cut(list(islice(waiting, 2 * size)), size)
             if not worker.give(chunk, job.least(chunk)):
                 return
             for _ in chunk:

@@ -88,6 +88,8 @@ def first_pass(pool: Workers, frame: Frame, folder: str, tasks: Sequence[Task]) 
         plain,
         timeout_seconds,
         least_seconds=_LEAST_SECONDS,
+        # Mostly, a folder is a series: what is known of its study is known to one worker.
+        alike=lambda task: task[1].rpartition("/")[0],
         worth_a_worker=_TASKS_WORTH_A_WORKER,
     )
     for task, result in results:
