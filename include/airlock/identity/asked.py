@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from airlock.identity.evidence import Evidence
@@ -15,7 +14,6 @@ _MOST_BYTES = 2 << 20
 _SHORTEST_NUMBER, _SHORTEST_BYTES = 6, 4
 
 
-@dataclass
 class Questions:
     """What was asked, and answered with no. It holds patient data: never log it.
 
@@ -29,14 +27,16 @@ class Questions:
     :param too_many: not all of them are kept.
     """
 
-    texts: set[tuple[str, bool]] = field(default_factory=set)
-    numbers: set[str] = field(default_factory=set)
-    uids: set[str] = field(default_factory=set)
-    days: set[str] = field(default_factory=set)
-    values: set[bytes] = field(default_factory=set)
-    binary: set[bytes] = field(default_factory=set)
-    answered: bool = False
-    too_many: bool = False
+    # Not a dataclass, as :class:`Evidence`.
+    def __init__(self, **said: Any) -> None:
+        self.texts: set[tuple[str, bool]] = set()
+        self.numbers: set[str] = set()
+        self.uids: set[str] = set()
+        self.days: set[str] = set()
+        self.values: set[bytes] = set()
+        self.binary: set[bytes] = set()
+        self.answered = self.too_many = False
+        self.add(said)
 
     def add(self, said: dict[str, Any]) -> None:
         """Add what was asked somewhere else, or later, as :meth:`said` returned it."""
