@@ -121,8 +121,10 @@ class AskedIdentifiers(Identifiers):
         """Note and answer."""
         if super().is_any_number(value):
             return True  # noted one by one
-        if len(value) >= _SHORTEST_NUMBER and value not in self._known.values and self._room(len(value)):
-            self._new.numbers.add(value.decode("latin-1"))
+        numbers = value.decode("latin-1")
+        if len(numbers) >= _SHORTEST_NUMBER and numbers not in self._known.numbers and self._room(len(numbers)):
+            self._known.numbers.add(numbers)
+            self._new.numbers.add(numbers)
         return False
 
     def any_in_bytes(self, values: Sequence[bytes]) -> bool:

@@ -69,9 +69,7 @@ class Layout:
         self.pieces: list[bytes | Place] = []
         self.taken: dict[int, tuple[bytes, bytes]] = {}
         self.ready: dict[object, Any] = {}
-        self._data = data[elements[0].start : elements[-1].stop]
-        self._first = elements[0].start
-        self._bounds = [(element.start, element.stop) for element in elements]
+        self._data, self._elements = data[: elements[-1].stop], elements
         self._steps: list[tuple[bytes, int, Callable[[bytes, int], tuple[int, ...]], int, int, int, Plan]] = []
         self._ends_in_pixels = pixels
         self._build(walk, data, elements)
@@ -159,12 +157,15 @@ class Layout:
 
     def elements_that_differ(self, data: bytes, elements: list[Element]) -> set[int]:
         """Return the numbers of the elements of a file that differ from those of the file this was learned from."""
-        own, first = self._data, self._first
-        return {
-            number
-            for number, ((start, stop), element) in enumerate(zip(self._bounds, elements, strict=True))
-            if own[start - first : stop - first] != data[element.start : element.stop]
-        }
+        return _differ(self._data, self._elements, data, elements)
+
+
+def _differ(data: bytes, elements: list[Element], other: bytes, others: list[Element]) -> set[int]:
+    return {
+        number
+        for number, ((_, start, stop), (_, begin, end)) in enumerate(zip(elements, others, strict=True))
+        if data[start:stop] != other[begin:end]
+    }
 
 
 def _kind(plan: Plan) -> int:
@@ -221,10 +222,10 @@ class Series:
             before = self._elements(*last)
             if _heads(self._walk, last[0], before) != heads:
                 return
-            known = Layout(self._walk, last[0], before, set(), pixels=pixels)
+            varying = _differ(last[0], before, data, elements)
         else:
             self._layouts.remove(known)
-        varying = known.varying | known.elements_that_differ(data, elements)
+            varying = known.varying | known.elements_that_differ(data, elements)
         self._layouts.insert(0, Layout(self._walk, data, elements, varying, pixels=pixels))
         del self._layouts[_MOST_LAYOUTS:]
 
