@@ -97,7 +97,9 @@ class Deidentifier:
                     f"It could not be de-identified ({type(error).__name__} at {_where(error)})."
                 ) from None
 
-    def stream(self, head: Head, folder: str, name: str, teller: Teller | None = None) -> tuple[Written, tuple[bytes, ...]]:
+    def stream(
+        self, head: Head, folder: str, name: str, teller: Teller | None = None
+    ) -> tuple[Written, tuple[bytes, ...]]:
         """De-identify an open file with the streaming engine, without pixels that were rewritten.
 
         The file is written under its name, into a folder that nobody looks at meanwhile.

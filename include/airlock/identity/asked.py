@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from airlock.identity.evidence import Evidence
-from airlock.identity.identifiers import Identifiers, Span, together_in_bytes
+from airlock.identity.identifiers import Identifiers, Span
+from airlock.identity.in_bytes import together_in_bytes
 
 # Of one patient's values; who keeps more than that is asked anew from the beginning.
 _MOST_BYTES = 2 << 20

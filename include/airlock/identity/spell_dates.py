@@ -43,7 +43,8 @@ def spell_date(value: str, *, birth: bool = False) -> Iterator[Spelling]:
         yield Spelling(key, pattern, False, kind="date", least=_LEAST)
     # Six digits are also times and numbers.
     short = "|".join({year[2:] + month + day, day + month + year[2:], month + day + year[2:]})
-    yield Spelling(year[2:], rf"(?<!\d)(?:{short})(?!\d)", False, free_only=True, kind="date", weak=not birth, least=_LEAST)
+    pattern = rf"(?<!\d)(?:{short})(?!\d)"
+    yield Spelling(year[2:], pattern, False, free_only=True, kind="date", weak=not birth, least=_LEAST)
     if birth:
         for key, pattern in _rare(year, month, day):
             yield Spelling(key, pattern, False, kind="date", least=_LEAST)

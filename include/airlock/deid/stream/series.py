@@ -72,50 +72,56 @@ class Layout:
         self._data, self._elements = data[: elements[-1].stop], elements
         self._steps: list[tuple[bytes, int, Callable[[bytes, int], tuple[int, ...]], int, int, int, Plan]] = []
         self._ends_in_pixels = pixels
-        self._build(walk, data, elements)
+        # What becomes of those that are the same: each was judged when the file was walked over, or it varies, too.
+        memo = walk.memo.get
+        becoming = [
+            MISSING if number in varying else b"" if plan.act == DROP else memo(data[start:stop], MISSING)
+            for number, (plan, start, stop) in enumerate(elements)
+        ]
+        self._lay_out(walk.marks, data, elements, becoming)
+        self._set_steps(walk.width, data, elements, becoming)
 
-    def _build(self, walk: Walk, data: bytes, elements: list[Element]) -> None:
-        memo, marks, at, slots = walk.memo.get, walk.marks, 0, 0
-        begun = run = elements[0].start
-        for number, (plan, start, stop) in enumerate(elements):
-            places = []
+    def _lay_out(
+        self, marks: tuple[int, ...], data: bytes, elements: list[Element], becoming: list[bytes | None]
+    ) -> None:
+        """Set the pieces of the output, and what is taken."""
+        pieces, at, slots = self.pieces, 0, 0
+        run = elements[0].start
+        for (plan, start, stop), new in zip(elements, becoming, strict=True):
+            begin = at
             while plan.tag >= marks[at]:
-                places.append(marks[at])
                 at += 1
-            element = data[start:stop]
-            new = memo(element, MISSING) if plan.act != DROP else b""
-            differs = number in self.varying or new is MISSING
-            if not differs and new is None and not places and plan.act != TAKE:
+            if new is None and at == begin:
                 continue
-            # What becomes of all between is known: each was judged when the file was walked over.
-            if run < start:
-                self.pieces.append(data[run:start])
-            self.pieces += places
+            pieces += [data[run:start], *marks[begin:at]]
             run = stop
-            if not differs:
-                if plan.act == TAKE:
+            if plan.act == TAKE:
+                if new is not MISSING:
+                    element = data[start:stop]
                     self.taken[plan.tag] = (element, element if new is None else new)
-                elif new is None:
-                    run = start
-                elif new:
-                    self.pieces.append(new)
-                continue
-            kind = _kind(plan)
-            self._steps.append(
-                (data[begun : start + walk.width], start - begun, plan.unpack, plan.at, plan.base, kind, plan)
-            )
-            begun = stop
-            if kind not in (_DROPPED, _TAKEN):
-                self.pieces.append(~slots)
+            elif new is None:
+                run = start
+            elif new is not MISSING:
+                pieces.append(new)
+            elif plan.act != DROP:
+                pieces.append(~slots)
                 slots += 1
-        if run < elements[-1].stop:
-            self.pieces.append(data[run : elements[-1].stop])
-        self.pieces.extend(marks[at:-1])
-        self._rest, self._rest_size = data[begun : elements[-1].stop], elements[-1].stop - begun
-        if self._ends_in_pixels:
-            self._rest += data[elements[-1].stop : elements[-1].stop + walk.width]
+        pieces += [data[run : elements[-1].stop], *marks[at:-1]]
 
-    def follow(self, walk: Walk, data: bytes, position: int) -> Followed | None:
+    def _set_steps(self, width: int, data: bytes, elements: list[Element], becoming: list[bytes | None]) -> None:
+        """Set what a file is compared with, from one element that varies to the next."""
+        begun = elements[0].start
+        for (plan, start, stop), new in zip(elements, becoming, strict=True):
+            if new is MISSING:
+                run = data[begun : start + width]
+                self._steps.append((run, start - begun, plan.unpack, plan.at, plan.base, _kind(plan), plan))
+                begun = stop
+        end = elements[-1].stop
+        self._rest, self._rest_size = data[begun:end], end - begun
+        if self._ends_in_pixels:
+            self._rest += data[end : end + width]
+
+    def follow(self, walk: Walk, data: bytes, position: int) -> Followed | None:  # noqa: C901 - calls cost too much
         """Return what becomes of the elements of a file that differ; None when it does not follow this layout.
 
         :raises Exception: of any kind, when the file is to be walked over instead.
