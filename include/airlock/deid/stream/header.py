@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from airlock.deid.stream.series import Layout
+from airlock.deid.stream.layout import Layout
 from airlock.deid.stream.stamping import INSTANCE, MOST_KEPT, NONE, UIDS, Stamping, is_uid, new_uid, new_uids
 from airlock.deid.stream.stamps import Stamps
 from airlock.deid.stream.walk import Walk, Walked

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -151,3 +152,33 @@ def test_the_evidence_is_that_of_the_plain_harvest(tmp_path: Path, options: tupl
         assert second.evidence == expected, path.name
         written += first.written is not None and second.written is not None
     assert written >= 80
+
+
+@pytest.mark.parametrize(
+    ("varying", "names"),
+    [
+        ({"SliceThickness": "778899{n}"}, {"AccessionNumber": "7788993"}),
+        ({"SliceLocation": "1.5", "XRayTubeCurrent": "778899{n}"}, {"AccessionNumber": "7788993"}),
+        ({"ConvolutionKernel": "B3{n} 7788993"}, {"AccessionNumber": "7788993"}),
+        ({"ConvolutionKernel": "Wolpertinger {n}"}, {"OperatorsName": "Wolpertinger^7788993"}),
+        ({"AcquisitionTime": "10111{n}", "SpacingBetweenSlices": "7788993.0"}, {"AccessionNumber": "7788993"}),
+    ],
+)
+def test_what_a_series_has_in_common_and_what_differs_is_asked_again(
+    run: Run, varying: dict[str, str], names: dict[str, str]
+) -> None:
+    slices = [ct(n, **{keyword: value.format(n=n) for keyword, value in varying.items()}) for n in range(1, 7)]
+    again, made = run([*slices, ct(7, **names)])
+    assert again == 7
+    assert not [name for name, content in made.items() if b"7788993" in content or b"Wolpertinger" in content]
+
+
+def test_binary_numbers_that_turn_out_to_be_text(run: Run) -> None:
+    def of(n: int) -> Dataset:
+        dataset = ct(n)
+        dataset.add_new(0x00189327, "FD", [1.5 * n, *struct.unpack("<dd", b"Wolpertinger\0\0\0\0")])
+        return dataset
+
+    again, made = run([*map(of, range(1, 6)), ct(6, OperatorsName="Wolpertinger^Ada")])
+    assert again == 6
+    assert not [name for name, content in made.items() if b"Wolpertinger" in content]
