@@ -5,7 +5,6 @@ from __future__ import annotations
 import hmac
 import re
 from functools import cached_property
-from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from airlock.deid.basis import Basis, shared_profile
@@ -18,6 +17,8 @@ from airlock.identity.identifiers import Identifiers
 from airlock.identity.uids import UidMap, is_registered
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from pydicom.dataset import Dataset
 
     from airlock.deid.engine import Engine
@@ -141,7 +142,7 @@ class Deidentifier:
         path = name or place
         from airlock.dicomio.splice import write_instance  # noqa: PLC0415 - as in `process`
 
-        size = write_instance(instance, folder / PurePosixPath(path))
+        size = write_instance(instance, folder / path)
         return Written(path, place, uids[0], uids[1], size, outcome.unreadable_dates)
 
     def _stamp(self, dataset: Dataset, pixels_rewritten: bool) -> None:
@@ -205,4 +206,6 @@ def _where(error: BaseException) -> str:
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
-    return f"{Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}" if trace is not None else "unknown place"
+    if trace is None:
+        return "unknown place"
+    return f"{trace.tb_frame.f_code.co_filename.rpartition('/')[2]}:{trace.tb_lineno}"

@@ -8,41 +8,30 @@ was asked about texts while it was made is told along with it, and is asked agai
 from __future__ import annotations
 
 import os
-from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING
 
-from airlock.deid.batch import Task
-from airlock.deid.frame import Frame, key_of, study_of
+from airlock.deid.first import First
+from airlock.deid.frame import key_of, study_of
 from airlock.deid.instance import Deidentifier
-from airlock.deid.recipe import Written
-from airlock.dicomio.head import Head, open_head
+from airlock.dicomio.head import open_head
 from airlock.errors import InstanceNotUnderstood
 from airlock.identity import harvest as plain
-from airlock.identity.asked import AskedIdentifiers, Questions
-from airlock.identity.evidence import Evidence
+from airlock.identity.asked import AskedIdentifiers
 from airlock.identity.stream import StreamHarvester
-from airlock.identity.stream_walk import KEYS, Told
+from airlock.identity.stream_walk import KEYS
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from airlock.deid.batch import Task
+    from airlock.deid.frame import Frame
+    from airlock.dicomio.head import Head
+    from airlock.identity.asked import Questions
+    from airlock.identity.evidence import Evidence
+    from airlock.identity.stream_walk import Told
 
 # Patients' studies whose de-identifiers are kept; their memory is bounded by this.
 _MOST_OPEN = 8
-Name = tuple[int, int]
-
-
-class First(NamedTuple):
-    """What the first pass made of a file.
-
-    :param evidence: what it says and earlier files of the same study, in the same worker, did not say.
-    :param written: None when only the second pass can write it.
-    :param opened: names what it was written with; None when it was not written.
-    :param basis: all that was known when it and those that follow were written; of the first of them.
-    :param asked: what was asked about identifiers, and was not asked before.
-    """
-
-    evidence: Evidence
-    written: Written | None = None
-    opened: Name | None = None
-    basis: Evidence | None = None
-    asked: Questions | None = None
 
 
 class _Open:
@@ -77,7 +66,7 @@ class OnePass:
     :param folder: where outputs go, under the tasks' names.
     """
 
-    def __init__(self, frame: Frame, folder: Path) -> None:
+    def __init__(self, frame: Frame, folder: str | Path) -> None:
         self._frame, self._folder = frame, str(folder)
         self._harvester = StreamHarvester()
         self._open: list[_Open] = []
@@ -99,6 +88,8 @@ class OnePass:
         except (InstanceNotUnderstood, OSError, MemoryError):
             raise
         except Exception:  # noqa: BLE001 - whatever it is, the plain harvest finds it too, or copes with it
+            from pathlib import Path  # noqa: PLC0415 - few files come here
+
             return First(plain.harvest_file(Path(task.source)))
 
     def _one_more(self, opened: _Open, head: Head, name: str) -> First | None:

@@ -9,9 +9,12 @@ from __future__ import annotations
 import os
 import struct
 from functools import lru_cache
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from airlock.dicomio.encodings import BIG_ENDIAN, DEFLATED, IMPLICIT, is_known
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 UNDEFINED = 0xFFFFFFFF
 LONG_VRS = frozenset(b"OB OD OF OL OV OW SQ SV UC UN UR UT UV".split())

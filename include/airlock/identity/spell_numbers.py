@@ -9,6 +9,8 @@ from airlock.identity.spellings import SEPARATORS, Spelling, common, edge, ideog
 from airlock.identity.vocabulary import fold
 
 _MOST_RUNS = 12
+# So many digits do not stand by chance in a longer number.
+_TELLING = 7
 
 
 def spell_number(value: str) -> Iterator[Spelling]:
@@ -34,6 +36,7 @@ def _digits(text: str) -> Iterator[Spelling]:
     if len(bare) >= 4:
         yield Spelling(bare, rf"(?<!\d)0*{bare}(?!\d)", len(bare) >= 6, free_only=len(bare) < 6)
         yield from _in_groups(bare)
+    yield from _in_longer(bare)
     if len(text) == 12 and text[:2] in ("19", "20"):
         # Personal numbers that begin with the date of birth are mostly written without the century.
         yield joined([text[2:8], text[8:]])
@@ -54,6 +57,13 @@ def _mixed(runs: list[str], text: str) -> Iterator[Spelling]:
         yield Spelling(bare, rf"(?<!\d)0*{bare}(?!\d)", not short, free_only=short, weak=True)
         for digits in {longest, bare}:
             yield from _in_groups(digits)
+    yield from _in_longer(bare)
+
+
+def _in_longer(bare: str) -> Iterator[Spelling]:
+    """Spell a number with a check digit behind it, or a date or another number before it."""
+    if len(bare) >= _TELLING:
+        yield Spelling(bare, rf"\d*{bare}\d*", False, free_only=True, weak=True)
 
 
 def _padded(runs: list[str]) -> Iterator[Spelling]:

@@ -146,6 +146,9 @@ def spell_phrase(value: str) -> Iterator[Spelling]:
         if runs and telling and not common(runs):
             yield joined(runs[:24]).of("address")
             yield from _street(runs[:24])
+        street = _without_digits(runs)
+        if street != runs and len("".join(street)) >= 10 and len(street) > 1 and not common(street):
+            yield joined(street[:24]).of("address")
         name = _without_generic(runs)
         if (name != runs[:24] or not telling) and len("".join(name)) >= 5 and not common(name):
             yield joined(name, free_only=len("".join(name)) < 6).of("address")
@@ -163,6 +166,11 @@ def _street(runs: list[str]) -> Iterator[Spelling]:
         least = sum(len(run) if part == run else 2 for part, run in zip(loose, runs, strict=True))
         pattern = edge(runs[0][0], "<") + body + edge(runs[-1][-1], "")
         yield Spelling(key, pattern, False, kind="address", least=least)
+
+
+def _without_digits(runs: list[str]) -> list[str]:
+    """Return a line of an address without the number of the house, or the code of the place."""
+    return [run for run in runs if not run[0].isdigit()]
 
 
 def _without_generic(runs: list[str]) -> list[str]:

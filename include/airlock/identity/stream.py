@@ -7,7 +7,7 @@ and an element that was seen before is only compared.
 from __future__ import annotations
 
 from contextlib import suppress
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from airlock.dicomio.head import (
     FIRST_BYTES,
@@ -22,6 +22,9 @@ from airlock.identity import harvest as plain
 from airlock.identity.harvest import Evidence
 from airlock.identity.stream_walk import KEYS, HarvestWalk, Key, OtherStudy, Plan, Told, Value
 from airlock.identity.uids import is_registered
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _MOST_TOLD = 200_000
 _MOST_STUDIES = 64

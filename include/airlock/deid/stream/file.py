@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airlock.deid.basis import Basis
 from airlock.deid.stream.header import Headers
@@ -18,11 +16,13 @@ from airlock.dicomio.head import FIRST_BYTES, Head, Irregular, More, next_bytes,
 from airlock.dicomio.pixels import PixelData, end_of
 from airlock.identity.stream import Teller
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
 Place = Callable[[tuple[str, str, str, str]], str]
 
 
-@dataclass(frozen=True)
-class Streamed:
+class Streamed(NamedTuple):
     """A file that was written.
 
     :param uids: new UIDs of class, instance, study and series.
