@@ -57,11 +57,10 @@ class _Open:
 
     def seems_of(self, head: Head) -> bool:
         """Whether a file looks as if it were of this patient's study."""
-        return (
-            self.deidentifier.can_stream
-            and head.implicit is self.told.implicit
-            and all(sign and sign in head.data for sign in self._signs)
-        )
+        if not self.deidentifier.can_stream or head.implicit is not self.told.implicit:
+            return False
+        patient, study = self._signs
+        return bool(patient and study) and patient in head.data and study in head.data
 
 
 class OnePass:

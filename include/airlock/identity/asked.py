@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from airlock.identity.evidence import Evidence
-from airlock.identity.identifiers import Identifiers, Span, together_in_bytes
+from airlock.identity.identifiers import Identifiers, Span
+from airlock.identity.in_bytes import together_in_bytes
 
 # Of one patient's values; who keeps more than that is asked anew from the beginning.
 _MOST_BYTES = 2 << 20
@@ -137,8 +138,10 @@ class AskedIdentifiers(Identifiers):
         """Note and answer."""
         if super().is_any_number(value):
             return True  # noted one by one
-        if len(value) >= _SHORTEST_NUMBER and value not in self._known.values and self._room(len(value)):
-            self._new.numbers.add(value.decode("latin-1"))
+        numbers = value.decode("latin-1")
+        if len(numbers) >= _SHORTEST_NUMBER and numbers not in self._known.numbers and self._room(len(numbers)):
+            self._known.numbers.add(numbers)
+            self._new.numbers.add(numbers)
         return False
 
     def is_binary_number(self, data: bytes) -> bool:

@@ -11,7 +11,7 @@ from airlock.deid.stream.beside import Siblings
 from airlock.deid.stream.judge import may_stay
 from airlock.deid.stream.sequences import Sequences
 from airlock.deid.stream.table import DROP, MISSING, STOP, TAKE, UID, Plan, Table
-from airlock.deid.stream.values import encode_element
+from airlock.deid.stream.values import encode_element, encode_uid
 from airlock.dicomio.head import UNDEFINED, Irregular, More, end_of_sequence
 from airlock.errors import InstanceNotUnderstood
 from airlock.identity.stream import Teller
@@ -76,7 +76,7 @@ class Walk:
         self._sequences = Sequences(self, basis, sop_class_uid, encodings, implicit=implicit, telling=telling)
         self.unreadable_dates = 0
 
-    def top(self, data: bytes, position: int, last: int = -1) -> Walked:  # noqa: C901 - calls cost too much
+    def top(self, data: bytes, position: int, last: int = -1) -> Walked:
         """Walk over the top level, up to the pixel data or to the end of the bytes.
 
         :param last: tag before the first one.
@@ -246,11 +246,7 @@ class Walk:
         new = uid if is_registered(uid) else self._basis.rewriter.uid(uid)
         if new == uid:
             return None
-        body = new.encode()
-        body += b"\0" * (len(body) % 2)
-        if self._implicit:
-            return element[:4] + len(body).to_bytes(4, "little") + body
-        return element[:6] + len(body).to_bytes(2, "little") + body
+        return encode_uid(element, new, implicit=self._implicit)
 
     def item(self, data: bytes, table: Table) -> bytes:
         """Return what becomes of an item of a sequence, without its header."""
