@@ -61,7 +61,7 @@ class Questions:
             or any(map(identifiers.is_number, self.numbers))
             or any(map(identifiers.is_birth, self.days))
             or any(identifiers.find(text, free=free) for text, free in self.texts)
-            or any(identifiers.in_bytes(value, dates=False) for value in self.values)
+            or any(identifiers.in_bytes(value, dates=True) for value in self.values)
         )
 
 

@@ -12,7 +12,6 @@ from itertools import product
 from math import prod
 
 from airlock.identity.escapes import undone
-from airlock.identity.scripts import in_latin
 from airlock.identity.vocabulary import fold
 
 LOST = "ʭ"
@@ -79,6 +78,8 @@ def _of_one(name: str) -> Iterator[str]:
     for kana in (_KANA, _FROM_KATAKANA):
         yield name.translate(kana)
     if max(name, default="") >= "\u3041":
+        from airlock.identity.scripts import in_latin  # noqa: PLC0415 - few patients have such names
+
         yield from in_latin(name)
     plain = fold(name)
     yield _CONTRACTED.sub(lambda match: _TO_CONTRACT[match.group()], plain)
