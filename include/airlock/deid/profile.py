@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import json
+import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
-from airlock.deid.terms import OPTIONS, Policy, Terms
+from airlock.deid.terms import OPTIONS, Terms
 from airlock.dicomio.dictionary import entry
 from airlock.errors import PolicyError
+
+if TYPE_CHECKING:
+    from airlock.deid.policy import Policy
 
 DATE_VRS = frozenset(("DA", "DT", "TM"))
 CODES = {
@@ -78,8 +79,7 @@ _REMARKS = ("Comment", "Notes", "Reason")
 _SHORT_TEXT = frozenset(("LO", "SH", "UC"))
 
 
-@dataclass(frozen=True)
-class Row:
+class Row(NamedTuple):
     """One attribute of table E.1-1.
 
     :param tag: eight hexadecimal digits; `xx` stands for the digits of a repeating group.
@@ -94,8 +94,7 @@ class Row:
     options: dict[str, str]
 
 
-@dataclass(frozen=True)
-class ContentRow:
+class ContentRow(NamedTuple):
     """One content item of table E.3.4-1, by its concept and value type."""
 
     scheme: str
@@ -105,13 +104,21 @@ class ContentRow:
     options: dict[str, str]
 
 
+def read_shipped(name: str) -> Any:
+    """Return a table that comes with the package."""
+    import json  # noqa: PLC0415 - beside its only use
+
+    with open(f"{os.path.dirname(__file__)}/profiles/{name}", "rb") as file:  # noqa: PTH120, PTH123 - on every start
+        return json.loads(file.read())
+
+
 @lru_cache(maxsize=4)
 def load_table(edition: str) -> tuple[dict[str, Row], dict[tuple[str, str, str], ContentRow]]:
     """Read a shipped profile.
 
     :return: attributes by tag, content items by (scheme, code, value type).
     """
-    document = json.loads((Path(__file__).parent / "profiles" / f"ps315_{edition}.json").read_bytes())
+    document = read_shipped(f"ps315_{edition}.json")
     rows = [Row(*row) for row in document["attributes"]]
     content = [ContentRow(scheme, code, kind, basic, by) for scheme, code, kind, _m, basic, by in document["content"]]
     return {row.tag: row for row in rows}, {(row.scheme, row.code, row.value_type): row for row in content}

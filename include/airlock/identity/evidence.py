@@ -35,14 +35,21 @@ class Evidence:
 
     def __reduce__(self) -> tuple[object, tuple[dict[str, set[Any]]]]:
         """Pickle what there is: most files say nothing that an earlier one did not."""
-        return _evidence, ({name: found for name, found in vars(self).items() if found},)
+        return _evidence, (self.said(),)
+
+    def said(self) -> dict[str, set[Any]]:
+        """Return what there is, by the names of the sets that hold it."""
+        return {name: found for name, found in vars(self).items() if found}
+
+    def add(self, said: dict[str, set[Any]]) -> None:
+        """Add what :meth:`said` of another input returned."""
+        own = vars(self)
+        for name, found in said.items():
+            own[name] |= found
 
     def update(self, other: Evidence) -> None:
         """Add what another input says."""
-        own = vars(self)
-        for name, found in vars(other).items():
-            if found:
-                own[name] |= found
+        self.add(other.said())
 
     def beyond(self, other: Evidence) -> Evidence:
         """Return what this says and another does not."""

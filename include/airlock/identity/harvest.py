@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from functools import lru_cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airlock.dicomio.dictionary import keyword_of
@@ -20,6 +19,8 @@ from airlock.identity.evidence import Evidence
 from airlock.identity.uids import is_registered, is_structural
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from pydicom.dataset import Dataset
 
 __all__ = ["Evidence", "harvest", "harvest_file"]

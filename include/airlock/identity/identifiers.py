@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 
 from airlock.identity.consonants import Consonants
@@ -114,8 +114,8 @@ class Identifiers:
     @cached_property
     def _fewest(self) -> int:
         """So many letters and digits has what is searched in bytes, at least; binary numbers mostly have fewer."""
-        keys = [s.key for s in (*self._spellings, *self._dates) if not s.weak or s.strong]
-        return min([_FEWEST_IN_UID, *(sum(c.isalnum() for c in key) for key in keys if key.isascii())])
+        sure = (s for s in (*self._spellings, *self._dates) if (not s.weak or s.strong) and s.key.isascii())
+        return min([_FEWEST_IN_UID, *(spelling.fewest for spelling in sure)])
 
     @cached_property
     def _binary_dates(self) -> list[tuple[bytes, Spelling]]:
@@ -240,14 +240,36 @@ class Identifiers:
         return uid in self.uids or self.in_uid(uid)
 
     def is_any_number(self, value: bytes) -> bool:
-        """Whether one of the numeric strings in an encoded value is an identifying number."""
-        return any(map(self.is_number, value.decode("latin-1").split("\\")))
+        """Whether one of the numeric strings in an encoded value is an identifying number.
 
-    def _is_binary_number(self, data: bytes) -> bool:
+        :param value: numbers with backslashes between them.
+        """
+        # Whatever is_number finds stands in the value as it is: a number of the patient, or digits.
+        for key in self._number_keys:
+            if key in value:
+                return any(map(self.is_number, value.decode("latin-1").split("\\")))
+        return False
+
+    @cached_property
+    def _number_keys(self) -> tuple[bytes, ...]:
+        return tuple(number.encode("latin-1", "replace") for number in self._digits | self.numbers)
+
+    def any_in_bytes(self, values: Sequence[bytes]) -> bool:
+        """Whether one of several short encoded values may hold an identifier, but for dates; a no is certain."""
+        if self.is_binary_number(b"".join(value for value in values if not len(value) % 4)):
+            return True
+        if self._literals[False] is None:
+            # What has so few letters and digits, and no name in another encoding, is none; most numbers are like that.
+            fewest = self._fewest
+            values = [value for value in values if len(value.translate(None, _NEITHER)) >= fewest]
+        return any(bool(self.matches_in_bytes(together, dates=False)) for together in together_in_bytes(values))
+
+    def is_binary_number(self, data: bytes) -> bool:
+        """Whether one of several binary numbers, of 4 or 8 bytes each, is an identifying one."""
         known = self._as_binary
-        if not known or data in known:
-            return bool(known)
-        return any(data[at : at + size] in known for size in (4, 8) for at in range(0, len(data), size))
+        if not any(form in data for form in known):
+            return False
+        return any(data[at : at + size] in known for size in (4, 8) for at in range(0, len(data), 4))
 
     def in_bytes(self, data: bytes, *, dates: bool) -> bool:
         """Whether encoded bytes hold an identifier; as :meth:`matches_in_bytes`."""
@@ -259,7 +281,7 @@ class Identifiers:
         :param dates: whether dates count too; not where moved dates could be the same as other original ones.
         """
         found: set[Match] = set()
-        if len(data) <= _MOST_NUMBERS and not len(data) % 4 and self._is_binary_number(data):
+        if len(data) <= _MOST_NUMBERS and not len(data) % 4 and self.is_binary_number(data):
             return frozenset((("number", False),))
         literals = self._literals[len(data) > _SMALL_BYTES]
         said = len(data) - data.count(0)
@@ -286,6 +308,22 @@ class Identifiers:
         return frozenset(found)
 
 
+def together_in_bytes(values: Sequence[bytes]) -> Iterator[bytes]:
+    """Yield short encoded values as a few longer ones that hold every identifier that one of them holds.
+
+    A line feed is neither letter, digit nor printable, as what is beside a value is: all that is searched in bytes ends
+    there. Of what is longer than a small value, fewer signs of names are believed.
+    """
+    size, first = 0, 0
+    for number, value in enumerate(values):
+        size += len(value) + 1
+        if size > _SMALL_BYTES and number > first:
+            yield b"\n".join(values[first:number])
+            first, size = number, len(value) + 1
+    if first < len(values):
+        yield b"\n".join(values[first:])
+
+
 def _is_sure(match: Match, *, dates: bool) -> bool:
     """Whether chance does not make a match in bytes."""
     kind, weak = match
@@ -293,8 +331,9 @@ def _is_sure(match: Match, *, dates: bool) -> bool:
 
 
 def _binary(spellings: list[Spelling]) -> list[tuple[bytes, Spelling]]:
-    """Return the spellings that are searched in binary data, with their keys."""
-    return [(s.key.encode(), s) for s in spellings if s.strong and not s.free_only and s.pattern.isascii()]
+    """Return the spellings that are searched in binary data, with what any match of them holds."""
+    searched = (s for s in spellings if s.strong and not s.free_only and s.pattern.isascii())
+    return [((s.key[:1] if s.gapped else s.key).encode(), s) for s in searched]
 
 
 def _alternatives(literals: list[bytes]) -> re.Pattern[bytes] | None:

@@ -19,6 +19,8 @@ _ROMAN = ("i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix", "x", "xi", "xi
 # What stands between day and month in words, and the signs of Chinese, Japanese and Korean dates.
 _ORDINAL = "st|nd|rd|th|er|ere|eme|e|o|a"
 _OF = rf"(?:[\W_]*(?:{_ORDINAL}|de|of|di|den|the|day)(?![^\W\d_])){{0,3}}[\W_]*"
+# Day, month and two digits of the year: no form has fewer letters and digits, but for the first years of an era.
+_LEAST, _LEAST_IN_ERA = 4, 3
 
 
 def spell_date(value: str, *, birth: bool = False) -> Iterator[Spelling]:
@@ -28,15 +30,15 @@ def spell_date(value: str, *, birth: bool = False) -> Iterator[Spelling]:
     """
     year, month, day = value[:4], value[4:6], value[6:8]
     for key, pattern in _solid(year, month, day):
-        yield Spelling(key, pattern, True, kind="date")
+        yield Spelling(key, pattern, True, kind="date", least=_LEAST)
     for key, pattern in (*_separated(year, month, day), *_in_words(year, month, day)):
-        yield Spelling(key, pattern, False, kind="date")
+        yield Spelling(key, pattern, False, kind="date", least=_LEAST)
     # Six digits are also times and numbers.
     short = "|".join({year[2:] + month + day, day + month + year[2:], month + day + year[2:]})
-    yield Spelling(year[2:], rf"(?<!\d)(?:{short})(?!\d)", False, free_only=True, kind="date", weak=not birth)
+    yield Spelling(year[2:], rf"(?<!\d)(?:{short})(?!\d)", False, free_only=True, kind="date", weak=not birth, least=_LEAST)
     if birth:
         for key, pattern in spell_birth(value):
-            yield Spelling(key, pattern, False, kind="date")
+            yield Spelling(key, pattern, False, kind="date", least=_LEAST_IN_ERA)
         for key, pattern in spell_personal_number(value):
             yield Spelling(key, pattern, False, free_only=True, kind="number", weak=True)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 
 from airlock.identity.spellings import SEPARATORS, Spelling, common, edge, ideographic, joined
 from airlock.identity.vocabulary import fold
@@ -26,7 +25,8 @@ def spell_number(value: str) -> Iterator[Spelling]:
         telling = len(text) >= (2 if ideographic(text) else 6) and not common(runs)
         spellings = iter([joined(runs)] if telling else [])
     for spelling in spellings:
-        yield replace(spelling, kind="number", weak=spelling.weak or spelling.free_only)
+        named = spelling.of("number")
+        yield named if named.weak or not named.free_only else named._replace(weak=True)
 
 
 def _digits(text: str) -> Iterator[Spelling]:

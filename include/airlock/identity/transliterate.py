@@ -75,15 +75,18 @@ def _readings(group: str) -> Iterator[str]:
 
 def _of_one(name: str) -> Iterator[str]:
     yield from _respelled(name)
-    for kana in (_KANA, _FROM_KATAKANA):
-        yield name.translate(kana)
-    if max(name, default="") >= "\u3041":
-        from airlock.identity.scripts import in_latin  # noqa: PLC0415 - few patients have such names
+    if not name.isascii():
+        for kana in (_KANA, _FROM_KATAKANA):
+            yield name.translate(kana)
+        if max(name) >= "\u3041":
+            from airlock.identity.scripts import in_latin  # noqa: PLC0415 - few patients have such names
 
-        yield from in_latin(name)
+            yield from in_latin(name)
     plain = fold(name)
     yield _CONTRACTED.sub(lambda match: _TO_CONTRACT[match.group()], plain)
     yield plain.replace("ij", "y")
+    if name.isascii():
+        return
     if any("\u0400" <= c < "\u0500" for c in name):
         for table in _CYRILLIC:
             latin = name.translate(table)
