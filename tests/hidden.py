@@ -1,4 +1,4 @@
-"""Where vendors and people put a name, and how it is looked for: raw bytes, 16-bit text, base64 and hexadecimal digits."""
+"""Where vendors and people put a name, and how it is looked for: raw bytes, 16-bit text, base64, hexadecimal."""
 
 from __future__ import annotations
 
@@ -28,7 +28,11 @@ def left_in(data: bytes) -> list[str]:
 def _forms(secret: str) -> set[bytes]:
     cases = {secret, secret.lower(), secret.upper()}
     found = {case.encode(encoding) for case in cases for encoding in _ENCODINGS}
-    found |= {base64.b64encode(secret.encode())[:-4], secret.encode().hex().encode(), secret.encode().hex().upper().encode()}
+    found |= {
+        base64.b64encode(secret.encode())[:-4],
+        secret.encode().hex().encode(),
+        secret.encode().hex().upper().encode(),
+    }
     return {form for form in found if len(form) >= 6}
 
 
@@ -111,7 +115,11 @@ def labels(ds: Dataset) -> None:
     for sequence, more in {
         "StructureSetROISequence": {"ROIName": "Tumor Quillfeather", "ROIDescription": FULL},
         "RTROIObservationsSequence": {"ROIObservationLabel": FULL, "ROIInterpreter": "Wolkenkuck"},
-        "SegmentSequence": {"SegmentLabel": "GTV Quilfeather", "SegmentDescription": FULL, "TrackingID": "Quilfeather 1"},
+        "SegmentSequence": {
+            "SegmentLabel": "GTV Quilfeather",
+            "SegmentDescription": FULL,
+            "TrackingID": "Quilfeather 1",
+        },
         "GraphicLayerSequence": {"GraphicLayer": "ZEBEDEE", "GraphicLayerDescription": FULL},
         "WaveformAnnotationSequence": {"UnformattedTextValue": FULL},
         "BeamSequence": {"BeamName": "Quillfeather", "TreatmentMachineName": "Zebedee"},

@@ -120,7 +120,9 @@ def in_latin_letters(text: str) -> Iterator[dict[int, str]]:
 
 
 def _with_capitals(table: dict[int, str]) -> dict[int, str]:
-    return table | {ord(chr(code).upper()): latin.title() for code, latin in table.items() if len(chr(code).upper()) == 1}
+    return table | {
+        ord(chr(code).upper()): latin.title() for code, latin in table.items() if len(chr(code).upper()) == 1
+    }
 
 
 def _greek(name: str) -> Iterator[str]:

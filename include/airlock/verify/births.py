@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from datetime import date
 
-from airlock.identity.calendars import MONTHS, chinese_number, elsewhere, ordinal, year_in_words
+from airlock.identity.calendars import MONTHS, OURS, chinese_number, elsewhere, ordinal, year_in_words
 
 _NUMBERS = re.compile(r"(?<!\d)(?=(\d{1,4})([\W_]{1,2}|年)(\d{1,2})([\W_]{1,2}|月)(\d{1,4})(?!\d))")
 _WHOLE = re.compile(r"(?<!\d)(\d{4})(\d{2})(\d{2})(?!\d)")
@@ -15,11 +15,12 @@ _MANY_DIGITS = re.compile(r"\d{6}.?\d{3}")
 _PERSONAL = re.compile(r"(?<!\d)(\d{6})[-+/a ]?\d{3,7}(?!\d)")
 _WITH_CENTURY = re.compile(r"(?<!\d)[1-8](\d{6})[-+/a ]?\d{3,7}(?!\d)")
 _WITH_PLACE = re.compile(r"(?<!\d)\d{6}(\d{8})\d{3}[\dx](?![^\W_])")
-_IN_CHINESE = re.compile("([〇一二三四五六七八九]{4}|\\d{4})年([十一二三四五六七八九]{1,3}|\\d{1,2})月([十一二三四五六七八九]{1,3}|\\d{1,2})日")
+_IN_CHINESE = re.compile(
+    "([〇一二三四五六七八九]{4}|\\d{4})年([十一二三四五六七八九]{1,3}|\\d{1,2})月([十一二三四五六七八九]{1,3}|\\d{1,2})日"
+)
 _DIGITS = {sign: str(value) for value, sign in enumerate("〇一二三四五六七八九")}
 _COUNTED = {chinese_number(number): number for number in range(1, 32)}
 _ORDINALS = {ordinal(number): number for number in range(1, 32)}
-_OURS = "january february march april may june july august september october november december".split()
 _LITTLE = frozenset(("the", "of", "day", "st", "nd", "rd", "th"))
 _MOST_WORDS = 12
 # Of a year before 100 in another calendar, with month and day.
@@ -46,12 +47,10 @@ class Births:
         )
         self._days = {day for _, day in self._elsewhere}
         self._named = {
-            (MONTHS[name, month], day, year)
-            for name, (year, month, day) in self._elsewhere
-            if (name, month) in MONTHS
+            (MONTHS[name, month], day, year) for name, (year, month, day) in self._elsewhere if (name, month) in MONTHS
         }
         self._worded = {
-            (_OURS[born.month - 1], born.day, year)
+            (OURS[born.month - 1], born.day, year)
             for born in births
             for year in (str(born.year), *(year_in_words(born.year) if 1800 <= born.year < 2100 else ()))
         } | {(month, day, str(year)) for month, day, year in self._named}
@@ -83,12 +82,12 @@ class Births:
             return False
         words = [word for word in _LETTERS.findall(text) if word not in _LITTLE]
         return any(
-            month in words and self._around([i for i, word in enumerate(words) if word == month], words, month, day, year)
+            month in words and self._around([i for i, word in enumerate(words) if word == month], words, day, year)
             for month, day, year in self._worded
         )
 
     @staticmethod
-    def _around(places: list[int], words: list[str], month: str, day: int, year: str) -> bool:
+    def _around(places: list[int], words: list[str], day: int, year: str) -> bool:
         for at in places:
             before, after = words[max(0, at - 2) : at], words[at + 1 : at + 1 + _MOST_WORDS]
             if _ends_with_day(before, day) and "".join(after).startswith(year):

@@ -1,4 +1,4 @@
-"""Words that are a name with a slip of the finger in it, by their distance (Damerau and Levenshtein) from every name."""
+"""Words that are a name with a slip of the finger in it: one letter apart (Damerau and Levenshtein) from it."""
 
 from __future__ import annotations
 
