@@ -65,7 +65,7 @@ class Questions:
             or any(map(identifiers.is_birth, self.days))
             or any(map(identifiers.is_binary_number, self.binary))
             or any(identifiers.find(text, free=free) for text, free in self.texts)
-            or any(identifiers.in_bytes(value, dates=False) for value in self.values)
+            or any(identifiers.in_bytes(value, dates=True) for value in self.values)
         )
 
 

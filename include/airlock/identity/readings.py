@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 
 from airlock.identity.coded import uncoded
 from airlock.identity.escapes import undone_in
@@ -101,7 +101,11 @@ def _transliterated(mapped: Mapped) -> Iterator[Mapped]:
         return
     plain = mapped.replaced(_ACCENTED, lambda match: _without_accent(match.group()))
     for table in in_latin_letters(plain.text):
-        yield plain.replaced(_FOREIGN, lambda match, table=table: table.get(ord(match.group()), match.group()))
+        yield plain.replaced(_FOREIGN, partial(_looked_up, table))
+
+
+def _looked_up(table: dict[int, str], match: re.Match[str]) -> str | None:
+    return table.get(ord(match.group()))
 
 
 def _without_accent(letter: str) -> str | None:
