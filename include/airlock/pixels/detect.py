@@ -21,6 +21,7 @@ from airlock.pixels.judge import SAFE_WORDS, Judge, is_anatomy, known_words, mer
 from airlock.pixels.patches import Details, Patch, whole
 from airlock.pixels.strokes import Mask, strokes_of, text_like, texture
 from airlock.pixels.views import planes
+from airlock.pixels.voi import through_tables
 
 OCR: Source = "ocr"
 
@@ -94,7 +95,7 @@ class Examiner:
         return [replace(found, frame=frame.number) for found in self._seen[digest]]
 
     def _look(self, frame: Frame) -> list[Found]:
-        values = planes(displayable(frame, self._module))
+        values = through_tables(planes(displayable(frame, self._module)), frame.pixels, self._module)
         found_strokes = strokes_of(values)
         dense = text_like(found_strokes)
         self._like = dense.both
