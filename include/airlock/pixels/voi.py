@@ -1,4 +1,4 @@
-"""What only a VOI LUT shows: values that hardly differ, which a steep part of a table pulls apart (PS3.3 section C.11.2).
+"""What only a VOI LUT shows: values that hardly differ, which a steep table pulls apart (PS3.3 section C.11.2).
 
 Windows need no look of their own: they are straight, and every pixel is shown against its neighbourhood anyway. So are
 most tables nearly; one that is not is looked through besides the values themselves.
