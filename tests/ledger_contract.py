@@ -3,6 +3,7 @@
 import multiprocessing
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -10,7 +11,7 @@ from sqlalchemy import inspect
 
 from airlock.database import connect, upgrade
 from airlock.errors import Cancelled, DuplicateRequest, NotPossibleNow
-from airlock.ledger import UNNAMED, Counts, InstanceState, InstanceUpdate, Ledger, TransferState
+from airlock.ledger import UNNAMED, Counts, InstanceState, InstanceUpdate, Ledger, TransferState, deliveries
 from airlock.ledger.models import Base
 
 T = "transfer-abc"
@@ -50,6 +51,26 @@ class LedgerContract:
             process.join(60)
         assert [process.exitcode for process in processes] == [0, 0, 0]
         assert Ledger(url).transfers() == []
+
+    def test_two_destinations_that_prove_the_same_instance_at_once_agree_that_it_is_sent(self, ledger, monkeypatch):
+        both = ("one", "two")
+        ledger.register(T)
+        ledger.record(T, [InstanceUpdate(f"i-{n}", InstanceState.READY) for n in range(3)])
+        ledger.consign(T, both)
+        met = threading.Barrier(2)
+        roll_up = deliveries._roll_up
+
+        def together(*arguments):
+            # Both have read the rows by now, unless one waits for the other, as it must.
+            with suppress(threading.BrokenBarrierError):
+                met.wait(0.5)
+            roll_up(*arguments)
+
+        monkeypatch.setattr(deliveries, "_roll_up", together)
+        with ThreadPoolExecutor(2) as pool:
+            proven = [InstanceUpdate(f"i-{n}", InstanceState.SENT) for n in range(3)]
+            list(pool.map(lambda name: ledger.record_deliveries(T, name, proven, both), both))
+        assert ledger.counts(T).sent == 3
 
     def test_transfers_by_state_and_ending(self, ledger):
         for name in ("waits", "sent", "failed"):

@@ -64,10 +64,15 @@ def workspace_of(transfer_id: str, settings: Settings) -> Workspace:
 
 def open_ledger(settings: Settings) -> Ledger:
     """Return the ledger, making or migrating its tables when this process opens it first."""
+    prepare_ledger(settings)
+    return Ledger(settings.ledger)
+
+
+def prepare_ledger(settings: Settings) -> None:
+    """Make or migrate the ledger's tables, unless this process or the one it was forked from has done so."""
     if settings.ledger not in _upgraded:
         upgrade(settings.ledger, "ledger")
         _upgraded.add(settings.ledger)
-    return Ledger(settings.ledger)
 
 
 _upgraded: set[str] = set()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from airflow.sdk import Param
+from airflow.sdk import Param, get_parsing_context
 
 from airlock.errors import PolicyError
 from airlock.project import load_policies
@@ -18,7 +18,13 @@ def _known_projects() -> list[str]:
 
 
 def transfer_params() -> dict[str, Param]:
-    """Return the form's fields, JSON Schema each. All are optional: a run that `intake` starts gives none."""
+    """Return the form's fields, JSON Schema each. All are optional: a run that `intake` starts gives none.
+
+    A process that runs a task gets none: they are for the form and for what the API server checks, and each of the
+    DAG's operators would copy them.
+    """
+    if get_parsing_context().task_id is not None:
+        return {}
     return {
         "study_instance_uid": Param(
             None,

@@ -126,3 +126,13 @@ def test_every_destination_is_compared_on_its_own(dags):
     assert compare.upstream_task_ids == {"list_destinations"}
     assert compare.pool == "research_pacs"
     assert dag.timetable.can_be_scheduled
+
+
+def test_a_task_parses_the_chain_without_the_form(dag_bag, dags):
+    from airflow.sdk.definitions._internal.dag_parsing_context import _airflow_parsing_context_manager
+
+    from airlock_provider.form import transfer_params
+
+    assert set(dags["transfer"].params) == set(transfer_params()) != set()
+    with _airflow_parsing_context_manager(dag_id="transfer", task_id="deidentify"):
+        assert transfer_params() == {}

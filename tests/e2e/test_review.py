@@ -161,3 +161,15 @@ def test_nobody_answers(installation, tmp_path):
     assert installation.wait(transfer_id)[transfer_id] == "failed"
     summary = installation.find(transfer_id)
     assert (summary.state, "Nobody answered" in summary.message) == (TransferState.HELD, True)
+
+
+def test_cancel_while_a_person_is_asked(installation, tmp_path):
+    transfer_id = review_study(installation, tmp_path, "given-up")
+    wait_for_question(installation, transfer_id, "review_findings")
+    with logged_in_page(installation.airflow) as page:
+        page.on("dialog", lambda dialog: dialog.accept())
+        page.goto(f"{installation.airflow.url}/airlock/#{transfer_id}")
+        page.locator("#detail .buttons").get_by_role("button", name="Cancel").click(timeout=SOON)
+        state = page.locator(f"tr[data-transfer='{transfer_id}'] td.state")
+        expect(state).to_contain_text("cancelled", timeout=SOON)
+    assert not [event for event in installation.ledger.events(transfer_id) if event[2] == "answered"]

@@ -13,6 +13,8 @@ from importlib import import_module
 from types import ModuleType
 from typing import Any
 
+from airlock.cli.direct_send import find_send
+
 VALUES = ("--project", "--subject", "--uid-map", "--patid-map", "--report")
 """Options with a value,"""
 FLAGS = ("--keep-paths", "--no-store", "--dry-run")
@@ -21,6 +23,9 @@ FLAGS = ("--keep-paths", "--no-store", "--dry-run")
 
 def find_direct(arguments: list[str]) -> Callable[[], object] | None:
     """Return what does the work of a command; None when it must be called as all others are."""
+    if arguments[:1] == ["send"]:
+        _postpone("inspect")
+        return find_send(arguments[1:])
     if not arguments or arguments[0] != "deidentify":
         return None
     folders, options = read_arguments(arguments[1:])

@@ -18,9 +18,10 @@ from airlock.transfer import open_ledger
 def cancel(context: click.Context, transfers: tuple[str, ...]) -> None:
     """Stop TRANSFERS that wait or run.
 
-    A running step stops after the batch of instances that it works on, a waiting one when it is looked at next. The
-    transfer's files are removed, REDCap is told, and `airlock status` says what had been sent by then; `airlock
-    withdraw` lists that for the research PACS. Exit status 2 when one has ended already.
+    A running step stops after the batch of instances that it works on, a waiting one when it is looked at next, a
+    review when it is answered (*Cancel* on the page does that too). The transfer's files are removed, REDCap is told,
+    and `airlock status` says what had been sent by then; `airlock withdraw` lists that for the research PACS. Exit
+    status 2 when one has ended already.
     """
     ledger = open_ledger(load_settings())
     left = False

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from airlock.deliver.comments import Comment, keep
 from airlock.deliver.outlets import Outlet, Remote, outlet_to
-from airlock.errors import PolicyError
+from airlock.errors import Cancelled, PolicyError
 from airlock.ledger import InstanceState, InstanceUpdate
 from airlock.project import DestinationPolicy
 from airlock.transfer import Transfer
@@ -22,12 +23,14 @@ class Consignment:
     """The instances of a transfer on their way to one destination.
 
     :param among: names of all destinations of the transfer.
+    :param stop: set when nothing more is to be sent to any of them.
     """
 
     transfer: Transfer
     policy: DestinationPolicy
     outlet: Outlet
     among: tuple[str, ...]
+    stop: threading.Event
 
     @property
     def destination(self) -> str:
@@ -45,6 +48,14 @@ class Consignment:
     def take_back(self, instances: Sequence[InstanceUpdate]) -> None:
         """Have instances sent again."""
         self.record(InstanceUpdate(instance.id, InstanceState.READY) for instance in instances)
+
+    def check_going(self) -> None:
+        """Go on, unless the work at the destinations was stopped.
+
+        :raises Cancelled: when it was. It is not told: whoever stopped it knows why.
+        """
+        if self.stop.is_set():
+            raise Cancelled("The work at the destinations was stopped. Clear the task to go on.")
 
     def event(self, step: str, kind: str, **detail: Any) -> None:
         """Append an event that names the destination."""
@@ -72,8 +83,9 @@ def consign(transfer: Transfer, peers: Peers) -> list[Consignment]:
     names = tuple(target.connection for target in targets)
     if missing := [name for name in names if name not in by_name]:
         raise PolicyError(f"The destinations {', '.join(missing)} have no connection. Make it, or correct the policy.")
+    stop = threading.Event()
     consignments = [
-        Consignment(transfer, target, outlet_to(by_name[target.connection], target), names) for target in targets
+        Consignment(transfer, target, outlet_to(by_name[target.connection], target), names, stop) for target in targets
     ]
     transfer.ledger.consign(transfer.id, names)
     return consignments

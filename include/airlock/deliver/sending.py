@@ -129,7 +129,8 @@ def _send_patiently(consignment: Consignment, journal: Journal, progress: Progre
         if not recorder.busy:
             return
         if number < policy.busy_retries:
-            time.sleep(policy.busy_seconds * 2**number)
+            consignment.stop.wait(policy.busy_seconds * 2**number)
+            consignment.check_going()
     raise PeerUnavailable(
         f"{consignment.outlet.name} was out of resources for {len(recorder.busy)} of {recorder.total} instances: "
         f"{_names(recorder.busy)}. A retry sends these only."
@@ -143,6 +144,7 @@ def _send(consignment: Consignment, journal: Journal, ready: Sequence[InstanceUp
 
     def before(instance_id: str) -> None:
         throttle.wait(sizes[instance_id])
+        consignment.check_going()
         journal.sending(instance_id)
 
     with Recorder(consignment, journal, len(ready), progress) as recorder:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from airlock.deliver.abreast import Sum, serve
 from airlock.deliver.consignment import Consignment, Peers, consign
 from airlock.deliver.sending import check_not_refused, confirm, release_refused, send, tell_refused
 from airlock.dicomio.progress import Progress, no_progress
@@ -36,7 +37,8 @@ def send_to_research(transfer: Transfer, peers: Peers, progress: Progress | None
     :raises AssociationAborted: the association ended in the middle.
     :raises HeldError: there is nothing to send, because whatever the project wants of the study is held.
     """
-    _at_each(consign(transfer, peers), lambda one: send(one, progress or no_progress))
+    told = Sum(progress or no_progress)
+    _at_each(consign(transfer, peers), lambda one: send(one, told.of(one.destination)))
     counts = transfer.ledger.counts(transfer.id)
     if counts.held and not counts.sent and not counts.open:
         raise HeldError(
@@ -59,18 +61,15 @@ def confirm_receipt(transfer: Transfer, peers: Peers) -> Counts:
 
 
 def _at_each(consignments: Sequence[Consignment], do: Callable[[Consignment], None]) -> None:
-    """Do something at every destination, whatever happened at those before it; then raise what must be told first."""
+    """Do something at every destination, whatever happens at the others; then raise what must be told first."""
     for consignment in consignments:
         release_refused(consignment)
-    errors: dict[str, AirlockError] = {}
-    for consignment in consignments:
-        try:
-            do(consignment)
-            check_not_refused(consignment)
-        except Cancelled:
-            raise
-        except AirlockError as error:
-            errors[consignment.destination] = error
+
+    def once(consignment: Consignment) -> None:
+        do(consignment)
+        check_not_refused(consignment)
+
+    errors = _foreseen(serve(consignments, once))
     if not errors:
         return
     first = _first(errors)
@@ -79,6 +78,19 @@ def _at_each(consignments: Sequence[Consignment], do: Callable[[Consignment], No
             if isinstance(errors.get(consignment.destination), DeliveryRefused):
                 tell_refused(consignment)
     raise first
+
+
+def _foreseen(failed: dict[str, Exception]) -> dict[str, AirlockError]:
+    """Raise what goes before all others: that the transfer is cancelled, then what nobody foresaw."""
+    for error in failed.values():
+        if isinstance(error, Cancelled):
+            raise error
+    errors: dict[str, AirlockError] = {}
+    for destination, error in failed.items():
+        if not isinstance(error, AirlockError):
+            raise error
+        errors[destination] = error
+    return errors
 
 
 def _first(errors: dict[str, AirlockError]) -> AirlockError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any
 
 from airlock.dicomio.header import read_header
@@ -38,10 +39,10 @@ def store_files(
             for file in batch:
                 before(file.id)
             boundary = f"airlock-{secrets.token_hex(16)}"
-            status, answer = client.store(FilesBody((file.path for file in batch), boundary), boundary)
+            status, answer = client.store(FilesBody((Path(file.path) for file in batch), boundary), boundary)
             told = _statuses(answer)
             for file in batch:
-                sop_uid = read_header(file.path).media_sop_instance_uid
+                sop_uid = read_header(Path(file.path)).media_sop_instance_uid
                 yield Outcome(file.id, told.get(sop_uid, _untold(status, told)))
 
 
@@ -49,7 +50,7 @@ def _batches(files: Iterable[Outgoing]) -> Iterator[list[Outgoing]]:
     batch: list[Outgoing] = []
     size = 0
     for file in files:
-        own = file.path.stat().st_size
+        own = Path(file.path).stat().st_size
         if batch and (len(batch) >= MOST_FILES or size + own > MOST_BYTES):
             yield batch
             batch, size = [], 0

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import os
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from airlock.dicomio.encodings import EXPLICIT, IMPLICIT
-from airlock.dicomio.header import Category, UnreadableInstance, read_header
 from airlock.dicomio.wire.glance import HEAD_BYTES, read_meta, scan
 from airlock.dicomio.wire.items import Proposal
 from airlock.dicomio.wire.pdu import MAX_CONTEXTS
 
+TYPE_CHECKING = False  # what typing has of that name; its import takes longer than to send an image
+if TYPE_CHECKING:
+    from pathlib import Path
+
 _OTHER = {EXPLICIT: IMPLICIT, IMPLICIT: EXPLICIT}
+_FIRST_BYTES = 1 << 13
+"""The header of most images is shorter."""
 
 
 @dataclass(frozen=True)
@@ -24,34 +29,60 @@ class Outgoing:
     """
 
     id: str
-    path: Path
+    path: str | Path
     sop_class_uid: str
     transfer_syntax_uid: str
 
     @classmethod
-    def of(cls, instance_id: str, path: Path, *, whole: bool = False) -> Outgoing:
+    def of(cls, instance_id: str, path: str | Path, *, whole: bool = False) -> Outgoing:
         """Read what negotiation needs from the file's meta information.
 
         :param whole: follow the file to its end, so that a truncated one is found out.
         :raises UnreadableInstance: when the file cannot be sent.
         """
-        try:
-            with path.open("rb", buffering=0) as file:
-                head = file.read(HEAD_BYTES)
-                size = path.stat().st_size
+        found = _glance(path)
+        return cls(instance_id, path, *(found or _with_care(path, whole=whole)))
+
+
+def _glance(path: str | Path) -> tuple[str, str] | None:
+    """Return SOP class and transfer syntax of a file that is plainly whole; None when that is not certain."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        size = os.fstat(descriptor).st_size
+        for most in (_FIRST_BYTES, HEAD_BYTES):
+            head = os.pread(descriptor, most, 0)
             meta = read_meta(head)
             if meta is not None and scan(head, meta.offset, size, meta.transfer_syntax_uid):
-                return cls(instance_id, path, meta.sop_class_uid, meta.transfer_syntax_uid)
-            header = read_header(path, whole=whole)
-        except OSError:
-            raise UnreadableInstance(Category.DICOM_READ_ERROR, "the file cannot be read") from None
-        if not header.values:
-            raise UnreadableInstance(Category.MISSING_ATTRIBUTES, "nothing that says what it is")
-        if not header.media_sop_class_uid or not header.media_sop_instance_uid:
-            raise UnreadableInstance(
-                Category.MISSING_ATTRIBUTES, "no SOP class or instance in the file meta information"
-            )
-        return cls(instance_id, path, header.media_sop_class_uid, header.transfer_syntax_uid)
+                return meta.sop_class_uid, meta.transfer_syntax_uid
+    except OSError:
+        pass
+    finally:
+        os.close(descriptor)
+    return None
+
+
+def _with_care(path: str | Path, *, whole: bool) -> tuple[str, str]:
+    """Return SOP class and transfer syntax of any file that can be sent.
+
+    :raises UnreadableInstance: when it cannot.
+    """
+    # Few files need it, and its imports take longer than to send one.
+    from pathlib import Path  # noqa: PLC0415 - as the comment says
+
+    from airlock.dicomio.header import Category, UnreadableInstance, read_header  # noqa: PLC0415 - as above
+
+    try:
+        header = read_header(Path(path), whole=whole)
+    except OSError:
+        raise UnreadableInstance(Category.DICOM_READ_ERROR, "the file cannot be read") from None
+    if not header.values:
+        raise UnreadableInstance(Category.MISSING_ATTRIBUTES, "nothing that says what it is")
+    if not header.media_sop_class_uid or not header.media_sop_instance_uid:
+        raise UnreadableInstance(Category.MISSING_ATTRIBUTES, "no SOP class or instance in the file meta information")
+    return header.media_sop_class_uid, header.transfer_syntax_uid
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,12 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any
 
 from airlock.errors import PolicyError
+
+TYPE_CHECKING = False  # what typing has of that name; its import takes longer than to send an image
+if TYPE_CHECKING:
+    from typing import Any
 
 ANY_AET = "ANY-SCP"
 ENGINES = ("wire", "pynetdicom")

@@ -6,7 +6,8 @@ import struct
 from dataclasses import dataclass
 from typing import BinaryIO
 
-UNDEFINED = 0xFFFFFFFF
+from airlock.dicomio.encodings import UNDEFINED
+
 _ITEM, _ITEM_END, _SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
 _LONG = frozenset((b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV"))
 _SHORT = frozenset(

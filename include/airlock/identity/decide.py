@@ -75,7 +75,7 @@ class Decision:
             return numbered_subject(self.session, name, policy.site, dry_run=self.dry_run)
         if policy.patient == "pattern":
             keys = self.keys.at(self.keys.newest)
-            return patterned_subject(self.session, keys, name, self.person.patient_id, key, policy.pattern)
+            return patterned_subject(self.session, keys, name, self.person.patient_id, key, self.project.id_pattern())
         if policy.patient == "service" and self.answer is not None:
             return self.answer.subject
         if policy.patient == "hash" or self.dry_run:

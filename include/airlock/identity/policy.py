@@ -17,7 +17,11 @@ class IdentityPolicy(BaseModel):
     patient: Literal["request", "running", "pattern", "hash", "service", "cut_ties"] = "request"
     several_subjects: bool = Field(default=False, description="a patient may be requested under several subject ids")
     site: str = Field(default="", pattern=r"^[A-Za-z0-9.]{0,40}$", description="`running`: <site>-<6 digits>")
-    pattern: str = Field(default="", max_length=200, description="`pattern`: regular expression that ids match")
+    pattern: str = Field(
+        default="",
+        max_length=200,
+        description="`pattern`: regular expression that ids match; `subject_pattern` when empty",
+    )
     service: str = Field(default="", description="`service`: URL of the identity service")
     uids: Literal["keyed", "fiona", "fiona_hex"] = "keyed"
     illegal_uids: Literal["hold", "replace", "keep"] = Field(
@@ -29,8 +33,7 @@ class IdentityPolicy(BaseModel):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        for method in ("running", "pattern", "service"):
-            needed = "site" if method == "running" else method
+        for method, needed in (("running", "site"), ("service", "service")):
             if self.patient == method and not getattr(self, needed):
                 raise ValueError(f"patient: {method} needs {needed}")
         if self.pattern:

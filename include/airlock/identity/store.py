@@ -115,15 +115,24 @@ def open_store(settings: Settings, keys: KeyRing) -> IdentityStore:
     :raises PolicyError: when its file can be read by others, or it was made with another key.
     :raises PeerUnavailable: when the database cannot be used.
     """
+    prepare_store(settings)
+    store = IdentityStore(settings.identity)
+    store.check_keys(keys)
+    return store
+
+
+def prepare_store(settings: Settings) -> None:
+    """Make or migrate the identity store's tables, unless this process or the one it was forked from has done so.
+
+    :raises PolicyError: when its file can be read by others.
+    :raises PeerUnavailable: when the database cannot be used.
+    """
     url = settings.identity
     if url not in _upgraded:
         _prepare(url)
         with unavailable():
             upgrade(url, "identity")
         _upgraded.add(url)
-    store = IdentityStore(url)
-    store.check_keys(keys)
-    return store
 
 
 @contextmanager

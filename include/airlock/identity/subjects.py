@@ -38,15 +38,17 @@ def numbered_subject(session: Session, project: str, site: str, *, dry_run: bool
     return f"{site}-{number:06}"
 
 
-def patterned_subject(session: Session, keys: KeyRing, project: str, patient_id: str, key: str, pattern: str) -> str:
+def patterned_subject(
+    session: Session, keys: KeyRing, project: str, patient_id: str, key: str, pattern: IdPattern
+) -> str:
     """Return a free id that matches the project's pattern, and that no other project gave to this patient.
 
     :raises PolicyError: when no free one was found.
     """
-    made, taken = IdPattern(pattern), subjects_elsewhere(session, project, patient_id)
+    taken = subjects_elsewhere(session, project, patient_id)
     for attempt in range(_TRIES):
-        subject = made.make(_chooser(keys.derive("id-pattern", project), f"{attempt}\0{key}"))
-        if made.matches(subject) and subject not in taken and owner_of(session, project, subject) is None:
+        subject = pattern.make(_chooser(keys.derive("id-pattern", project), f"{attempt}\0{key}"))
+        if pattern.matches(subject) and subject not in taken and owner_of(session, project, subject) is None:
             return subject
     raise PolicyError(
         "No free id that matches the project's pattern was found: it allows too few. Give the project a `pattern` with "

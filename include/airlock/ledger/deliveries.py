@@ -184,7 +184,9 @@ def _rows(session: Session, transfer_id: str, ids: Sequence[str], destinations: 
         DeliveryRow.instance_id.in_(ids),
         DeliveryRow.destination.in_(destinations),
     )
-    return list(session.scalars(query))
+    # Destinations are served side by side: what becomes of an instance follows from all its rows as they are at the
+    # end. In one order, so that two who want the same rows wait for each other one way round.
+    return list(session.scalars(query.order_by(DeliveryRow.instance_id, DeliveryRow.destination).with_for_update()))
 
 
 def _roll_up(session: Session, transfer_id: str, rows: Iterable[DeliveryRow], among: Collection[str]) -> None:

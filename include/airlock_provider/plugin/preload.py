@@ -1,7 +1,8 @@
 """Imports once what every task needs, in the process that tasks are forked from.
 
 LocalExecutor forks its tasks from the scheduler's children, so what the scheduler has imported costs a task nothing.
-Left out is what must not be forked: onnxruntime starts threads when it is loaded.
+Nor do the settings it has read, and the migrations of the ledger and of the identity store it has seen to.
+Left out is what must not be forked: onnxruntime starts threads when it is loaded, and a connection has one owner.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ log = logging.getLogger(__name__)
 
 FORKING_COMMANDS = {"scheduler", "worker"}
 MODULES = (
+    "airflow.dag_processing.dagbag",
     "airflow.providers.docker.operators.docker",
     "airlock.deid.step",
     "airlock.deliver.step",
@@ -24,10 +26,14 @@ MODULES = (
     "airlock.review.step",
     "airlock.screen.step",
     "airlock.verify.step",
+    "airlock_provider.ahead",
+    "airlock_provider.defaults",
     "airlock_provider.form",
     "airlock_provider.hooks.dicom",
     "airlock_provider.hooks.redcap",
     "airlock_provider.intake",
+    "airlock_provider.notifications",
+    "airlock_provider.operators.deliver",
     "airlock_provider.operators.request",
     "airlock_provider.operators.review",
     "airlock_provider.operators.rewrite",
@@ -43,5 +49,6 @@ def preload(arguments: list[str] = sys.argv) -> bool:
         return False
     for module in MODULES:
         import_module(module)
+    import_module("airlock_provider.plugin.databases").prepare_databases()
     log.info("Imported the steps of a transfer for the tasks to come")
     return True

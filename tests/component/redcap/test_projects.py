@@ -45,6 +45,15 @@ def project(name: str, **more: object) -> dict[str, object]:
     return {"project_name": name, "project_active": "1", **more}
 
 
+def test_redcaps_naming_pattern_makes_the_ids(client, folder):
+    client.import_records([project("A", project_patient_naming="QC-[0-9]{3}")])
+    (folder / "A.yaml").write_text("name: A\nidentity: {patient: pattern}\n")
+    sync_projects(client, folder, "redcap")
+    policy = find_policy(folder, "A")
+    policy.check_subject("AUTO")
+    assert policy.id_pattern().size == 1000
+
+
 def test_what_redcap_says_becomes_a_policy(client, folder):
     client.import_records(
         [

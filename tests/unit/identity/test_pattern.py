@@ -58,7 +58,6 @@ def test_what_is_not_understood_is_refused(text):
 @pytest.mark.parametrize(
     "policy",
     [
-        {"patient": "pattern"},
         {"patient": "pattern", "pattern": "[0-9]*"},
         {"patient": "running"},
         {"patient": "running", "site": "a/b"},

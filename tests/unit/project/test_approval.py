@@ -41,6 +41,17 @@ def test_the_pattern_of_subjects():
         assert subject not in str(refused.value)
 
 
+def test_where_airlock_makes_the_ids_the_pattern_tells_how():
+    policy = ProjectPolicy(name="p", subject_pattern="^QC-[0-9]{3}$", identity={"patient": "pattern"})
+    policy.check_subject("AUTO")
+    assert policy.id_pattern().matches(policy.id_pattern().make(lambda below: below - 1))
+    assert ProjectPolicy(name="p", identity={"patient": "pattern", "pattern": "A[0-9]"}).id_pattern().size == 10
+    for pattern in ("", "QC-.*"):
+        vague = ProjectPolicy(name="p", subject_pattern=pattern, identity={"patient": "pattern"})
+        with pytest.raises(PolicyError, match="takes ids from a pattern"):
+            vague.check_subject("AUTO")
+
+
 def test_a_pattern_that_is_none_stops_the_load(tmp_path):
     path = tmp_path / "p.yaml"
     path.write_text('name: p\nsubject_pattern: "S-[0-9"\n')

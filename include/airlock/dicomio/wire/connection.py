@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import struct
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -22,6 +23,7 @@ _LONGEST = {
     pdu.ABORT: 4,
 }
 _QUICKACK = getattr(socket, "TCP_QUICKACK", None)  # Linux has it
+_TIME = struct.Struct("@ll")  # struct timeval
 
 
 class Lost(Exception):
@@ -47,7 +49,7 @@ class Connection:
         self._view = memoryview(self._buffer)
         self._start = self._end = 0
         self._patience = patience
-        plain.settimeout(patience)
+        self._wait(patience)
         with suppress(OSError):  # it may have been closed by now; reading tells
             plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         # Once set, the kernel goes back to delaying by itself: it has to be told again before each read.
@@ -62,7 +64,7 @@ class Connection:
     def patience(self, seconds: float) -> None:
         if seconds != self._patience:
             self._patience = seconds
-            self._socket.settimeout(seconds)
+            self._wait(seconds)
 
     def read_pdu(self) -> tuple[int, memoryview]:
         """Return type and variable field of the next PDU; they are valid until the next one is read.
@@ -100,7 +102,7 @@ class Connection:
             else:
                 for first in range(0, len(parts), _MOST_PARTS):
                     self._gather(parts[first : first + _MOST_PARTS])
-        except TimeoutError:
+        except (TimeoutError, BlockingIOError):
             raise Silent("it takes nothing") from None
         except (OSError, ValueError):
             raise Lost("it was closed") from None
@@ -115,7 +117,7 @@ class Connection:
         Closing with bytes unread would take that back.
         """
         with suppress(OSError, ValueError):
-            self._socket.settimeout(patience)
+            self._wait(patience)
             if not self._encrypted:
                 self._socket.shutdown(socket.SHUT_WR)
             deadline = time.monotonic() + patience
@@ -128,6 +130,22 @@ class Connection:
         with suppress(OSError):
             # Not SSLSocket.shutdown, which drops the encryption under the thread that uses it.
             socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
+
+    def _wait(self, seconds: float) -> None:
+        """Set how long reading and writing wait.
+
+        The kernel keeps the time where it can: Python would ask it with a call of its own before each of ours, and
+        writing would come back for every few bytes that there is room for.
+        """
+        if self._encrypted:
+            self._socket.settimeout(seconds)
+            return
+        whole = int(seconds)
+        limit = _TIME.pack(whole, max(int((seconds - whole) * 1_000_000), 0 if whole else 1))
+        with suppress(OSError):  # as above
+            self._socket.setblocking(True)
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, limit)
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, limit)
 
     def _need(self, size: int, deadline: float) -> None:
         """Read until the buffer holds that much."""
@@ -149,7 +167,7 @@ class Connection:
             if self._quick is not None:
                 self._socket.setsockopt(socket.IPPROTO_TCP, self._quick, 1)
             count = self._socket.recv_into(self._view[self._end :])
-        except TimeoutError:
+        except (TimeoutError, BlockingIOError):
             raise Silent("nothing comes") from None
         except (OSError, ValueError):
             raise Lost("it failed") from None
@@ -161,8 +179,13 @@ class Connection:
         left = sum(map(len, parts))
         while (sent := self._socket.sendmsg(parts)) < left:
             left -= sent
-            done = 0
-            while sent >= len(parts[done]):
-                sent -= len(parts[done])
-                done += 1
-            parts = [memoryview(parts[done])[sent:], *parts[done + 1 :]]
+            parts = rest_of(parts, sent)
+
+
+def rest_of(parts: Sequence[Bytes], done: int) -> list[Bytes]:
+    """Return what is left of some parts after so many of their bytes, which are fewer than all."""
+    first = 0
+    while done >= len(parts[first]):
+        done -= len(parts[first])
+        first += 1
+    return [memoryview(parts[first])[done:], *parts[first + 1 :]]

@@ -1,21 +1,17 @@
-"""Sends many files to a peer: associations enough for what they are, one or several at a time."""
+"""Sends many files to a peer over one association; with :mod:`airlock.dicomio.wire.crew`, over several at a time."""
 
 from __future__ import annotations
 
-import queue
-import threading
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 
 from airlock.dicomio.encodings import EXPLICIT, IMPLICIT
-from airlock.dicomio.header import UnreadableInstance
 from airlock.dicomio.outgoing import Outcome, Outgoing, contexts_for
 from airlock.dicomio.peer import Peer
 from airlock.dicomio.wire.command import Command
 from airlock.dicomio.wire.glance import Meta
-from airlock.dicomio.wire.requestor import NothingAccepted, Requestor, association, request
-from airlock.dicomio.wire.sender import Sender, meta_of
-from airlock.errors import AirlockError, InstanceNotUnderstood, TransferIncomplete, UnexpectedFailure
+from airlock.dicomio.wire.requestor import NothingAccepted, Requestor, association
+from airlock.dicomio.wire.sender import DatasetFile, Message, Sender
+from airlock.errors import AirlockError, InstanceNotUnderstood, TransferIncomplete
 
 _OTHER = {EXPLICIT: IMPLICIT, IMPLICIT: EXPLICIT}
 Before = Callable[[str], None]
@@ -28,17 +24,44 @@ def send_batch(peer: Peer, batch: Sequence[Outgoing], before: Before) -> Iterato
     """
     try:
         if min(peer.associations, len(batch)) > 1:
-            yield from _Crew(peer, batch, before).work()
+            # Threads and queues take a while to import, which one association does without.
+            from airlock.dicomio.wire.crew import Crew  # noqa: PLC0415 - as the comment says
+
+            yield from Crew(peer, batch, before).work()
             return
         with association(peer, contexts_for(batch)) as established:
-            sender = Sender(established)
-            for file in batch:
-                before(file.id)
-                yield send_file(established, sender, file)
+            yield from _send_in_turn(established, batch, before)
     except NothingAccepted:
         for file in batch:
             before(file.id)
             yield Outcome(file.id, None)
+
+
+def _send_in_turn(established: Requestor, batch: Sequence[Outgoing], before: Before) -> Iterator[Outcome]:
+    """Send one file after the other; while the peer works on one, the next is read."""
+    sender = Sender(established)
+    message: Message | None = None
+    for position, file in enumerate(batch, start=1):
+        before(file.id)
+        message = message or _ahead(established, sender, file)
+        if message is None:
+            yield send_file(established, sender, file)
+            continue
+        sender.post(message)
+        number = message.number
+        message = _ahead(established, sender, batch[position]) if position < len(batch) else None
+        yield _outcome(file, sender.answer(number))
+
+
+def _ahead(established: Requestor, sender: Sender, file: Outgoing) -> Message | None:
+    """Make the message of a file before its turn; None when that, or what is wrong with it, must wait for its turn."""
+    try:
+        with DatasetFile(file.path) as dataset:
+            meta = _checked(file, dataset)
+            context = established.contexts.get((file.sop_class_uid, file.transfer_syntax_uid))
+            return None if context is None else sender.load(dataset, dataset.left, context, meta)
+    except (OSError, AirlockError):
+        return None
 
 
 def send_file(established: Requestor, sender: Sender, file: Outgoing) -> Outcome:
@@ -47,17 +70,23 @@ def send_file(established: Requestor, sender: Sender, file: Outgoing) -> Outcome
     :raises TransferIncomplete: when the file is not what it was, or is gone.
     """
     try:
-        meta = meta_of(file.path)
-        if (meta.sop_class_uid, meta.transfer_syntax_uid) != (file.sop_class_uid, file.transfer_syntax_uid):
-            raise _changed(file)
-        context = established.contexts.get((file.sop_class_uid, file.transfer_syntax_uid))
-        if context is not None:
-            return _outcome(file, sender.send(file.path, context, meta))
+        with DatasetFile(file.path) as dataset:
+            meta = _checked(file, dataset)
+            context = established.contexts.get((file.sop_class_uid, file.transfer_syntax_uid))
+            if context is not None:
+                return _outcome(file, sender.send(dataset, dataset.left, context, meta))
         other = _OTHER.get(file.transfer_syntax_uid, "")
         context = established.contexts.get((file.sop_class_uid, other))
         return _outcome(file, None if context is None else _send_recoded(sender, file, other, context, meta))
-    except (OSError, UnreadableInstance):
+    except (OSError, InstanceNotUnderstood):
         raise _changed(file) from None
+
+
+def _checked(file: Outgoing, dataset: DatasetFile) -> Meta:
+    meta = dataset.meta()
+    if (meta.sop_class_uid, meta.transfer_syntax_uid) != (file.sop_class_uid, file.transfer_syntax_uid):
+        raise _changed(file)
+    return meta
 
 
 def _outcome(file: Outgoing, answer: Command | None) -> Outcome:
@@ -70,7 +99,7 @@ def _send_recoded(sender: Sender, file: Outgoing, syntax: str, context: int, met
 
     try:
         with recoded(file.path, syntax) as (stream, size):
-            return sender.send_stream(stream, size, context, meta)
+            return sender.send(stream, size, context, meta)
     except InstanceNotUnderstood:
         return None
 
@@ -79,103 +108,3 @@ def _changed(file: Outgoing) -> TransferIncomplete:
     return TransferIncomplete(
         f"The file of {file.id} cannot be read any more, or changed. Clear the step that made it."
     )
-
-
-class _Crew:
-    """Several associations that share a batch, a thread for each.
-
-    Answers reach the caller through a queue; `before` is called from one thread at a time.
-    """
-
-    def __init__(self, peer: Peer, batch: Sequence[Outgoing], before: Before) -> None:
-        self._peer = peer
-        self._proposals = contexts_for(batch)
-        self._todo = deque(batch)
-        self._before = before
-        self._turn = threading.Lock()
-        self._said: queue.SimpleQueue[Outcome | AirlockError | None] = queue.SimpleQueue()
-        self._working: dict[threading.Thread, Requestor] = {}
-        self._stop = threading.Event()
-
-    def work(self) -> Iterator[Outcome]:
-        """Yield outcomes; raise the first error when every association has ended."""
-        helpers = min(self._peer.associations, len(self._todo)) - 1
-        self._start(self._send, request(self._peer, self._proposals))
-        for _ in range(helpers):
-            self._start(self._help)
-        failure: AirlockError | None = None
-        try:
-            while self._busy():
-                said = self._said.get()
-                if isinstance(said, Outcome):
-                    yield said
-                elif said is not None:
-                    failure = failure or said
-        finally:
-            self._stop.set()
-            with self._turn:
-                left = dict(self._working)
-            for thread, established in left.items():
-                # The caller wants no more: don't wait for answers.
-                established.shut()
-                thread.join()
-        while not self._said.empty():
-            if isinstance(said := self._said.get(), Outcome):
-                yield said
-            elif said is not None:
-                failure = failure or said
-        if failure is not None:
-            raise failure
-
-    def _busy(self) -> bool:
-        with self._turn:
-            return bool(self._working)
-
-    def _start(self, do: Callable[..., None], *established: Requestor) -> None:
-        thread = threading.Thread(target=do, args=established, name="sending", daemon=True)
-        if established:
-            self._working[thread] = established[0]
-        thread.start()
-
-    def _help(self) -> None:
-        """Send over one more association, if the peer takes one more while there is something to do."""
-        try:
-            established = request(self._peer, self._proposals)
-        except Exception:  # noqa: BLE001 - the first association goes on, and tells what is wrong if it cannot
-            return
-        with self._turn:
-            wanted = bool(self._todo) and not self._stop.is_set()
-            if wanted:
-                self._working[threading.current_thread()] = established
-        if wanted:
-            self._send(established)
-        else:
-            established.release()
-
-    def _send(self, established: Requestor) -> None:
-        try:
-            sender = Sender(established)
-            while (file := self._next()) is not None:
-                self._said.put(send_file(established, sender, file))
-            established.release()
-        except BaseException as error:  # noqa: BLE001 - whatever it is must reach the caller's thread
-            self._stop.set()
-            established.abort()
-            self._said.put(error if isinstance(error, AirlockError) else _unforeseen(error))
-        finally:
-            with self._turn:
-                self._working.pop(threading.current_thread(), None)
-            self._said.put(None)
-
-    def _next(self) -> Outgoing | None:
-        with self._turn:
-            if self._stop.is_set() or not self._todo:
-                return None
-            file = self._todo.popleft()
-            self._before(file.id)
-            return file
-
-
-def _unforeseen(error: BaseException) -> AirlockError:
-    # The text of a library's error may quote a value.
-    return UnexpectedFailure(f"Sending failed with an unexpected {type(error).__name__}. Clear the task to try again.")

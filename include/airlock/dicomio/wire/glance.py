@@ -11,8 +11,7 @@ import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from airlock.dicomio.encodings import BIG_ENDIAN, DEFLATED, IMPLICIT, is_known
-from airlock.dicomio.walker import UNDEFINED
+from airlock.dicomio.encodings import BIG_ENDIAN, DEFLATED, IMPLICIT, UNDEFINED, is_known
 
 HEAD_BYTES = 1 << 16
 _SHORT = struct.Struct("<HH2sH")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -32,7 +32,11 @@ class Chain(io.RawIOBase):
         self._first = memoryview(first)
         self._then = then
 
-    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+    def readv(self, buffers: Sequence[memoryview]) -> int:
+        """Fill the first of some buffers as far as :meth:`readinto` reaches."""
+        return self.readinto(buffers[0])
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # only memoryviews come
         """Fill a buffer as far as one of the two reaches."""
         if not self._first:
             data = self._then.read(len(buffer))
@@ -45,7 +49,7 @@ class Chain(io.RawIOBase):
 
 
 @contextmanager
-def recoded(path: Path, transfer_syntax_uid: str) -> Iterator[tuple[Chain, int]]:
+def recoded(path: str | Path, transfer_syntax_uid: str) -> Iterator[tuple[Chain, int]]:
     """Yield a stream of the dataset in another encoding, and how many bytes it has.
 
     The file's pixel data is not held in memory, unless something follows it.
@@ -54,6 +58,7 @@ def recoded(path: Path, transfer_syntax_uid: str) -> Iterator[tuple[Chain, int]]
     :raises InstanceNotUnderstood: when the dataset cannot be written that way.
     :raises OSError: when the file cannot be read.
     """
+    path = Path(path)
     with open_instance(path) as instance:
         pixels = instance.pixels
         if pixels is None or pixels.offset + pixels.size != path.stat().st_size:

@@ -151,10 +151,21 @@ async function startAgain(facts, onlyFailed) {
   } catch (error) { tell(error); }
 }
 
+// A gate looks at nothing while it waits for a person; an answer lets it go on, and so see that the transfer is to stop.
+async function endQuestion(run) {
+  const tasks = `../api/v2/dags/transfer/dagRuns/${encodeURIComponent(run)}/taskInstances`;
+  const { task_instances: waiting } = await call(`${tasks}?state=awaiting_input`);
+  for (const { task_id: gate } of waiting) {
+    await call(`${tasks}/${gate}/-1/hitlDetails`, { method: "PATCH", headers: { "Content-Type": "application/json" },
+      body: JSON.stringify({ chosen_options: ["Quarantine"], params_input: { reason: "not given", rectangles: "" } }) });
+  }
+}
+
 async function change(facts, what, question) {
   if (!confirm(question)) return;
   try {
     const done = await call(`api/transfers/${encodeURIComponent(facts.transfer)}/${what}`, { method: "POST" });
+    if (what === "cancel" && facts.state === "in review") await endQuestion(facts.run);
     await refresh();
     if (done.to_delete) alert(`${done.to_delete} instances must be deleted at the research PACS. They are listed in withdrawn/${done.list} below AIRLOCK_HOME.`);
   } catch (error) { tell(error); }
