@@ -43,7 +43,7 @@ def many_files(folder: Path) -> Outcome:
     stored: list[str] = []
     batches: list[int] = []
 
-    def send(_, files, before):
+    def send(_, files, before, pace):
         batches.append(len(files))
         for file in files:
             before(file.id)
