@@ -122,12 +122,12 @@ def encrypted_front(port, certificate):
 
     class Front(socketserver.BaseRequestHandler):
         def handle(self):
-            with context.wrap_socket(self.request, server_side=True) as caller:
-                with socket.create_connection(("127.0.0.1", port)) as behind:
-                    back = threading.Thread(target=pass_on, args=(behind, caller), daemon=True)
-                    back.start()
-                    pass_on(caller, behind)
-                    back.join(10)
+            there = socket.create_connection(("127.0.0.1", port))
+            with there as behind, context.wrap_socket(self.request, server_side=True) as caller:
+                back = threading.Thread(target=pass_on, args=(behind, caller), daemon=True)
+                back.start()
+                pass_on(caller, behind)
+                back.join(10)
 
     with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Front) as server:
         server.daemon_threads = True
