@@ -62,6 +62,27 @@ NAMES: dict[str, list[str]] = {
     ],
     "Παπαδόπουλος^Γιώργος": ["Papadopoulos", "ΠΑΠΑΔΟΠΟΥΛΟΣ", "παπαδοπουλος", "Giorgos"],
     "Щербаков^Юрий": ["Shcherbakov", "Schtscherbakow", "Yuriy", "Yuri", "Iurii", "Jurij"],
+    "Quillfeather^Zebedee^X": [
+        "Quilfeather", "QUILLFETHER", "Quillfeahter", "Qiullfeather", "Quillfeatherr", "Quillfaether", "Qu1llfeather",
+        "Quillfeath3r", "Zebede", "Zebedec", "ZebedeeQuilfeather", "Mr. Quilfeather", "Quill feather", "Quill\nfeather",
+        "UXVpbGxmZWF0aGVy", "WmViZWRlZSBRdWlsbGZlYXRoZXIgMTk2MQ==", "eHlRdWlsbGZlYXRoZXIgWg==",
+        "WgBlAGIAZQBkAGUAZQAgAFEAdQBpAGwAbABmAGUAYQB0AGgAZQByAA==",
+        "5175696c6c66656174686572", "5175696C6C66656174686572", "0x5a656265646565",
+        "51 75 69 6c 6c 66 65 61 74 68 65 72", r"\121uillfeather",
+        "Ⓠⓤⓘⓛⓛⓕⓔⓐⓣⓗⓔⓡ", "𝐐𝐮𝐢𝐥𝐥𝐟𝐞𝐚𝐭𝐡𝐞𝐫",
+    ],
+    "张^小东": ["Zhang Xiaodong", "ZHANG XIAO DONG", "Xiaodong", "zhangxiaodong", "Zhāng Xiǎodōng", "張小東", "小東"],
+    "王^芳": ["Wang Fang", "WANG F", "FangWang"],
+    "やまだ^たろう": ["Yamada", "YAMADA TAROU", "Taro Yamada", "Tarō", "ﾀﾛｳ"],
+    "しゅんじ^ちょう": ["Shunji", "Syunzi", "Cho Shunji"],
+    "홍^길동": ["Hong Gildong", "HONG GIL-DONG", "Gil Dong Hong"],
+    "박^지성": ["Park Jisung", "Pak Chisong", "PARK JI-SUNG"],
+    "이^영희": ["Lee Younghee", "Yi Yeonghui"],
+    "כהן^דוד": ["David Cohen", "COHEN, DAVID", "דוד כהן"],
+    "محمد^أحمد": ["Mohammed Ahmed", "Muhammad Ahmad", "MOHAMED", "محمد"],
+    "Mohammed^Fatima": ["محمد", "فاطمة محمد"],
+    "Ivanov^Sergey": ["Иванов", "ИВАНОВ СЕРГЕЙ", "Сергей", "пациент Иванов"],
+    "Papadopoulos^Giorgos": ["Παπαδόπουλος", "Γιώργος", "ΠΑΠΑΔΟΠΟΥΛΟΣ"],
     "MÃ¼hlhauser^Eva": ["Mühlhauser", "Muehlhauser", "Muhlhauser"],
 }
 
@@ -72,6 +93,11 @@ BIRTH_DATES = [
     "Mar 3 '61", "61MAR03", "1961 March 3", "3.III.1961", "1961-W09-5", "1961W095", "1961-062", "1961062", "61-062",
     "2437362", "1961年3月3日", "1961년 3월 3일", "昭和36年3月3日",
     "S36.3.3", "3%2F3%2F1961", "３．３．１９６１", "1961&#45;03&#45;03",
+    "March the third, 1961", "third of March 1961", "third of March nineteen sixty-one", "MARCH THIRD NINETEEN SIXTY ONE",
+    "2504-03-03", "3/3/2504", "民國50年3月3日", "50/03/03", "1339/12/12", "۱۳۳۹/۱۲/۱۲", "16 Ramadan 1380", "1380-09-15",
+    "12 Esfand 1339", "1961年三月三日", "一九六一年三月三日", "3 Μαρτίου 1961", "3 марта 1961", "3. maaliskuuta 1961",
+    "03036112345", "030361-1234", "610303-1234", "61030312345", "6103031234567", "16103031234567", "615303/1234",
+    "110101196103031234", "43036112345",
     "19610303T120000", "DOB19610303", "03 03 1961", "1961.03.03", "1961_03_03", "1961/3/3", "19610303120000",
 ]
 
@@ -83,6 +109,7 @@ NUMBERS: dict[str, list[str]] = {
     "12345": ["12345", "0012345", "12 345", "12.345", "id 12345"],
     "QF-77319": ["qf77319", "QF 0077319", "77319", "QF_77319", "77319QF", "77.319"],
     "0012345678": ["12345678", "12 34 56 78", "00.1234.5678", "123-456-78", "１２３４５６７８"],
+    "QF-7731942": ["77319424", "202001107731942", "7731942-4", "UUYtNzczMTk0Mg==", "51462d37373331393432", "x7731942y"],
     "A123456789": ["a123456789", "A-123-456-789", "A 123456789", "123456789"],
     "19450312-1234": ["450312-1234", "4503121234", "19450312 1234"],
 }
@@ -99,6 +126,7 @@ ADDRESSES: dict[str, list[str]] = {
     "Lindenstraße 12^80331 Musterstadt": [
         "Lindenstr. 12", "LINDENSTRASSE 12", "Lindenstra&szlig;e 12", "80331 Musterstadt",
     ],
+    "Wolkenkuckucksheim Allee 17": ["Wolkenkuckucksheim-Allee", "WOLKENKUCKUCKSHEIM ALLEE"],
     "17 Larkspur Road, Exampleton": ["17 Larkspur Rd", "17 LARKSPUR RD.", "17-larkspur-road", "Exampleton"],
 }
 

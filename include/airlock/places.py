@@ -8,38 +8,23 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple
 
 Engine = Literal["stream", "plain"]
 _PREFIX = "AIRLOCK_"
 
 
-class Places(Protocol):
-    """Where things are; the names are those of :class:`airlock.settings.Settings`."""
+class Places(NamedTuple):
+    """Where things are; the names are those of :class:`airlock.settings.Settings`.
 
-    @property
-    def projects(self) -> Path:
-        """Folder of project policies."""
+    :param projects: folder of project policies.
+    :param key_path: file of the deployment key.
+    :param workers: processes of one step.
+    :param engine: which of the engines.
+    """
 
-    @property
-    def key_path(self) -> Path:
-        """File of the deployment key."""
-
-    @property
-    def workers(self) -> int:
-        """Processes of one step."""
-
-    @property
-    def engine(self) -> Engine:
-        """Which of the engines."""
-
-
-@dataclass(frozen=True)
-class _Read:
-    projects: Path
-    key_path: Path
+    projects: str
+    key_path: str
     workers: int
     engine: Engine
 
@@ -51,16 +36,18 @@ def load_places() -> Places:
     """
     given = {name.removeprefix(_PREFIX): value for name, value in os.environ.items() if name.startswith(_PREFIX)}
     spelled_otherwise = any(name.upper().startswith(_PREFIX) and name.upper() != name for name in os.environ)
-    home = Path(given.pop("HOME", "var"))
-    projects = Path(given.pop("PROJECTS", "config/projects"))
-    key_path = Path(given.pop("KEY_FILE", home / "secret" / "airlock.key"))
+    home = given.pop("HOME", "var")
+    # As paths are read, nothing means the current folder.
+    projects = given.pop("PROJECTS", "config/projects") or os.curdir
+    key_path = given.pop("KEY_FILE", os.path.join(home, "secret/airlock.key")) or os.curdir  # noqa: PTH118 - as above
     workers = given.pop("WORKERS", str(os.cpu_count() or 1))
     engine = given.pop("ENGINE", "stream")
     # The key is no setting. Any other variable may have a value that cannot be used.
     given.pop("KEY", None)
     right = not given and not spelled_otherwise and re.fullmatch(r"[1-9][0-9]{0,3}", workers)
     if right and engine in ("stream", "plain"):
-        return _Read(projects, key_path, int(workers), "stream" if engine == "stream" else "plain")
+        return Places(projects, key_path, int(workers), "stream" if engine == "stream" else "plain")
     from airlock.settings import load_settings  # noqa: PLC0415 - as the module says
 
-    return load_settings()
+    settings = load_settings()
+    return Places(str(settings.projects), str(settings.key_path), settings.workers, settings.engine)

@@ -8,9 +8,9 @@ from __future__ import annotations
 import ctypes
 import gc
 import importlib
+import marshal
 import mmap
 import os
-import pickle
 import resource
 import signal
 import struct
@@ -22,6 +22,8 @@ from typing import Any, NoReturn
 
 from airlock.errors import AirlockError
 
+Work = Callable[[Any], Any]
+
 MEMORY_BYTES = 4 << 30
 _PR_SET_PDEATHSIG = 1
 _TELL_EVERY_SECONDS = 0.1
@@ -32,7 +34,19 @@ The number is written last: who reads in between sees a task that begins later t
 """
 # Reading and writing headers needs no codecs and no network; importing them is more than half of a worker's start.
 _NOT_NEEDED = ("numpy", "gdcm", "PIL", "pylibjpeg", "jpeg_ls", "libjpeg", "openjpeg", "rle", "requests", "tqdm")
-_size = struct.Struct("Q")
+_PLAIN, _PICKLED = 0, 1
+_head = struct.Struct("<QB")
+
+
+def encode(told: object) -> bytes:
+    """Return what goes through a pipe: plain values as they are, everything else pickled, which takes longer."""
+    try:
+        data, kind = marshal.dumps(told), _PLAIN  # type: ignore[arg-type]
+    except ValueError:
+        import pickle  # noqa: PLC0415 - mostly, plain values are told
+
+        data, kind = pickle.dumps(told, pickle.HIGHEST_PROTOCOL), _PICKLED
+    return _head.pack(len(data), kind) + data
 
 
 class Channel:
@@ -47,13 +61,11 @@ class Channel:
     def __init__(self, reading: int, writing: int) -> None:
         self.reading, self._writing = reading, writing
 
-    def send(self, told: object) -> None:
-        """Tell something that can be pickled.
+    def send(self, data: bytes) -> None:
+        """Tell something that :func:`encode` encoded.
 
         :raises OSError: when nobody reads any more.
         """
-        data = pickle.dumps(told, pickle.HIGHEST_PROTOCOL)
-        data = _size.pack(len(data)) + data
         written = os.write(self._writing, data)
         while written < len(data):
             written += os.write(self._writing, memoryview(data)[written:])
@@ -63,8 +75,13 @@ class Channel:
 
         :raises EOFError: when it says nothing more.
         """
-        (size,) = _size.unpack(self._read(_size.size))
-        return pickle.loads(self._read(size))  # noqa: S301 - from our own process
+        size, kind = _head.unpack(self._read(_head.size))
+        data = self._read(size)
+        if kind == _PLAIN:
+            return marshal.loads(data)  # noqa: S302 - from our own process
+        import pickle  # noqa: PLC0415 - mostly, plain values are told
+
+        return pickle.loads(data)  # noqa: S301 - from our own process
 
     def close(self) -> None:
         """End both directions."""
@@ -95,11 +112,12 @@ def main() -> None:
     work(Channel(reading, writing), shared, parent)
 
 
-def work(channel: Channel, shared: int, parent: int) -> NoReturn:
+def work(channel: Channel, shared: int, parent: int, do: Work | None = None) -> NoReturn:
     """Do what comes until nothing comes any more, and end the process.
 
     :param shared: descriptor of the memory for :data:`STATE`.
     :param parent: process that this one must not outlive.
+    :param do: what to do with the first tasks, where it was made before this process was forked.
     """
     _die_with(parent)
     # Whoever ends a whole service signals all its processes; the step decides what becomes of its workers.
@@ -112,12 +130,11 @@ def work(channel: Channel, shared: int, parent: int) -> NoReturn:
     # What there is by now stays, and looking through it for garbage would copy every page of a fork.
     gc.freeze()
     with suppress(EOFError, OSError):
-        _serve(channel, mmap.mmap(shared, STATE.size))
+        _serve(channel, mmap.mmap(shared, STATE.size), do)
     os._exit(0)
 
 
-def _serve(channel: Channel, state: mmap.mmap) -> None:
-    do: Callable[[Any], Any] | None = None
+def _serve(channel: Channel, state: mmap.mmap, do: Work | None) -> None:
     job = b""
     count = 0
     while True:
@@ -136,10 +153,10 @@ def _serve(channel: Channel, state: mmap.mmap) -> None:
             except Exception as error:  # noqa: BLE001 - raised again in the parent
                 answers.append(_told(error))
             if time.monotonic() - told > _TELL_EVERY_SECONDS:
-                channel.send(answers)
+                channel.send(encode(answers))
                 answers, told = [], time.monotonic()
         if answers:
-            channel.send(answers)
+            channel.send(encode(answers))
 
 
 def _told(error: Exception) -> Exception:
@@ -151,10 +168,12 @@ def _told(error: Exception) -> Exception:
     return MemoryError() if isinstance(error, MemoryError) else RuntimeError(f"{type(error).__name__} in a worker")
 
 
-def _make(job: bytes) -> Callable[[Any], Any]:
+def _make(job: bytes) -> Work:
+    import pickle  # noqa: PLC0415 - a forked worker does its first job without
+
     place, argument, _ = pickle.loads(job)  # noqa: S301 - from our own parent
     module, name = place.split(":")
-    made: Callable[[Any], Any] = getattr(importlib.import_module(module), name)(pickle.loads(argument))  # noqa: S301
+    made: Work = getattr(importlib.import_module(module), name)(pickle.loads(argument))  # noqa: S301
     return made
 
 

@@ -6,16 +6,18 @@ import mmap
 import os
 import signal
 import sys
+import time
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Any, Protocol
 
-from airlock.worker import STATE, Channel, work
+from airlock.worker import STATE, Channel, Work, encode, work
 
-_F_SETPIPE_SZ = 1031
-# Two chunks of tasks with the longest paths: the pool never waits for a worker that is itself waiting to be heard.
+_F_SETPIPE_SZ, _F_GETPIPE_SZ = 1031, 1032
+# Two large chunks of tasks: the pool never waits for a worker that is itself waiting to be heard.
 _PIPE_BYTES = 1 << 18
+_PAGE_BYTES = 1 << 12
 
 
 class Process(Protocol):
@@ -46,32 +48,87 @@ class Forked:
 class Worker:
     """A process, and what it was given.
 
-    `tasks` are those that it has not answered, each with its seconds; `handed_out` is when it got or answered some.
+    `job` is the number of the job it does; `tasks` are those that it has not answered.
 
     :param state: memory that both share, see :data:`airlock.worker.STATE`.
+    :param room: bytes that may be on their way to it without anybody waiting.
     """
 
-    def __init__(self, process: Process, channel: Channel, state: mmap.mmap) -> None:
-        self.process, self.channel, self.state = process, channel, state
-        self.job = b""
-        self.tasks: deque[tuple[Any, float]] = deque()
-        self.handed_out = 0.0
-        self.answered = 0
+    def __init__(self, process: Process, channel: Channel, state: mmap.mmap, room: int) -> None:
+        self.process, self.channel, self.state, self._room = process, channel, state, room
+        self.job = 0
+        self.tasks: deque[Any] = deque()
+        self._messages: deque[tuple[int, int]] = deque()
+        self._allowed: Callable[[Any], float] = lambda _task: 0.0
+        self._least = 0.0
+        self._handed_out = 0.0
+        self._answered = self._given = 0
+
+    def begin(self, number: int, job: bytes, allowed: Callable[[Any], float]) -> None:
+        """Tell it what is to be done with the tasks that follow.
+
+        :param job: as :mod:`airlock.worker` reads it; empty when a fork knows it.
+        :param allowed: says how many seconds a task may take.
+        """
+        self.job, self._allowed = number, allowed
+        # A worker that is dead already is noticed when its answer is read.
+        with suppress(OSError):
+            if job:
+                self.channel.send(encode(job))
+
+    def give(self, tasks: list[Any], least: float) -> bool:
+        """Give it more to do, if its pipe has room: who waits for a worker to read does not hear what it says.
+
+        :param least: seconds that every one of the tasks may take.
+        """
+        data = encode(tasks)
+        on_the_way = sum(size for _, size in self._messages)
+        # Where nothing is on its way, the worker reads.
+        if on_the_way and on_the_way + len(data) + _PAGE_BYTES > self._room:
+            return False
+        self._least = min(least, self._least) if self.tasks else least
+        self.tasks.extend(tasks)
+        self._given += len(tasks)
+        # A message that does not fill its last page may keep it for itself.
+        self._messages.append((self._given, len(data) + _PAGE_BYTES))
+        self._handed_out = time.monotonic()
+        with suppress(OSError):
+            self.channel.send(data)
+        return True
+
+    def answer(self, number: int) -> list[Any]:
+        """Return the tasks that it has answered with so many answers, and forget them."""
+        done = [self.tasks.popleft() for _ in range(number)]
+        self._answered += number
+        while self._messages and self._messages[0][0] <= self._answered:
+            self._messages.popleft()
+        self._handed_out = time.monotonic()
+        return done
 
     @property
     def at(self) -> int:
         """Which of its tasks it is at; -1 before the first."""
-        return int(STATE.unpack_from(self.state)[1]) - self.answered - 1
+        return int(STATE.unpack_from(self.state)[1]) - self._answered - 1
 
-    @property
-    def deadline(self) -> float:
-        """When the task that it is at must have ended."""
+    def is_late(self, now: float) -> bool:
+        """Whether the task that it is at must have ended."""
+        task, since = self._current()
+        return now >= since + self._least and now >= since + self._allowed(task)
+
+    def patience(self, now: float) -> float:
+        """Return for how many seconds nothing it is at, or may come to meanwhile, can be late."""
+        task, since = self._current()
+        left = since + self._least - now
+        return min(left if left > 0 else since + self._allowed(task) - now, self._least)
+
+    def _current(self) -> tuple[Any, float]:
+        """Return the task that it is at, and when it began it."""
         since, begun = STATE.unpack_from(self.state)
-        at = begun - self.answered - 1
+        at = begun - self._answered - 1
         if not 0 <= at < len(self.tasks):
             # It is starting, or about to answer.
-            at, since = 0, self.handed_out
-        return float(since + self.tasks[at][1])
+            at, since = 0, self._handed_out
+        return self.tasks[at], since
 
     def end(self) -> None:
         """End the process, whatever it is at."""
@@ -80,33 +137,41 @@ class Worker:
         self.process.wait()
 
 
-def spawn(*, fork: bool, others: Iterable[Worker]) -> Worker:
+def can_fork() -> bool:
+    """Whether this process has no other thread: a lock that one holds is never released in a fork."""
+    return len(sys._current_frames()) == 1  # noqa: SLF001 - counts threads without importing what makes them
+
+
+def spawn(do: Work | None, *, fork: bool, others: Iterable[Worker]) -> Worker:
     """Start a worker.
 
-    :param fork: as a fork of this process, where it has no threads; else as a fresh interpreter.
+    :param do: what a fork does with its first tasks.
+    :param fork: as a fork of this process; else as a fresh interpreter.
     :param others: workers whose pipes a fork must not keep open.
     """
     reading, their_writing = os.pipe()
     their_reading, writing = os.pipe()
-    _widen(writing)
+    room = _widen(writing)
     shared = os.memfd_create("airlock-worker")
     os.ftruncate(shared, STATE.size)
     theirs = their_reading, their_writing, shared
-    # A lock that another thread holds is never released in a fork.
-    alone = len(sys._current_frames()) == 1  # noqa: SLF001 - counts threads without importing what makes them
-    process = _forked(theirs, (reading, writing), others) if fork and alone else _started(theirs)
+    process = _forked(do, theirs, (reading, writing), others) if fork else _started(theirs)
     os.close(their_reading)
     os.close(their_writing)
     state = mmap.mmap(shared, STATE.size)
     os.close(shared)
-    return Worker(process, Channel(reading, writing), state)
+    return Worker(process, Channel(reading, writing), state, room)
 
 
-def _widen(pipe: int) -> None:
+def _widen(pipe: int) -> int:
+    """Return how many bytes a pipe takes without a reader, after it was made as wide as is allowed."""
     import fcntl  # noqa: PLC0415 - beside its only use
 
     with suppress(OSError):
         fcntl.fcntl(pipe, _F_SETPIPE_SZ, _PIPE_BYTES)
+    with suppress(OSError):
+        return fcntl.fcntl(pipe, _F_GETPIPE_SZ)
+    return _PAGE_BYTES
 
 
 def _started(theirs: tuple[int, int, int]) -> Process:
@@ -125,7 +190,7 @@ def _started(theirs: tuple[int, int, int]) -> Process:
     )
 
 
-def _forked(theirs: tuple[int, int, int], ours: tuple[int, int], others: Iterable[Worker]) -> Process:
+def _forked(do: Work | None, theirs: tuple[int, int, int], ours: tuple[int, int], others: Iterable[Worker]) -> Process:
     parent = os.getpid()
     pid = os.fork()
     if pid:
@@ -139,6 +204,6 @@ def _forked(theirs: tuple[int, int, int], ours: tuple[int, int], others: Iterabl
         silent = os.open(os.devnull, os.O_RDWR)
         for stream in range(3):
             os.dup2(silent, stream)
-        work(Channel(theirs[0], theirs[1]), theirs[2], parent)
+        work(Channel(theirs[0], theirs[1]), theirs[2], parent, do)
     finally:
         os._exit(1)

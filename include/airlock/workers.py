@@ -12,16 +12,15 @@ have no memory limit but the container's.
 
 from __future__ import annotations
 
-import pickle
 import select
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from itertools import islice
+from typing import Any, Generic, NamedTuple, TypeVar
 
-from airlock.worker_process import Worker, spawn
+from airlock.worker import Work
+from airlock.worker_process import Worker, can_fork, spawn
 
 A = TypeVar("A")
 T = TypeVar("T")
@@ -29,18 +28,60 @@ R = TypeVar("R")
 # A worker takes about as long to start as it needs for so many files.
 _TASKS_WORTH_A_WORKER = 50
 # Tasks that are handed out together: one at a time, the way to the worker and back takes as long as the task.
-_TASKS_PER_CHUNK = 16
+_TASKS_PER_CHUNK = 256
 _CHUNKS_AHEAD = 2
+_SECONDS = 120.0
 
 
-@dataclass(frozen=True)
-class Lost:
+class Lost(NamedTuple):
     """A task whose worker died or did not answer, twice: the second time alone.
 
     :param timed_out: it took too long; else the worker died, as it does when memory runs out.
     """
 
     timed_out: bool
+
+
+class _Job(Generic[T]):
+    """What is done with tasks.
+
+    :param number: jobs are numbered, because the same one may be given twice and must be made anew then.
+    :param make: see :meth:`Workers.run`.
+    :param least: None when it is the least that tasks are allowed.
+    """
+
+    def __init__(
+        self,
+        number: int,
+        make: Callable[[A], Work] | str,
+        argument: A,
+        allowed: Callable[[T], float],
+        least: float | None,
+    ) -> None:
+        self.number, self.allowed = number, allowed
+        self._make, self._argument, self._least = make, argument, least
+        self._encoded = b""
+        self._made: Work | None = None
+
+    def made(self) -> Work | None:
+        """Return what does single tasks, for processes that are forked of this one; None where it is known by name."""
+        if self._made is None and not isinstance(self._make, str):
+            self._made = self._make(self._argument)
+        return self._made
+
+    def encoded(self) -> bytes:
+        """Return what other processes make the same of."""
+        if not self._encoded:
+            import pickle  # noqa: PLC0415 - a worker that is forked for its first and only job does without
+
+            make = self._make
+            name = make if isinstance(make, str) else f"{make.__module__}:{make.__qualname__}"
+            self._encoded = pickle.dumps((name, pickle.dumps(self._argument), self.number))
+        return self._encoded
+
+    def least(self, tasks: list[T]) -> float:
+        """Return how many seconds each of some tasks may take at least."""
+        return min(map(self.allowed, tasks)) if self._least is None else self._least
 
 
 class Workers:
@@ -68,8 +109,9 @@ class Workers:
         make: Callable[[A], Callable[[T], R]] | str,
         argument: A,
         tasks: Sequence[T],
-        timeout_seconds: Callable[[T], float] = lambda _task: 120.0,
+        timeout_seconds: Callable[[T], float] | None = None,
         *,
+        least_seconds: float | None = None,
         worth_a_worker: int = _TASKS_WORTH_A_WORKER,
     ) -> Iterator[tuple[T, R | Lost]]:
         """Do tasks; yield each with its result, in the order in which they end.
@@ -77,81 +119,82 @@ class Workers:
         A task whose worker is lost is tried once more when all others are done, alone.
 
         :param make: importable function, or its name as `module:name`, that returns the function for single tasks;
-            called once in every worker. Results and exceptions of tasks must be picklable.
+            called once in every worker, or once for all that are forked, where it is not a name. Results and exceptions
+            of tasks must be picklable; plain tuples of plain values take the least time.
         :param argument: for `make`.
-        :param timeout_seconds: for a task, from when it begins.
+        :param timeout_seconds: for a task, from when it begins; two minutes by default.
+        :param least_seconds: no task is allowed less; then it is asked only of tasks that take longer.
         :param worth_a_worker: so many tasks take about as long as a worker to start.
         :raises Exception: what a task raised.
         """
-        # Numbered, because the same job may be given twice and must be made anew for the second time.
         self._jobs += 1
-        name = make if isinstance(make, str) else f"{make.__module__}:{make.__qualname__}"
-        job = pickle.dumps((name, pickle.dumps(argument), self._jobs))
+        if timeout_seconds is None:
+            timeout_seconds, least_seconds = (lambda _task: _SECONDS), _SECONDS
+        job = _Job(self._jobs, make, argument, timeout_seconds, least_seconds)
         count = min(self._count, 1 + len(tasks) // worth_a_worker)
         lost: list[T] = []
-        for task, result in self._round(job, deque(tasks), count, timeout_seconds):
+        for task, result in self._round(job, deque(tasks), count):
             if isinstance(result, Lost):
                 lost.append(task)
             else:
                 yield task, result
         for task in lost:
-            yield from self._round(job, deque([task]), 1, timeout_seconds)
+            yield from self._round(job, deque([task]), 1)
 
-    def _round(
-        self, job: bytes, waiting: deque[T], count: int, timeout_seconds: Callable[[T], float]
-    ) -> Iterator[tuple[T, Any]]:
+    def _round(self, job: _Job[T], waiting: deque[T], count: int) -> Iterator[tuple[T, Any]]:
         while waiting or any(worker.tasks for worker in self._workers):
-            self._hand_out(job, waiting, count, timeout_seconds)
+            self._hand_out(job, waiting, count)
             busy = [worker for worker in self._workers if worker.tasks]
             now = time.monotonic()
-            # While this process waits, a worker may come to a task with less time.
-            patience = min(min(worker.deadline - now, *(least for _, least in worker.tasks)) for worker in busy)
+            patience = min(worker.patience(now) for worker in busy)
             ready = _readable([worker.channel.reading for worker in busy], max(0.0, patience))
             for worker in busy:
                 if worker.channel.reading in ready:
                     yield from self._receive(worker, waiting)
-                elif time.monotonic() >= worker.deadline:
+                elif worker.is_late(time.monotonic()):
                     yield from self._lose(worker, waiting, timed_out=True)
 
-    def _hand_out(self, job: bytes, waiting: deque[T], count: int, timeout_seconds: Callable[[T], float]) -> None:
+    def _hand_out(self, job: _Job[T], waiting: deque[T], count: int) -> None:
         # Smaller chunks at the end, so that all workers end at about the same time.
         size = min(_TASKS_PER_CHUNK, 1 + len(waiting) // (2 * count))
         while waiting:
             worker = min(self._workers, key=lambda worker: len(worker.tasks), default=None)
             if worker is None or (worker.tasks and len(self._workers) < count):
-                worker = spawn(fork=self._fork, others=self._workers)
-                self._workers.append(worker)
+                worker = self._one_more(job)
             elif len(worker.tasks) > (_CHUNKS_AHEAD - 1) * size:
                 return
-            chunk = [waiting.popleft() for _ in range(min(size, len(waiting)))]
-            worker.tasks.extend((task, timeout_seconds(task)) for task in chunk)
-            worker.handed_out = time.monotonic()
-            # A worker that is dead already is noticed when its answer is read.
-            with suppress(OSError):
-                if worker.job != job:
-                    worker.channel.send(job)
-                    worker.job = job
-                worker.channel.send(chunk)
+            if worker.job != job.number:
+                worker.begin(job.number, job.encoded(), job.allowed)
+            chunk = list(islice(waiting, size))
+            if not worker.give(chunk, job.least(chunk)):
+                return
+            for _ in chunk:
+                waiting.popleft()
+
+    def _one_more(self, job: _Job[T]) -> Worker:
+        fork = self._fork and can_fork()
+        do = job.made() if fork else None
+        worker = spawn(do, fork=fork, others=self._workers)
+        self._workers.append(worker)
+        if do is not None:
+            worker.begin(job.number, b"", job.allowed)
+        return worker
 
     def _receive(self, worker: Worker, waiting: deque[Any]) -> list[tuple[Any, Any]]:
         try:
             answers = worker.channel.receive()
-        except (EOFError, OSError, pickle.UnpicklingError):
+        except (EOFError, OSError):
             return self._lose(worker, waiting, timed_out=False)
-        done = []
         for answer in answers:
             if isinstance(answer, Exception):
                 raise answer
-            done.append((worker.tasks.popleft()[0], answer[0]))
-        worker.answered += len(done)
-        worker.handed_out = time.monotonic()
-        return done
+        return [(task, answer[0]) for task, answer in zip(worker.answer(len(answers)), answers, strict=True)]
 
     def _lose(self, worker: Worker, waiting: deque[Any], *, timed_out: bool) -> list[tuple[Any, Lost]]:
         """Give up a worker. What it was at is lost; what it had not begun, or not told of, is done by another one."""
         worker.end()
         self._workers.remove(worker)
-        tasks = [task for task, _ in worker.tasks]
+        tasks = list(worker.tasks)
         at = worker.at
         lost = [tasks.pop(at if 0 <= at < len(tasks) else 0)]
         waiting.extendleft(reversed(tasks))

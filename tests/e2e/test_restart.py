@@ -17,9 +17,16 @@ from tests.e2e.conftest import wait_until
 from tests.simulated_pacs import SimulatedPacs
 
 
-def kill_worker(installation, run_id, task_id):
+def pid_of(installation, run_id, task_id):
+    """Return the process that runs a task; None when it doesn't run."""
+    if not installation.airflow.run_of(run_id):
+        return None
+    task = installation.airflow.tasks_of(run_id)[task_id]
+    return task["pid"] if task["state"] == "running" else None
+
+
+def kill_worker(pid):
     """Kill the process that runs a task, its children, and the worker that supervises it."""
-    pid = installation.airflow.tasks_of(run_id)[task_id]["pid"]
     worker = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
     with suppress(ProcessLookupError):
         os.kill(worker, signal.SIGKILL)
@@ -53,7 +60,7 @@ def test_worker_killed_in_deidentify_and_in_send(installation, tmp_path):
     def kill_at(number):
         if number == 25 and not killed:
             killed.append(number)
-            kill_worker(installation, transfer_id, "send_to_research")
+            kill_worker(pid_of(installation, transfer_id, "send_to_research"))
 
     pacs = SimulatedPacs(on_store=kill_at)
     with pacs.running() as peer:
@@ -62,8 +69,11 @@ def test_worker_killed_in_deidentify_and_in_send(installation, tmp_path):
         study = installation.ct_study(tmp_path, slices=120)
         transfer_id = installation.drop(installation.request(study, project="counted"))
         partial = installation.settings.transfers_folder / transfer_id / "deidentified.partial"
-        wait_until(lambda: any(files for *_, files in os.walk(partial)), seconds=240, pause=0.01)
-        kill_worker(installation, transfer_id, "deidentify")
+        pids = []
+        wait_until(lambda: pids.append(pid_of(installation, transfer_id, "deidentify")) or pids[-1], 240, pause=0.05)
+        # It writes for a tenth of a second.
+        wait_until(lambda: any(files for *_, files in os.walk(partial)), pause=0.001)
+        kill_worker(pids[-1])
         assert installation.wait(transfer_id, seconds=400)[transfer_id] == "success"
         assert killed
         tasks = installation.airflow.tasks_of(transfer_id)

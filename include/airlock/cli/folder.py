@@ -6,22 +6,24 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Iterable
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from airlock.cli import HELD
 from airlock.cli.progress import progress_bar
 from airlock.deid.folder import FolderRun
-from airlock.deid.patient import Outcome
-from airlock.deid.terms import ProjectTerms, Strictest
+from airlock.deid.terms import Strictest
 from airlock.errors import RefusedError, UnknownProject
 from airlock.identity.keys import KeyRing
 from airlock.places import load_places
 
 if TYPE_CHECKING:
-    from airlock.deid.known import KnownPatients
+    from pathlib import Path
 
-Place = str | Path
+    from airlock.deid.known import KnownPatients
+    from airlock.deid.patient import Outcome
+    from airlock.deid.policy import ProjectTerms
+
+    Place = str | Path
 
 
 def deidentify_folder(  # noqa: PLR0913 - one per option of the command
@@ -43,14 +45,15 @@ def deidentify_folder(  # noqa: PLR0913 - one per option of the command
     :return: exit status: 0 when every input went out or was skipped, 3 when some are held.
     :raises RefusedError: when nothing was begun.
     """
-    uids, patients, lines = (Path(file) if file is not None else None for file in (uid_map, patid_map, report))
-    _check_places(Path(source), Path(target), (uids, patients, lines))
+    source, target = str(source), str(target)
+    uids, patients, lines = (None if file is None else str(file) for file in (uid_map, patid_map, report))
+    _check_places(source, target, (uids, patients, lines))
     settings = load_places()
     keys = KeyRing.load(settings.key_path)
     policy = _policy(settings.projects, project, keys)
     run = FolderRun(
-        Path(source),
-        Path(target),
+        source,
+        target,
         policy,
         keys,
         subject=subject,
@@ -61,53 +64,71 @@ def deidentify_folder(  # noqa: PLR0913 - one per option of the command
     run.known = _known(keys, policy, subject, store)
     with progress_bar("de-identifying") as show:
         outcomes = list(run.run(show))
-    _write_maps(run, [Path(target, outcome.output) for outcome in outcomes if outcome.output], uids, patients)
+    if uids is not None or patients is not None:
+        outputs = [f"{target}/{outcome.output}" for outcome in outcomes if outcome.output]
+        _write_maps(run, outputs, uids, patients)
     if lines is not None:
-        from airlock.workspace import write_atomically  # noqa: PLC0415 - its imports take longer than many a folder
-
         said = "".join(_line(outcome) for outcome in sorted(outcomes, key=lambda o: o.name))
         # File names need not be UTF-8: what cannot be decoded becomes an escape of JSON, such as `\\udcff`.
-        write_atomically(lines, said.encode("utf-8", "backslashreplace"))
+        _write(lines, said.encode("utf-8", "backslashreplace"))
     counts = Counter(outcome.kind for outcome in outcomes)
     print(f"in {len(outcomes)} / out {counts['out']} / skipped {counts['skipped']} / held {counts['held']}")
     return HELD if counts["held"] else 0
 
 
-def _check_places(source: Path, target: Path, files: Iterable[Path | None]) -> None:
+def _check_places(source: str, target: str, files: Iterable[str | None]) -> None:
     """Find out before the work what would lose its outcome, or write over the inputs."""
-    inside, outside = target.resolve(), source.resolve()
-    if inside.is_relative_to(outside) or outside.is_relative_to(inside):
+    path = os.path  # pathlib takes longer to import than all this
+    inside, outside = (path.join(path.realpath(folder), "") for folder in (target, source))
+    if inside.startswith(outside) or outside.startswith(inside):
         raise RefusedError("Of IN and OUT, one lies in the other. Choose folders beside each other.")
     for file in files:
-        if file is not None and not file.parent.is_dir():
-            raise RefusedError(f"There is no folder for the file {file.name}. Make it first.")
+        if file is not None and not path.isdir(path.dirname(file) or "."):
+            raise RefusedError(f"There is no folder for the file {path.basename(file)}. Make it first.")
 
 
-def _policy(folder: Path, project: str, keys: KeyRing) -> ProjectTerms:
-    if not folder.is_dir():
+def _write(file: str, content: bytes) -> None:
+    from pathlib import Path  # noqa: PLC0415 - only who asks for maps or a report needs it
+
+    from airlock.workspace import write_atomically  # noqa: PLC0415 - as above
+
+    write_atomically(Path(file), content)
+
+
+def _policy(folder: str, project: str, keys: KeyRing) -> ProjectTerms:
+    if not os.path.isdir(folder):  # noqa: PTH112 - as above
         return _strictest(project)
     from airlock.cli.remembered import Memory  # noqa: PLC0415 - without a policy, there is nothing to remember
 
-    memory = Memory(_home() / "cache" / "terms.json", folder, keys)
-    if (terms := memory.find(project)) is not None:
+    memory = Memory(_below_home("cache/terms.json"), folder, keys)
+    try:
+        terms = memory.find(project)
+    except UnknownProject:
+        return _strictest(project)
+    if terms is not None:
         return terms
+    from pathlib import Path  # noqa: PLC0415 - as above
+
     from airlock.project import find_policy  # noqa: PLC0415 - it imports what checks policies
 
     try:
-        policy = find_policy(folder, project)
+        policy = find_policy(Path(folder), project)
     except UnknownProject:
+        memory.note_unknown(project)
         return _strictest(project)
     memory.note(policy)
     return policy
 
 
-def _home() -> Path:
-    return Path(os.environ.get("AIRLOCK_HOME", "var"))
+def _below_home(path: str) -> str:
+    return os.path.join(os.environ.get("AIRLOCK_HOME", "var"), path)  # noqa: PTH118 - as above
 
 
 def _known(keys: KeyRing, policy: ProjectTerms, subject: str | None, store: str | None) -> KnownPatients | None:
     """Return what the identity store says; None where there is none, or no policy that says how to use it."""
-    exists = "AIRLOCK_IDENTITY_URL" in os.environ or (_home() / "identity" / "identity.db").is_file()
+    exists = "AIRLOCK_IDENTITY_URL" in os.environ or os.path.isfile(  # noqa: PTH113 - as above
+        _below_home("identity/identity.db")
+    )
     if store == "none" or isinstance(policy, Strictest) or not exists:
         return None
     from airlock.deid.known import open_known  # noqa: PLC0415 - it imports SQLAlchemy, which only a store needs
@@ -122,30 +143,28 @@ def _strictest(project: str) -> ProjectTerms:
     return policy
 
 
-def _write_maps(run: FolderRun, outputs: list[Path], uid_map: Path | None, patid_map: Path | None) -> None:
+def _write_maps(run: FolderRun, outputs: list[str], uid_map: str | None, patid_map: str | None) -> None:
     """Write what became of UIDs and PatientIDs that stand in an output: of what is held or removed, nothing became."""
-    if uid_map is None and patid_map is None:
-        return
-    from airlock.verify.present import present_in  # noqa: PLC0415 - only who asks for a map needs it
+    from pathlib import Path  # noqa: PLC0415 - only who asks for a map needs it
 
-    present = present_in(outputs)
+    from airlock.verify.present import present_in  # noqa: PLC0415 - as above
+
+    present = present_in([Path(output) for output in outputs])
     if uid_map is not None:
         _write_map(uid_map, (row for row in run.uid_map() if row[1] in present.uids))
     if patid_map is not None:
         _write_map(patid_map, (row for row in run.patient_map() if row[1] in present.subjects))
 
 
-def _write_map(path: Path, rows: Iterable[tuple[str, str]]) -> None:
+def _write_map(path: str, rows: Iterable[tuple[str, str]]) -> None:
     import csv  # noqa: PLC0415 - as above
     import io  # noqa: PLC0415 - as above
-
-    from airlock.workspace import write_atomically  # noqa: PLC0415 - as above
 
     stream = io.StringIO(newline="")
     writer = csv.writer(stream)
     writer.writerow(("id_old", "id_new"))
     writer.writerows(rows)
-    write_atomically(path, stream.getvalue().encode("utf-8", "surrogateescape"))
+    _write(path, stream.getvalue().encode("utf-8", "surrogateescape"))
 
 
 def _line(outcome: Outcome) -> str:

@@ -14,7 +14,8 @@ from airlock.cli.request_cancel import cancel
 from airlock.cli.request_import import import_
 from airlock.errors import RefusedError
 from airlock.identity.keys import KeyRing
-from airlock.project import Method, find_policy
+from airlock.project import find_policy
+from airlock.project_parts import Method
 from airlock.request.drop import drop
 from airlock.request.model import MAX_REQUEST_BYTES, TransferRequest, parse_request, validate_request
 from airlock.request.schema import request_schema

@@ -61,11 +61,12 @@ def command(outputs: Path, inputs: Path, project: str, subject: str | None, repo
 
 def _policy(settings: Places, project: str) -> Project:
     """Return the project's policy, or the strictest where none describes it, as `airlock deidentify` does."""
-    if settings.projects.is_dir():
+    folder = Path(settings.projects)
+    if folder.is_dir():
         from airlock.project import find_policy  # noqa: PLC0415 - without a policy, there is nothing to check
 
         try:
-            return find_policy(settings.projects, project)
+            return find_policy(folder, project)
         except UnknownProject:
             pass
     click.echo("No policy describes this project: the Basic Profile is expected.", err=True)

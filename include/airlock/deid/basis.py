@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from airlock.deid.decide import Decider, Facts, facts_of
 from airlock.deid.profile import Profile
 from airlock.deid.rewrite import Rewriter
-from airlock.deid.terms import Policy
-from airlock.identity.identifiers import Identifiers
-from airlock.identity.uids import UidMap
+
+if TYPE_CHECKING:
+    from airlock.deid.policy import Policy
+    from airlock.identity.identifiers import Identifiers
+    from airlock.identity.uids import UidMap
 
 
 @lru_cache(maxsize=8)

@@ -4,31 +4,31 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from airlock.deid.frame import Frame
-from airlock.deid.recipe import Recipe, Written
-from airlock.identity.evidence import Evidence
-from airlock.workers import Lost, Workers
+from airlock.workers import Lost
 
 if TYPE_CHECKING:
-    from airlock.deid.onepass import First
+    from pathlib import Path
 
-S = TypeVar("S", "Evidence", "Written", "First")
+    from airlock.deid.first import Told
+    from airlock.deid.frame import Frame
+    from airlock.deid.recipe import Recipe, Written
+    from airlock.identity.evidence import Evidence
+    from airlock.workers import Workers
+
+S = TypeVar("S")
 # By name: they are needed in the workers only, and importing them takes longer than many a folder.
-_FIRST = "airlock.deid.work:make_one_pass"
 _HARVESTER = "airlock.deid.work:make_harvester"
 _DEIDENTIFIER = "airlock.deid.work:make_deidentifier"
 # Harvested and de-identified, together.
 _TASKS_WORTH_A_WORKER = 200
+_LEAST_SECONDS = 120.0
 TIMED_OUT = "It took too long to process. Look at the file, or send the study without it."
 DIED = "Processing it ended the worker process, most likely for lack of memory. Look at the file."
 
 
-@dataclass(frozen=True)
-class Task:
+class Task(NamedTuple):
     """One file.
 
     :param key: what the caller calls it.
@@ -40,17 +40,12 @@ class Task:
     pixels_rewritten: bool = False
     name: str | None = None
 
-    def __reduce__(self) -> tuple[object, tuple[str, str, bool, str | None]]:
-        """Pickle in a fraction of the time that a path takes."""
-        return _make_task, (self.key, str(self.source), self.pixels_rewritten, self.name)
+
+PlainTask = tuple[str, str, bool, str | None]
+"""A :class:`Task` as it goes to workers."""
 
 
-def _make_task(key: str, source: str, pixels_rewritten: bool, name: str | None) -> Task:
-    return Task(key, source, pixels_rewritten, name)
-
-
-@dataclass(frozen=True)
-class Refused:
+class Refused(NamedTuple):
     """A file that must be held.
 
     :param reason: free of values.
@@ -59,12 +54,12 @@ class Refused:
     reason: str
 
 
-def timeout_seconds(task: Task) -> float:
+def timeout_seconds(task: Task | PlainTask) -> float:
     """Return how long a file may take: two minutes, and a second for every 5 MB."""
     try:
-        return 120.0 + os.stat(task.source).st_size / 5e6  # noqa: PTH116 - making a path takes longer than the call
+        return _LEAST_SECONDS + os.stat(task[1]).st_size / 5e6  # noqa: PTH116 - making a path takes longer than the call
     except OSError:
-        return 120.0
+        return _LEAST_SECONDS
 
 
 def harvest_all(pool: Workers, tasks: Sequence[Task]) -> Iterator[tuple[Task, Evidence | Refused]]:
@@ -73,36 +68,47 @@ def harvest_all(pool: Workers, tasks: Sequence[Task]) -> Iterator[tuple[Task, Ev
     The evidence of all files of one patient's study counts together: that of a single file leaves out what an earlier
     one of them said.
     """
-    results: Iterator[tuple[Task, Evidence | Refused | Lost]]
-    results = pool.run(_HARVESTER, None, tasks, timeout_seconds, worth_a_worker=_TASKS_WORTH_A_WORKER)
-    for task, result in results:
-        yield task, _said(result)
+    yield from _run(pool, _HARVESTER, None, tasks)
 
 
-def first_pass(
-    pool: Workers, frame: Frame, folder: Path, tasks: Sequence[Task]
-) -> Iterator[tuple[Task, First | Refused]]:
+def first_pass(pool: Workers, frame: Frame, folder: str, tasks: Sequence[Task]) -> Iterator[tuple[str, Told | Refused]]:
     """Harvest files, and write outputs that may go out only when :mod:`airlock.deid.release` says so.
 
+    :return: what became of each, by the tasks' keys.
     :raises PolicyError: when the policy's options cannot be used.
     """
-    results: Iterator[tuple[Task, First | Refused | Lost]]
-    results = pool.run(_FIRST, (frame, folder), tasks, timeout_seconds, worth_a_worker=_TASKS_WORTH_A_WORKER)
+    # Not before: most of the time that a folder takes may be that of this import. Workers that are forked have it.
+    from airlock.deid.work import make_one_pass  # noqa: PLC0415 - as the comment says
+
+    plain: list[PlainTask] = [(task[0], str(task[1]), task[2], task[3]) for task in tasks]
+    results: Iterator[tuple[PlainTask, Told | str | Lost]]
+    results = pool.run(
+        make_one_pass,
+        (frame, folder),
+        plain,
+        timeout_seconds,
+        least_seconds=_LEAST_SECONDS,
+        worth_a_worker=_TASKS_WORTH_A_WORKER,
+    )
     for task, result in results:
-        yield task, _said(result)
+        yield task[0], Refused(result) if isinstance(result, str) else _said(result)
 
 
 def deidentify_all(
-    pool: Workers, recipe: Recipe, folder: Path, tasks: Sequence[Task]
+    pool: Workers, recipe: Recipe, folder: str | Path, tasks: Sequence[Task]
 ) -> Iterator[tuple[Task, Written | Refused]]:
     """De-identify files of one patient into a folder.
 
     :raises PolicyError: when the recipe's options cannot be used.
     :raises OSError: when the output cannot be written.
     """
-    results: Iterator[tuple[Task, Written | Refused | Lost]]
-    job = (recipe, folder)
-    results = pool.run(_DEIDENTIFIER, job, tasks, timeout_seconds, worth_a_worker=_TASKS_WORTH_A_WORKER)
+    yield from _run(pool, _DEIDENTIFIER, (recipe, folder), tasks)
+
+
+def _run(pool: Workers, make: str, job: object, tasks: Sequence[Task]) -> Iterator[tuple[Task, Any]]:
+    results = pool.run(
+        make, job, tasks, timeout_seconds, least_seconds=_LEAST_SECONDS, worth_a_worker=_TASKS_WORTH_A_WORKER
+    )
     for task, result in results:
         yield task, _said(result)
 
@@ -121,7 +127,7 @@ def in_order(
             task = next(following, None)
 
 
-def _said(result: S | Refused | Lost) -> S | Refused:
+def _said(result: S | Lost) -> S | Refused:
     if isinstance(result, Lost):
         return Refused(TIMED_OUT if result.timed_out else DIED)
     return result

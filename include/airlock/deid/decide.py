@@ -7,7 +7,6 @@ writes the values. What also depends on values beside the element is marked: :at
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from airlock.deid.concepts import ANIMALS, CODE_KEYWORDS, CONTENT_SEQUENCES, CONTENT_VALUES, FOLLOWERS
@@ -84,13 +83,13 @@ class Decider:
 
     def optional(self, decision: Decision, tag: int) -> Decision:
         """Return the decision for an attribute that this object need not have."""
-        return replace(decision, letter=resolve(self._profile.action(tag), "3"), kind="3", needs_dataset=False)
+        return decision._replace(letter=resolve(self._profile.action(tag), "3"), kind="3", needs_dataset=False)
 
     def revise(self, decision: Decision, action: str, context: Context, tag: int) -> Decision:
         """Return the decision for another action of the table on the same element."""
         letter = resolve(action, decision.kind)
         items = self._inner(context, tag, None, decision.keyword, letter) if decision.vr == "SQ" else None
-        return replace(decision, letter=letter, items=items, needs_dataset=False)
+        return decision._replace(letter=letter, items=items, needs_dataset=False)
 
     def _decide(self, context: Context, tag: int, encoded_vr: str | None, creator: str | None) -> Decision:
         group = tag >> 16
@@ -123,13 +122,13 @@ class Decider:
         if tag == DECLARATION and context == TOP and letter != "X":
             # It counts for the whole object. Who has only this sequence cannot treat it, and so is not told that it is
             # one; the engine that has the dataset is told by `declaration`.
-            return replace(decision, vr="UN", needs_dataset=True)
+            return decision._replace(vr="UN", needs_dataset=True)
         return decision if rule is None or rule.action in _LETTERS else _ruled(decision, rule, tag)
 
     @staticmethod
     def declaration(decision: Decision) -> Decision:
         """Return the decision on the sequence that describes private blocks, for who has the whole object."""
-        return replace(decision, vr="SQ", needs_dataset=False)
+        return decision._replace(vr="SQ", needs_dataset=False)
 
     def _asks_dataset(self, context: Context, tag: int, vr: str, keyword: str, letter: str) -> bool:
         if vr == "SQ":
@@ -198,8 +197,10 @@ class Decider:
             action = "X/Z/D"  # bytes could be anything
         if not dictionary_vr and self._profile.row(tag) is None:
             action = self._profile.unknown(tag, vr)
-        if action == "K" and self._profile.row(tag) is None and vr in FREE_TEXT_VRS:
-            return _text_action(context, keyword, needs_dataset=needs_dataset)
+        if self._profile.row(tag) is None and vr in FREE_TEXT_VRS:
+            drawn = tag >> 24 in (0x50, 0x60)
+            if action == "K" or (action == "C" and context.dummying and not drawn):
+                return _text_action(context, keyword, needs_dataset=needs_dataset)
         if context.graphics and keyword == "GraphicData":
             action = "D"
         if context.drawn and keyword == "UnformattedTextValue":
@@ -226,18 +227,18 @@ def _ruled(table: Decision, rule: Rule, tag: int) -> Decision:
     if rule.action == "hold":
         name = table.keyword or f"({tag >> 16:04X},{tag & 0xFFFF:04X})"
         reason = f"A rule of the project holds instances with this attribute: {name}."
-        return replace(table, hold=reason, needs_dataset=True)
+        return table._replace(hold=reason, needs_dataset=True)
     if rule.action == "require":
         letter = "Z" if table.letter == "X" else table.letter
-        return replace(table, letter=letter, fallback="Z" if table.fallback == "X" else table.fallback)
+        return table._replace(letter=letter, fallback="Z" if table.fallback == "X" else table.fallback)
     if table.vr == "SQ" or table.vr in BINARY_VRS:
         # There is no text to work on, so less than nothing of it is known to be safe.
-        return replace(table, letter="X", items=None)
+        return table._replace(letter="X", items=None)
     numeric = table.vr in NUMERIC_VRS
     # A value that the action does not fit is not what the rule is for: it is never left as it is instead.
-    otherwise = replace(table, letter=table.fallback) if table.letter in ("K", "C") else table
-    return replace(
-        table, letter="R", treatment=rule.action, otherwise=otherwise, needs_dataset=numeric or table.needs_dataset
+    otherwise = table._replace(letter=table.fallback) if table.letter in ("K", "C") else table
+    return table._replace(
+        letter="R", treatment=rule.action, otherwise=otherwise, needs_dataset=numeric or table.needs_dataset
     )
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from airlock.deid.overrides import NOWHERE, Paths, active_rules
 from airlock.deid.private import NOTHING_DECLARED, Declared, declared_of
@@ -15,8 +14,7 @@ if TYPE_CHECKING:
     from airlock.rules import Rule
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
+class Context(NamedTuple):
     """Where an element stands. The default is the top level of a dataset.
 
     :param parent: keyword of the enclosing sequence, empty at the top.
@@ -35,8 +33,7 @@ class Context:
     paths: Paths = NOWHERE
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """What is to be done with one element.
 
     :param letter: X (remove), Z (empty), D (dummy), K (keep, without identifiers), C (clean), S (move the date), U (map
@@ -67,8 +64,7 @@ class Decision:
     otherwise: Decision | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(NamedTuple):
     """What an object's values say about how it is to be treated.
 
     :param active: indexes of the project's rules that apply to it.

@@ -5,30 +5,44 @@ from __future__ import annotations
 import os
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from itertools import chain
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from airlock.deid.batch import Refused, Task, deidentify_all, first_pass, in_order
 from airlock.deid.frame import Frame, key_of, study_of
 from airlock.deid.patient import Outcome, Patient
-from airlock.deid.recipe import EngineName, Recipe, Written
+from airlock.deid.recipe import Written
 from airlock.deid.release import Release
-from airlock.deid.terms import ProjectTerms
 from airlock.dicomio.copying import same_content, sync
 from airlock.dicomio.progress import Progress, no_progress
 from airlock.errors import RefusedError
 from airlock.identity.evidence import Evidence
-from airlock.identity.keys import KeyRing
 from airlock.workers import Workers
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from airlock.deid.first import Name, Told
     from airlock.deid.known import KnownPatients
-    from airlock.deid.onepass import First
+    from airlock.deid.policy import ProjectTerms
+    from airlock.deid.recipe import EngineName, Recipe
+    from airlock.identity.keys import KeyRing
 
 _PENDING = ".airlock-pending"
 _TWO_PATIENTS = "Its study holds instances of more than one patient. Have the study corrected, or split it."
+
+
+class _Found(NamedTuple):
+    """What the first pass found of an input.
+
+    :param evidence: of all inputs that say the same patient and the same study.
+    :param written: None when only the second pass can write it.
+    :param opened: names what it was written with.
+    """
+
+    evidence: Evidence
+    written: Written | None
+    opened: Name | None
 
 
 class FolderRun:
@@ -45,8 +59,8 @@ class FolderRun:
 
     def __init__(
         self,
-        source: Path,
-        target: Path,
+        source: str | Path,
+        target: str | Path,
         policy: ProjectTerms,
         keys: KeyRing,
         *,
@@ -55,12 +69,13 @@ class FolderRun:
         workers: int = 1,
         engine: EngineName = "stream",
     ) -> None:
-        self._source, self._target = source, target
+        self._source, self._target = str(source), str(target)
         self._frame = Frame(keys, policy.name, policy.deidentify, subject, engine)
         self._keep_paths, self._workers = keep_paths, workers
         self.known: KnownPatients | None = None
         self.patients: list[Patient] = []
         self._release = Release()
+        self._said: dict[tuple[frozenset[tuple[str, str]], frozenset[str]], Evidence] = {}
         self._taken: set[str] = set()
 
     def run(self, progress: Progress | None = None) -> Iterator[Outcome]:
@@ -72,11 +87,11 @@ class FolderRun:
         paths = files_of(self._source)
         above = len(os.path.join(self._source, ""))  # noqa: PTH118 - with the slash at its end
         tasks = [Task(path[above:], path, name=f"{number}.dcm") for number, path in enumerate(paths)]
-        pending = self._target / _PENDING
+        pending = f"{self._target}/{_PENDING}"
         try:
             # What a killed run left was not checked to the end.
             _remove(pending)
-            pending.mkdir(parents=True, exist_ok=True, mode=0o700)
+            os.makedirs(pending, 0o700, exist_ok=True)  # noqa: PTH103 - pathlib takes longer to import than to use
         except OSError as error:
             raise RefusedError(f"The output folder cannot be written: {error.strerror}.") from None
         try:
@@ -86,26 +101,27 @@ class FolderRun:
             _remove(pending)
         sync(self._target)
 
-    def _run(self, pool: Workers, tasks: list[Task], pending: Path, progress: Progress) -> Iterator[Outcome]:
-        found: dict[str, First] = {}
+    def _run(self, pool: Workers, tasks: list[Task], pending: str, progress: Progress) -> Iterator[Outcome]:
+        found: dict[str, _Found] = {}
         done = 0
         # Who patients become, an identity store says when all is harvested.
-        frame = replace(self._frame, writes=self.known is None)
-        for task, result in first_pass(pool, frame, pending, tasks):
+        frame = self._frame._replace(writes=self.known is None)
+        for key, result in first_pass(pool, frame, pending, tasks):
             if isinstance(result, Refused):
-                yield Outcome(task.key, "held", result.reason)
+                yield Outcome(key, "held", result.reason)
                 done += 1
             else:
-                found[task.key] = result
-                self._release.note(result)
-                done += result.written is not None
+                found[key] = noted = self._note(result)
+                done += noted.written is not None
             progress(done, len(tasks))
-        mixed = _mixed_studies(first.evidence for first in found.values())
+        mixed = _mixed_studies(self._said.values())
         readable = [task for task in tasks if task.key in found]
-        for task in readable:
-            if found[task.key].evidence.studies & mixed:
-                yield Outcome(task.key, "held", _TWO_PATIENTS)
-        self._group([task for task in readable if not found[task.key].evidence.studies & mixed], found)
+        if mixed:
+            for task in readable:
+                if found[task.key].evidence.studies & mixed:
+                    yield Outcome(task.key, "held", _TWO_PATIENTS)
+            readable = [task for task in readable if not found[task.key].evidence.studies & mixed]
+        self._group(readable, found)
         for patient in self.patients:
             held = self.known.identify(patient) if self.known is not None else ()
             for outcome in chain(held, self._deidentify(pool, patient, pending, found)):
@@ -113,14 +129,28 @@ class FolderRun:
                 done = min(done + (found[outcome.name].written is None), len(tasks))
                 progress(done, len(tasks))
 
-    def _group(self, tasks: list[Task], found: dict[str, First]) -> None:
+    def _note(self, told: Told) -> _Found:
+        """Take in what the first pass tells of a file."""
+        said, written, opened, basis, asked = told
+        source = frozenset(said.pop("patients", ())), frozenset(said.pop("studies", ()))
+        evidence = self._said.get(source)
+        if evidence is None:
+            evidence = self._said[source] = Evidence(patients=set(source[0]), studies=set(source[1]))
+        evidence.add(said)
+        if opened is not None and (basis or asked):
+            self._release.note(opened, evidence, basis, asked)
+        return _Found(evidence, None if written is None else Written(*written), opened)
+
+    def _group(self, tasks: list[Task], found: dict[str, _Found]) -> None:
         issuers: dict[str, set[str]] = defaultdict(set)
-        for task in tasks:
-            for patient_id, issuer in found[task.key].evidence.patients:
-                issuers[patient_id].add(issuer)
         patients: dict[str, Patient] = {}
-        for task in tasks:
-            evidence = found[task.key].evidence
+        # Of the inputs that say the same patient and the same study, the evidence is the same object.
+        whose: dict[int, tuple[Patient, str]] = {}
+        said = list({id(evidence): evidence for evidence in (found[task.key].evidence for task in tasks)}.values())
+        for evidence in said:
+            for patient_id, issuer in evidence.patients:
+                issuers[patient_id].add(issuer)
+        for evidence in said:
             patient_id, issuer = min(evidence.patients, default=("", ""))
             # Where only some instances name the issuer, they belong to the same patient.
             if len(known := issuers[patient_id] - {""}) == 1:
@@ -129,9 +159,12 @@ class FolderRun:
             patient = patients.get(key)
             if patient is None:
                 patient = patients[key] = Patient(key, patient_id, self._frame.subject_of(key), issuer=issuer)
-            patient.tasks.append(task)
-            patient.studies[task.key] = study_of(evidence)
             patient.evidence.update(evidence)
+            whose[id(evidence)] = patient, study_of(evidence)
+        for task in tasks:
+            patient, study = whose[id(found[task.key].evidence)]
+            patient.tasks.append(task)
+            patient.studies[task.key] = study
         self.patients = list(patients.values())
         if self._frame.subject is not None and len(patients) > 1:
             raise RefusedError(
@@ -139,7 +172,7 @@ class FolderRun:
                 "Leave out --subject, or give one patient's folder."
             )
 
-    def _deidentify(self, pool: Workers, patient: Patient, pending: Path, found: dict[str, First]) -> Iterator[Outcome]:
+    def _deidentify(self, pool: Workers, patient: Patient, pending: str, found: dict[str, _Found]) -> Iterator[Outcome]:
         by_study = self.known is not None or self._frame.policy.shift_by != "patient"
         for study in sorted({patient.studies[task.key] for task in patient.tasks}) if by_study else [""]:
             recipe = self._frame.recipe(patient.key, study, patient.evidence)
@@ -149,11 +182,11 @@ class FolderRun:
             yield from self._deidentify_tasks(pool, patient.key, recipe, pending, tasks, found)
 
     def _deidentify_tasks(
-        self, pool: Workers, key: str, recipe: Recipe, pending: Path, tasks: list[Task], found: dict[str, First]
+        self, pool: Workers, key: str, recipe: Recipe, pending: str, tasks: list[Task], found: dict[str, _Found]
     ) -> Iterator[Outcome]:
         """Let outputs of the first pass go out, and make the others anew."""
         keep = self._harmless_paths(recipe, tasks) if self._keep_paths else set()
-        again = [task for task in tasks if not self._release.may_go(found[task.key], key, recipe)]
+        again = [task for task in tasks if not self._release.may_go(found[task.key].opened, key, recipe)]
         left = {task.key for task in again}
         made = [(task, first) for task in tasks if task.key not in left and (first := found[task.key].written)]
         made_anew = deidentify_all(pool, recipe, pending, again) if again else ()
@@ -170,18 +203,18 @@ class FolderRun:
         identifiers = Deidentifier(recipe).identifiers
         return {task.key for task in tasks if not identifiers.find(task.key)}
 
-    def _place(self, name: str, written: Written, pending: Path, place: str) -> Outcome:
+    def _place(self, name: str, written: Written, pending: str, place: str) -> Outcome:
         made, target = f"{pending}/{written.path}", f"{self._target}/{place}"
         if place in self._taken:
-            if same_content(Path(made), Path(target)):
+            if same_content(made, target):
                 return Outcome(name, "skipped", "Another input is the same instance with the same content.")
             return Outcome(name, "held", "Another input has the same SOPInstanceUID and other content.")
         self._taken.add(place)
         try:
             os.rename(made, target)  # noqa: PTH104 - making paths takes longer than the call
         except FileNotFoundError:
-            Path(target).parent.mkdir(parents=True, exist_ok=True)
-            Path(made).replace(target)
+            os.makedirs(target.rpartition("/")[0], exist_ok=True)  # noqa: PTH103 - as above
+            os.rename(made, target)  # noqa: PTH104 - as above
         return Outcome(name, "out", output=place)
 
     def uid_map(self) -> Iterator[tuple[str, str]]:
@@ -203,7 +236,7 @@ class FolderRun:
         return [patient for patient in self.patients if self.known is None or patient.identities]
 
 
-def files_of(folder: Path) -> list[str]:
+def files_of(folder: str | Path) -> list[str]:
     """Return every file below a folder, in order of path, and every link that leads to none: that will be held.
 
     :raises RefusedError: when a folder cannot be read: files in it would be missing from every count.
@@ -226,9 +259,11 @@ def files_of(folder: Path) -> list[str]:
     return sorted(found, key=lambda path: path.split("/"))
 
 
-def _remove(pending: Path) -> None:
+def _remove(pending: str) -> None:
     try:
-        pending.rmdir()
+        os.rmdir(pending)  # noqa: PTH106 - pathlib takes longer to import than to use
+    except FileNotFoundError:
+        return
     except OSError:
         import shutil  # noqa: PLC0415 - mostly, everything was moved out
 

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
 
 from airlock.deid.offsets import date_offset
 from airlock.deid.recipe import EngineName, Recipe
-from airlock.deid.terms import Policy
 from airlock.identity.dates import patient_key
-from airlock.identity.evidence import Evidence
-from airlock.identity.keys import KeyRing
+
+if TYPE_CHECKING:
+    from airlock.deid.policy import Policy
+    from airlock.identity.evidence import Evidence
+    from airlock.identity.keys import KeyRing
 
 
-@dataclass(frozen=True, repr=False)
-class Frame:
+class Frame(NamedTuple):
     """The same for all patients of a folder.
 
     :param subject: research subject id, where the folder holds one patient; others get a keyed pseudonym.
@@ -26,6 +27,9 @@ class Frame:
     subject: str | None = None
     engine: EngineName = "stream"
     writes: bool = True
+
+    def __repr__(self) -> str:
+        return "<Frame>"
 
     def recipe(self, key: str, study: str, evidence: Evidence) -> Recipe:
         """Return how instances of a patient are de-identified.

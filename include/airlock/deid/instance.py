@@ -5,24 +5,26 @@ from __future__ import annotations
 import hmac
 import re
 from functools import cached_property
-from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from airlock.deid.basis import Basis, shared_profile
 from airlock.deid.marks import stamp_method, stamp_subject
 from airlock.deid.recipe import Recipe, Written
-from airlock.deid.stream.file import Place, Streamed, Streamer, Tell
+from airlock.deid.stream.file import Place, Streamed, Streamer
 from airlock.errors import InstanceNotUnderstood
 from airlock.identity.harvest import Evidence
 from airlock.identity.identifiers import Identifiers
 from airlock.identity.uids import UidMap, is_registered
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from pydicom.dataset import Dataset
 
     from airlock.deid.engine import Engine
     from airlock.dicomio.head import Head
     from airlock.dicomio.part10 import Instance
+    from airlock.identity.stream import Teller
 
 __all__ = ["Deidentifier", "Recipe", "Written"]
 
@@ -96,16 +98,18 @@ class Deidentifier:
                     f"It could not be de-identified ({type(error).__name__} at {_where(error)})."
                 ) from None
 
-    def stream(self, head: Head, folder: str, name: str, tell: Tell | None = None) -> tuple[Written, tuple[bytes, ...]]:
+    def stream(
+        self, head: Head, folder: str, name: str, teller: Teller | None = None
+    ) -> tuple[Written, tuple[bytes, ...]]:
         """De-identify an open file with the streaming engine, without pixels that were rewritten.
 
         The file is written under its name, into a folder that nobody looks at meanwhile.
 
-        :param tell: called with elements that were not seen before.
+        :param teller: is told of elements that were not seen before.
         :return: what was written, and the elements of `keys` as they were.
         :raises Exception: of any kind, when it cannot be done like this.
         """
-        self._streamer.tell = tell
+        self._streamer.teller = teller
         done = self._streamer.process_head(head, folder, _placer(name), pixels_rewritten=False, hidden=True)
         return _written(done), done.keys
 
@@ -118,7 +122,11 @@ class Deidentifier:
 
     @cached_property
     def _streamer(self) -> Streamer:
-        return Streamer(self._basis, check_identity, self._stamp, self._keys)
+        recipe = self._recipe
+        written = recipe.subject + recipe.project + recipe.event
+        # All that decides which attributes are stamped; of what is not ASCII, the character set may be, too.
+        alike = (self._profile, bool(recipe.event)) if written.isascii() else None
+        return Streamer(self._basis, check_identity, self._stamp, self._keys, alike)
 
     def _plain(self, instance: Instance, folder: Path, pixels_rewritten: bool, name: str | None) -> Written:
         dataset = instance.dataset
@@ -134,7 +142,7 @@ class Deidentifier:
         path = name or place
         from airlock.dicomio.splice import write_instance  # noqa: PLC0415 - as in `process`
 
-        size = write_instance(instance, folder / PurePosixPath(path))
+        size = write_instance(instance, folder / path)
         return Written(path, place, uids[0], uids[1], size, outcome.unreadable_dates)
 
     def _stamp(self, dataset: Dataset, pixels_rewritten: bool) -> None:
@@ -198,4 +206,6 @@ def _where(error: BaseException) -> str:
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
-    return f"{Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}" if trace is not None else "unknown place"
+    if trace is None:
+        return "unknown place"
+    return f"{trace.tb_frame.f_code.co_filename.rpartition('/')[2]}:{trace.tb_lineno}"

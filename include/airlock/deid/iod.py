@@ -6,8 +6,8 @@ They decide the composite actions of table E.1-1 (`X/Z/D` and the like), so that
 from __future__ import annotations
 
 import json
+import os
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 _COMMON_MODULES = (
@@ -29,20 +29,24 @@ Types = dict[str, dict[str, str]]
 
 @lru_cache(maxsize=1)
 def _document() -> tuple[dict[str, Any], bytes]:
-    """Return the file without its modules, and the lines with those: there are hundreds, and an object has a dozen."""
-    before, _, lines = (Path(__file__).parent / "profiles" / "iod_types.json").read_bytes().partition(_MODULES)
+    """Return the document without its modules, and the file: there are hundreds of them, and an object has a dozen."""
+    with open(f"{os.path.dirname(__file__)}/profiles/iod_types.json", "rb") as file:  # noqa: PTH120, PTH123
+        content = file.read()
+    before = content[: content.index(_MODULES)]
     rest: dict[str, Any] = json.loads(before.rstrip().removesuffix(b",") + b"}")
-    return rest, b"\n" + lines
+    return rest, content
 
 
 @lru_cache(maxsize=256)
 def _module(name: str) -> dict[str, dict[str, str]]:
     """Return types by enclosing sequence, and of those keywords, separated by blanks, by type."""
-    _, lines = _document()
-    _, found, line = lines.partition(f'\n"{name}": '.encode())
-    if not found:
+    _, content = _document()
+    key = f'\n"{name}": '.encode()
+    start = content.find(key, content.index(_MODULES))
+    if start < 0:
         raise KeyError(name)
-    module: dict[str, dict[str, str]] = json.loads(line[: line.index(b"\n")].removesuffix(b","))
+    start += len(key)
+    module: dict[str, dict[str, str]] = json.loads(content[start : content.index(b"\n", start)].removesuffix(b","))
     return module
 
 

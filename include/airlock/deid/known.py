@@ -8,7 +8,6 @@ from __future__ import annotations
 import secrets
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 from airlock.deid.patient import Outcome, Patient
@@ -70,8 +69,7 @@ class KnownPatients:
     def recipe(recipe: Recipe, patient: Patient, study: str) -> Recipe:
         """Return a recipe with the identity that a patient has in a study."""
         identity = patient.identities[study]
-        return replace(
-            recipe,
+        return recipe._replace(
             keys=identity.keys,
             subject=identity.subject,
             days=identity.offset_days,

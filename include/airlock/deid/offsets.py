@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from airlock.deid.terms import Policy
+from typing import TYPE_CHECKING
+
 from airlock.errors import RefusedError
 from airlock.identity.dates import offset_days
-from airlock.identity.keys import KeyRing
+
+if TYPE_CHECKING:
+    from airlock.deid.policy import Policy
+    from airlock.identity.keys import KeyRing
 
 
 def date_offset(

@@ -8,41 +8,30 @@ was asked about texts while it was made is told along with it, and is asked agai
 from __future__ import annotations
 
 import os
-from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING
 
-from airlock.deid.batch import Task
-from airlock.deid.frame import Frame, key_of, study_of
+from airlock.deid.first import First
+from airlock.deid.frame import key_of, study_of
 from airlock.deid.instance import Deidentifier
-from airlock.deid.recipe import Written
-from airlock.dicomio.head import Head, open_head
+from airlock.dicomio.head import open_head
 from airlock.errors import InstanceNotUnderstood
 from airlock.identity import harvest as plain
-from airlock.identity.asked import AskedIdentifiers, Questions
-from airlock.identity.evidence import Evidence
+from airlock.identity.asked import AskedIdentifiers
 from airlock.identity.stream import StreamHarvester
-from airlock.identity.stream_walk import KEYS, Told
+from airlock.identity.stream_walk import KEYS
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from airlock.deid.batch import Task
+    from airlock.deid.frame import Frame
+    from airlock.dicomio.head import Head
+    from airlock.identity.asked import Questions
+    from airlock.identity.evidence import Evidence
+    from airlock.identity.stream_walk import Told
 
 # Patients' studies whose de-identifiers are kept; their memory is bounded by this.
 _MOST_OPEN = 8
-Name = tuple[int, int]
-
-
-class First(NamedTuple):
-    """What the first pass made of a file.
-
-    :param evidence: what it says and earlier files of the same study, in the same worker, did not say.
-    :param written: None when only the second pass can write it.
-    :param opened: names what it was written with; None when it was not written.
-    :param basis: all that was known when it and those that follow were written; of the first of them.
-    :param asked: what was asked about identifiers, and was not asked before.
-    """
-
-    evidence: Evidence
-    written: Written | None = None
-    opened: Name | None = None
-    basis: Evidence | None = None
-    asked: Questions | None = None
 
 
 class _Open:
@@ -78,7 +67,7 @@ class OnePass:
     :param folder: where outputs go, under the tasks' names.
     """
 
-    def __init__(self, frame: Frame, folder: Path) -> None:
+    def __init__(self, frame: Frame, folder: str | Path) -> None:
         self._frame, self._folder = frame, str(folder)
         self._harvester = StreamHarvester()
         self._open: list[_Open] = []
@@ -100,13 +89,15 @@ class OnePass:
         except (InstanceNotUnderstood, OSError, MemoryError):
             raise
         except Exception:  # noqa: BLE001 - whatever it is, the plain harvest finds it too, or copes with it
+            from pathlib import Path  # noqa: PLC0415 - few files come here
+
             return First(plain.harvest_file(Path(task.source)))
 
     def _one_more(self, opened: _Open, head: Head, name: str) -> First | None:
         """Write a file with what another one was written with; tell what is new in it."""
         teller = self._harvester.teller(opened.told, implicit=head.implicit)
         try:
-            written, keys = opened.deidentifier.stream(head, self._folder, name, teller.tell)
+            written, keys = opened.deidentifier.stream(head, self._folder, name, teller)
             if keys == opened.told.key:
                 return First(teller.end(), written, opened.name, None, opened.asked())
         except MemoryError:
@@ -118,7 +109,7 @@ class OnePass:
         return None
 
     def _first(self, head: Head, name: str) -> First:
-        """Write a file with what is said outside of its sequences; what is said in them is told meanwhile."""
+        """Write a file with what is said outside of its long sequences; what is said in them is told meanwhile."""
         known, told = self._harvester.harvest_head(head, shallow=True)
         opened = next((one for one in self._open if one.told is told), None)
         if opened is not None:
@@ -128,7 +119,7 @@ class OnePass:
         if opened.deidentifier.can_stream:
             teller = self._harvester.teller(told, implicit=head.implicit)
             try:
-                written, _ = opened.deidentifier.stream(head, self._folder, name, teller.tell)
+                written, _ = opened.deidentifier.stream(head, self._folder, name, teller)
                 evidence = teller.end()
                 evidence.update(known)
                 return First(evidence, written, opened.name, known, opened.asked())

@@ -6,12 +6,13 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from airlock.selectors import PathSelector, PrivateSelector, TagSelector, parse_tag
-
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
     from airlock.rules import Condition, Rule
+    from airlock.selectors import PathSelector, PrivateSelector, TagSelector
+
+    Selector = TagSelector | PrivateSelector | PathSelector | str
 
 Paths = frozenset[tuple[int, int]]
 """How far rules with paths have matched on the way to where one stands: (index of the rule, steps)."""
@@ -27,7 +28,23 @@ class Overrides:
     """
 
     def __init__(self, rules: Sequence[Rule], active: frozenset[int]) -> None:
+        self._paths: dict[int, tuple[Rule, Sequence[TagSelector | PrivateSelector]]] = {}
+        self._tags: list[tuple[TagSelector | PrivateSelector, Rule]] = []
+        self._vrs: list[tuple[str, Rule]] = []
+        self.required: list[tuple[int, Rule]] = []
+        self.private = False
         chosen = [(index, rule, rule.selector) for index, rule in enumerate(rules) if index in active]
+        if chosen:
+            self._sort(chosen)
+
+    def _sort(self, chosen: list[tuple[int, Rule, Selector]]) -> None:
+        from airlock.selectors import (  # noqa: PLC0415 - projects without rules do without
+            PathSelector,
+            PrivateSelector,
+            TagSelector,
+            parse_tag,
+        )
+
         self._paths = {i: (rule, s.steps) for i, rule, s in chosen if isinstance(s, PathSelector)}
         self._tags = [(s, rule) for _, rule, s in chosen if isinstance(s, (TagSelector, PrivateSelector))]
         self._tags.sort(key=lambda pair: isinstance(pair[0], TagSelector) and pair[0].wild)
@@ -61,7 +78,9 @@ class Overrides:
         return frozenset(begun | gone_on)
 
 
-def _may_be_private(selector: TagSelector | PrivateSelector | PathSelector | str) -> bool:
+def _may_be_private(selector: Selector) -> bool:
+    from airlock.selectors import PathSelector, PrivateSelector, TagSelector  # noqa: PLC0415 - as above
+
     if isinstance(selector, PathSelector):
         return any(_may_be_private(step) for step in selector.steps)
     if isinstance(selector, TagSelector):
@@ -83,6 +102,8 @@ def active_rules(rules: Sequence[Rule], dataset: Dataset | None) -> frozenset[in
 
 
 def _holds(condition: Condition, dataset: Dataset) -> bool:
+    from airlock.selectors import parse_tag  # noqa: PLC0415 - as above
+
     tag = parse_tag(condition.tag).bits
     values = _values(dataset, tag)
     if isinstance(condition.negated, str):

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from airlock.deid.batch import Task
 from airlock.identity.evidence import Evidence
 
 if TYPE_CHECKING:
+    from airlock.deid.batch import Task
     from airlock.identity.question import Identity
     from airlock.identity.uids import UidMap
 
 
-@dataclass(frozen=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What became of one input.
 
     :param name: its path below the input folder.
@@ -28,24 +26,22 @@ class Outcome:
     output: str | None = None
 
 
-@dataclass
 class Patient:
     """The inputs of one patient. It holds patient data: never log it.
 
+    `studies` has the StudyInstanceUID of each input, by its path; `identities` is by StudyInstanceUID, where an
+    identity store says who the patient becomes.
+
     :param key: what tells the patient from others.
     :param subject: who the patient becomes.
-    :param studies: StudyInstanceUID of each input, by its path.
-    :param identities: by StudyInstanceUID, where an identity store says who the patient becomes.
     """
 
-    key: str
-    patient_id: str
-    subject: str
-    tasks: list[Task] = field(default_factory=list)
-    evidence: Evidence = field(default_factory=Evidence)
-    studies: dict[str, str] = field(default_factory=dict)
-    issuer: str = ""
-    identities: dict[str, Identity] = field(default_factory=dict)
+    def __init__(self, key: str, patient_id: str, subject: str, issuer: str = "") -> None:
+        self.key, self.patient_id, self.subject, self.issuer = key, patient_id, subject, issuer
+        self.tasks: list[Task] = []
+        self.evidence = Evidence()
+        self.studies: dict[str, str] = {}
+        self.identities: dict[str, Identity] = {}
 
     def uids(self, usual: UidMap) -> UidMap:
         """Return what makes this patient's new UIDs."""

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from functools import lru_cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from airlock.deid.profile import DATE_VRS, Profile
-from airlock.deid.terms import Policy
-from airlock.selectors import parse_private
+from airlock.deid.profile import DATE_VRS, Profile, read_shipped
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
+
+    from airlock.deid.policy import Policy
+    from airlock.selectors import PrivateSelector
 
 CSA_CREATOR = "SIEMENS CSA HEADER"
 CSA_HEADERS = frozenset((0x10, 0x20))
@@ -27,7 +26,7 @@ _DECLARED_ACTIONS = {"D": "D", "Z": "Z", "X": "X", "K": "K", "C": "C", "U": "U"}
 @lru_cache(maxsize=1)
 def safe_elements() -> dict[tuple[str, int, int], str]:
     """Return the VR of every element known to be safe, by (creator, group, element); empty when it is not known."""
-    document = json.loads((Path(__file__).parent / "profiles" / "safe_private.json").read_bytes())
+    document = read_shipped("safe_private.json")
     return {
         (creator, int(group, 16), int(text[:2], 16)): text[3:]
         for creator, groups in document["elements"].items()
@@ -44,7 +43,7 @@ class PrivateElements:
 
     def __init__(self, policy: Policy, declared: Declared) -> None:
         self._safe = safe_elements() if policy.private_mode == "safe" else {}
-        self._keep = [parse_private(text) for text in policy.private.keep]
+        self._keep = _selectors(policy.private.keep)
         self._csa = policy.private.csa_header
         self._declared = {(group, creator, element): action for group, creator, element, action in declared}
         self.any = bool(self._safe or self._keep or self._csa)
@@ -76,6 +75,14 @@ class PrivateElements:
             or any(key[:2] == (creator, group) for key in self._safe)
             or any(s.group == group & s.group_mask and s.creator in (None, creator) for s in self._keep)
         )
+
+
+def _selectors(texts: tuple[str, ...]) -> list[PrivateSelector]:
+    if not texts:
+        return []
+    from airlock.selectors import parse_private  # noqa: PLC0415 - few projects keep some
+
+    return [parse_private(text) for text in texts]
 
 
 def by_vr(profile: Profile, action: str, vr: str) -> str:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import json
+import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
-from airlock.deid.terms import OPTIONS, Policy, Terms
+from airlock.deid.terms import OPTIONS, Terms
 from airlock.dicomio.dictionary import entry
 from airlock.errors import PolicyError
+
+if TYPE_CHECKING:
+    from airlock.deid.policy import Policy
 
 DATE_VRS = frozenset(("DA", "DT", "TM"))
 CODES = {
@@ -32,12 +33,53 @@ CODES = {
 
 
 _OVERLAY_SUBTYPE = 0x0045
-# Text about what somebody drew, which the table forgets.
-_EXTRA = {"GraphicLayerDescription": "C", "ContentDescription": "C"}
+# What the table forgets: text about what somebody drew; who is to be called; where the originals lie; dates of the
+# patient's life in other calendars.
+_EXTRA = {
+    **dict.fromkeys(("GraphicLayerDescription", "ContentDescription"), "C"),
+    **dict.fromkeys(
+        (
+            "ContactDisplayName",
+            "ContactURI",
+            "HangingProtocolCreator",
+            "OwnerID",
+            "PatientBirthDateInAlternativeCalendar",
+            "PatientDeathDateInAlternativeCalendar",
+            "BreedRegistrationNumber",
+            "StoredInstanceBaseURI",
+            "FolderAccessURI",
+            "FileAccessURI",
+            "RetrieveURL",
+            "RetrieveURI",
+            "StorageURL",
+            "PixelDataProviderURL",
+        ),
+        "X/Z/D",
+    ),
+}
+# Text of any length is what people type into, but for these, which programs fill.
+_LONG_TEXT = frozenset(("ST", "LT", "UT"))
+_BY_PROGRAMS = frozenset(
+    (
+        "CodingSchemeExternalID",
+        "CodingSchemeName",
+        "CodingSchemeResponsibleOrganization",
+        "ExtendedCodeMeaning",
+        "TrackingID",
+        "ImageDisplayFormat",
+        "EXIFVersion",
+        "PrivateDataElementDescription",
+        "PrivateDataElementEncoding",
+        "ConceptualVolumeCombinationExpression",
+        "SpectralSensitivity",
+        "PositionAcquisitionTemplateID",
+    )
+)
+_REMARKS = ("Comment", "Notes", "Reason")
+_SHORT_TEXT = frozenset(("LO", "SH", "UC"))
 
 
-@dataclass(frozen=True)
-class Row:
+class Row(NamedTuple):
     """One attribute of table E.1-1.
 
     :param tag: eight hexadecimal digits; `xx` stands for the digits of a repeating group.
@@ -52,8 +94,7 @@ class Row:
     options: dict[str, str]
 
 
-@dataclass(frozen=True)
-class ContentRow:
+class ContentRow(NamedTuple):
     """One content item of table E.3.4-1, by its concept and value type."""
 
     scheme: str
@@ -63,13 +104,21 @@ class ContentRow:
     options: dict[str, str]
 
 
+def read_shipped(name: str) -> Any:
+    """Return a table that comes with the package."""
+    import json  # noqa: PLC0415 - beside its only use
+
+    with open(f"{os.path.dirname(__file__)}/profiles/{name}", "rb") as file:  # noqa: PTH120, PTH123 - on every start
+        return json.loads(file.read())
+
+
 @lru_cache(maxsize=4)
 def load_table(edition: str) -> tuple[dict[str, Row], dict[tuple[str, str, str], ContentRow]]:
     """Read a shipped profile.
 
     :return: attributes by tag, content items by (scheme, code, value type).
     """
-    document = json.loads((Path(__file__).parent / "profiles" / f"ps315_{edition}.json").read_bytes())
+    document = read_shipped(f"ps315_{edition}.json")
     rows = [Row(*row) for row in document["attributes"]]
     content = [ContentRow(scheme, code, kind, basic, by) for scheme, code, kind, _m, basic, by in document["content"]]
     return {row.tag: row for row in rows}, {(row.scheme, row.code, row.value_type): row for row in content}
@@ -183,7 +232,8 @@ class Profile:
         vr, keyword = dictionary_entry(tag)
         if tag >> 24 in (0x50, 0x60):
             return self._graphics(tag, vr)
-        if not vr or tag >> 16 <= 0x0007 or tag >> 16 >= 0xFFFA:
+        # What PS3.6 only reserves has a VR, but no name.
+        if not vr or not keyword or tag >> 16 <= 0x0007 or tag >> 16 >= 0xFFFA:
             return "X"
         if keyword in _EXTRA:
             return _EXTRA[keyword]
@@ -191,7 +241,7 @@ class Profile:
             return "C" if "clean_structured_content" in self.options else "D"
         if keyword == "PrivateDataElementCharacteristicsSequence":
             return "K" if self.policy.private_mode == "safe" else "X"
-        return self._by_vr(vr)
+        return "C" if _is_typed(vr, keyword) else self._by_vr(vr)
 
     def _by_vr(self, vr: str) -> str:
         if vr == "PN":
@@ -215,6 +265,13 @@ class Profile:
         if self.policy.unlisted == "remove" or tag >> 24 in (0x50, 0x60) or tag >> 16 <= 0x0007 or tag >> 16 >= 0xFFFA:
             return "X"
         return self._by_vr(vr)
+
+
+def _is_typed(vr: str, keyword: str) -> bool:
+    """Whether a person types a text that the table does not list: then it may say anything."""
+    if vr in _LONG_TEXT:
+        return keyword not in _BY_PROGRAMS
+    return vr in _SHORT_TEXT and any(word in keyword for word in _REMARKS)
 
 
 def _is_plain(tag: str) -> bool:

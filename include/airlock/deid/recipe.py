@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from airlock.deid.terms import Policy, Terms
-from airlock.identity.evidence import Evidence
-from airlock.identity.keys import KeyRing
+from airlock.deid.terms import Terms
 
 if TYPE_CHECKING:
+    from airlock.deid.policy import Policy
+    from airlock.identity.evidence import Evidence
+    from airlock.identity.keys import KeyRing
     from airlock.identity.uids import UidMap
 
 EngineName = Literal["stream", "plain"]
+_NO_ACCESSIONS: Mapping[str, str] = {}
 
 
-@dataclass(frozen=True, repr=False)
-class Recipe:
+class Recipe(NamedTuple):
     """How the instances of one patient are de-identified. It holds patient data: never log it.
 
     :param days: offset of dates.
@@ -37,10 +37,13 @@ class Recipe:
     days: int
     evidence: Evidence
     engine: EngineName = "stream"
-    policy: Policy = field(default=Terms(), kw_only=True)
-    uids: UidMap | None = field(default=None, kw_only=True)
-    accessions: Mapping[str, str] = field(default_factory=dict, kw_only=True)
-    study_id: str | None = field(default=None, kw_only=True)
+    policy: Policy = Terms()
+    uids: UidMap | None = None
+    accessions: Mapping[str, str] = _NO_ACCESSIONS
+    study_id: str | None = None
+
+    def __repr__(self) -> str:
+        return "<Recipe>"
 
 
 class Written(NamedTuple):

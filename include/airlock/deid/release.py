@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from airlock.deid.frame import key_of
 from airlock.identity.asked import Questions
@@ -10,7 +10,7 @@ from airlock.identity.evidence import Evidence
 from airlock.identity.identifiers import Identifiers
 
 if TYPE_CHECKING:
-    from airlock.deid.onepass import First, Name
+    from airlock.deid.first import Name
     from airlock.deid.recipe import Recipe
 
 
@@ -27,27 +27,31 @@ class Release:
         self._keys: dict[Name, str] = {}
         self._may: dict[tuple[Name, str], bool] = {}
 
-    def note(self, first: First) -> None:
-        """Take in what the first pass tells of a file; of each worker's files in their order."""
-        if first.opened is None:
-            return
-        if first.basis is not None:
-            self._basis[first.opened] = first.basis
-            self._keys[first.opened] = key_of(first.evidence)
-        if first.asked is not None:
-            self._asked.setdefault(first.opened, Questions()).add(first.asked)
+    def note(
+        self, opened: Name, evidence: Evidence, basis: dict[str, set[Any]] | None, asked: dict[str, Any] | None
+    ) -> None:
+        """Take in what the first pass tells of a file that it wrote; of each worker's files in their order.
 
-    def may_go(self, first: First, key: str, recipe: Recipe) -> bool:
+        :param evidence: of the file's patient and study.
+        """
+        if basis is not None:
+            self._basis[opened] = Evidence(**basis)
+            self._keys[opened] = key_of(evidence)
+        if asked is not None:
+            self._asked.setdefault(opened, Questions()).add(asked)
+
+    def may_go(self, opened: Name | None, key: str, recipe: Recipe) -> bool:
         """Whether an output is what would be written knowing everything.
 
+        :param opened: names what it was written with; None when it was not written.
         :param key: of the patient that the file turned out to belong to.
         :param recipe: of this patient, with all evidence.
         """
-        if first.written is None or first.opened is None:
+        if opened is None:
             return False
-        known = first.opened, key
+        known = opened, key
         if known not in self._may:
-            self._may[known] = self._keys.get(first.opened) == key and not self._concerned(first.opened, recipe)
+            self._may[known] = self._keys.get(opened) == key and not self._concerned(opened, recipe)
         return self._may[known]
 
     def _concerned(self, opened: Name, recipe: Recipe) -> bool:
@@ -60,7 +64,12 @@ class Release:
         if all(not found for name, found in vars(new).items() if name not in _NOT_IN_TEXT):
             # What a text is cut by beside UIDs is the same.
             return asked.concern(Identifiers(Evidence(uids=new.uids)))
+        # Where one identifier was cut, another one may change what is left.
+        if asked.answered:
+            return True
+        # Each identifier is searched for by itself: those that were known before would be missing again. Only names
+        # know of each other; what is glued to one counts when it is one.
+        sought = evidence if new.names else new
         public = (recipe.subject, recipe.project, recipe.event)
         full_dates = "retain_longitudinal_full_dates" in recipe.options
-        # Where one identifier was cut, another one may change what is left.
-        return asked.answered or asked.concern(Identifiers(evidence, public, keep_dates=full_dates))
+        return asked.concern(Identifiers(sought, public, keep_dates=full_dates))

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airlock.deid.decision import Decision
 from airlock.deid.treat import Treatments, round_age
@@ -32,8 +31,7 @@ _WRITTEN_AS = {
 _NUMBER = re.compile(r"(?:[0-9.,+\-eE# \0]|nan|inf|ind)*", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
-class New:
+class New(NamedTuple):
     """What an element becomes.
 
     :param removed: it goes.
@@ -52,8 +50,7 @@ SAME = New()
 REMOVED = New(removed=True)
 
 
-@dataclass(frozen=True, slots=True)
-class _Holder:
+class _Holder(NamedTuple):
     value: Any
 
 
@@ -103,6 +100,10 @@ class Rewriter:
         if decision.vr == "UI":
             return self._map(tag, value)
         return New(changed=True, value=dummy(tag, decision.vr, decision.keyword))
+
+    def uid(self, original: str) -> str:
+        """Return the new UID of an object."""
+        return self._uids(original)
 
     def _map(self, tag: int, value: Any) -> New:
         values = _texts(value, "UI", ())
@@ -197,8 +198,10 @@ class Rewriter:
         return self._identifiers.is_number(text)
 
     def _is_id(self, text: str) -> bool:
-        """Whether a date is none, but an identifying number."""
-        return parse_date(text[:8]) is None and self._identifiers.is_number(text)
+        """Whether a date is none, but an identifying number, or the patient's birth in another place."""
+        if parse_date(text[:8]) is None:
+            return self._identifiers.is_number(text)
+        return self._identifiers.is_birth(text)
 
     def _age(self, decision: Decision, tag: int, value: Any, fallback: str) -> New:
         """Keep an age as the project wants it known (PS3.15 section E.3.7)."""

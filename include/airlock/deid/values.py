@@ -13,7 +13,8 @@ TEXT = "ANONYMIZED"
 DATE, TIME, DATETIME = "19700101", "000000", "19700101000000"
 _BY_VR: dict[str, Any] = {
     **dict.fromkeys(("AE", "CS", "LO", "SH", "ST", "LT", "UT", "UC", "PN"), TEXT),
-    **dict.fromkeys(("US", "UL", "SS", "SL", "UV", "SV", "IS", "DS"), 0),
+    **dict.fromkeys(("US", "UL", "SS", "SL", "UV", "SV", "IS"), 0),
+    "DS": "0",
     **dict.fromkeys(("FL", "FD"), 0.0),
     **dict.fromkeys(("OB", "OW", "UN", "OV", "OD", "OL", "OF"), bytes(8)),
     "AS": "000D",

@@ -5,20 +5,25 @@ from __future__ import annotations
 import errno
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from airlock.deid.batch import Refused, Task
-from airlock.deid.frame import Frame
 from airlock.deid.instance import Deidentifier
-from airlock.deid.onepass import First, OnePass
-from airlock.deid.recipe import Recipe, Written
+from airlock.deid.onepass import OnePass
 from airlock.errors import InstanceNotUnderstood
-from airlock.identity.evidence import Evidence
 from airlock.identity.stream import StreamHarvester
 
-S = TypeVar("S", Evidence, Written, First)
-H = TypeVar("H", Evidence, First)
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from airlock.deid.batch import PlainTask
+    from airlock.deid.first import First, Told
+    from airlock.deid.frame import Frame
+    from airlock.deid.recipe import Recipe, Written
+    from airlock.identity.evidence import Evidence
+
+S = TypeVar("S")
+H = TypeVar("H")
 
 
 def _guarded(work: Callable[[Task], S]) -> Callable[[Task], S | Refused]:
@@ -37,15 +42,27 @@ def _guarded(work: Callable[[Task], S]) -> Callable[[Task], S | Refused]:
     return guarded
 
 
-def make_one_pass(argument: tuple[Frame, Path]) -> Callable[[Task], First | Refused]:
-    """Return the function that workers harvest and write with at once."""
-    return _guarded(partial(_readable, OnePass(*argument).process))
+def make_one_pass(argument: tuple[Frame, str]) -> Callable[[PlainTask], Told | str]:
+    """Return the function that workers harvest and write with at once; it says why a file is refused."""
+    process = _guarded(partial(_readable, OnePass(*argument).process))
+
+    def told(task: PlainTask) -> Told | str:
+        result: First | Refused = process(Task(*task))
+        return result.reason if isinstance(result, Refused) else result.told()
+
+    return told
 
 
 def make_harvester(_argument: None) -> Callable[[Task], Evidence | Refused]:
     """Return the function that workers harvest with."""
     harvester = StreamHarvester()
-    return _guarded(partial(_readable, lambda task: harvester.harvest_file(Path(task.source))))
+    return _guarded(partial(_readable, _harvest_with(harvester)))
+
+
+def _harvest_with(harvester: StreamHarvester) -> Callable[[Task], Evidence]:
+    from pathlib import Path  # noqa: PLC0415 - the first pass, for which this module is imported too, does without
+
+    return lambda task: harvester.harvest_file(Path(task.source))
 
 
 def _readable(harvest: Callable[[Task], H], task: Task) -> H:
@@ -61,11 +78,14 @@ def _readable(harvest: Callable[[Task], H], task: Task) -> H:
         raise InstanceNotUnderstood("It may not be read. Correct the permissions of its file.") from None
 
 
-def make_deidentifier(argument: tuple[Recipe, Path]) -> Callable[[Task], Written | Refused]:
+def make_deidentifier(argument: tuple[Recipe, str | Path]) -> Callable[[Task], Written | Refused]:
     """Return the function that workers de-identify with."""
+    from pathlib import Path  # noqa: PLC0415 - as above
+
     recipe, folder = argument
-    return _guarded(partial(_deidentify, Deidentifier(recipe), folder))
-
-
-def _deidentify(deidentifier: Deidentifier, folder: Path, task: Task) -> Written:
-    return deidentifier.process(Path(task.source), folder, pixels_rewritten=task.pixels_rewritten, name=task.name)
+    deidentifier, target = Deidentifier(recipe), Path(folder)
+    return _guarded(
+        lambda task: deidentifier.process(
+            Path(task.source), target, pixels_rewritten=task.pixels_rewritten, name=task.name
+        )
+    )

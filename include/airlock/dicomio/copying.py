@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import os
-from pathlib import Path
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _BLOCK_BYTES = 1 << 18
 _SHORTER = "the source became shorter while it was copied"
@@ -30,7 +33,7 @@ class NewFile:
         try:
             self._descriptor = os.open(self._part, flags, 0o600)
         except FileNotFoundError:
-            Path(self._target).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            make_folder(self._target.rpartition("/")[0], 0o700)
             self._descriptor = os.open(self._part, flags, 0o600)
         return self._descriptor
 
@@ -41,7 +44,19 @@ class NewFile:
         if kind is None:
             os.rename(self._part, self._target)  # noqa: PTH104 - making paths takes longer than the call
         else:
-            Path(self._part).unlink(missing_ok=True)
+            with suppress(FileNotFoundError):
+                os.unlink(self._part)  # noqa: PTH108 - as above
+
+
+def make_folder(path: str, mode: int) -> None:
+    """Make a folder, and those above it with the usual permissions."""
+    try:
+        os.mkdir(path, mode)  # noqa: PTH102 - as above
+    except FileNotFoundError:
+        os.makedirs(path.rpartition("/")[0], exist_ok=True)  # noqa: PTH103 - as above
+        make_folder(path, mode)
+    except FileExistsError:
+        pass
 
 
 def write_all(descriptor: int, data: bytes | memoryview) -> None:
@@ -82,24 +97,26 @@ def _move_through_memory(source: int, target: int, offset: int, size: int) -> No
         offset, size = offset + len(block), size - len(block)
 
 
-def same_content(one: Path, other: Path) -> bool:
+def same_content(one: str, other: str) -> bool:
     """Whether two files hold the same bytes."""
-    if one.stat().st_size != other.stat().st_size:
-        return False
-    with one.open("rb") as a, other.open("rb") as b:
+    with open(one, "rb") as a, open(other, "rb") as b:  # noqa: PTH123 - as above
+        if os.fstat(a.fileno()).st_size != os.fstat(b.fileno()).st_size:
+            return False
         while block := a.read(_BLOCK_BYTES):
             if block != b.read(_BLOCK_BYTES):
                 return False
     return True
 
 
-def sync(folder: Path) -> None:
+def sync(folder: str | Path) -> None:
     """Wait until everything that was written to the file system of a folder is on the disk.
 
     Once for a study: the same for each file costs more than all the rest of the work.
 
     :raises OSError: when something could not be written.
     """
+    import ctypes  # noqa: PLC0415 - beside its only use
+
     try:
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except FileNotFoundError:

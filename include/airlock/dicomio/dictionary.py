@@ -5,10 +5,10 @@ Nothing is copied: the tables are those of the installed pydicom, found by their
 
 from __future__ import annotations
 
+import os
 import sys
 from functools import lru_cache
 from importlib.util import find_spec, module_from_spec, spec_from_file_location
-from pathlib import Path
 from typing import Any
 
 Entry = tuple[str, str, str, str, str]
@@ -95,7 +95,7 @@ def _table(name: str) -> Any:
     package = find_spec("pydicom")
     if package is None or package.origin is None:
         raise ModuleNotFoundError("pydicom is not installed")
-    spec = spec_from_file_location(f"pydicom_{name}", Path(package.origin).with_name(f"{name}.py"))
+    spec = spec_from_file_location(f"pydicom_{name}", f"{os.path.dirname(package.origin)}/{name}.py")  # noqa: PTH120
     if spec is None or spec.loader is None:
         raise ModuleNotFoundError(f"pydicom has no {name}")
     module = module_from_spec(spec)

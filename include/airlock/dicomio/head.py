@@ -10,9 +10,12 @@ import os
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from airlock.dicomio.encodings import BIG_ENDIAN, DEFLATED, IMPLICIT, is_known
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 UNDEFINED = 0xFFFFFFFF
 LONG_VRS = frozenset(b"OB OD OF OL OV OW SQ SV UC UN UR UT UV".split())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import struct
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from airlock.dicomio.head import UNDEFINED, Head, Irregular, read_at
@@ -17,8 +16,7 @@ _LONGEST_HEADER = 12
 _tag_and_length = struct.Struct("<II").unpack
 
 
-@dataclass(frozen=True, slots=True)
-class PixelData:
+class PixelData(NamedTuple):
     """The pixel data element of a file, not read.
 
     :param header: tag, VR and length as they are to be written: an odd length is made even.

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from airlock.identity.evidence import Evidence
-from airlock.identity.identifiers import Identifiers, Span
+from airlock.identity.identifiers import Identifiers, Span, together_in_bytes
 
 # Of one patient's values; who keeps more than that is asked anew from the beginning.
 _MOST_BYTES = 2 << 20
@@ -20,9 +20,11 @@ class Questions:
     """What was asked, and answered with no. It holds patient data: never log it.
 
     :param texts: texts, and whether they are free text.
-    :param numbers: numeric strings.
+    :param numbers: numeric strings, alone or several with backslashes between them.
     :param uids: UIDs that are to be kept.
+    :param days: dates that are to be kept.
     :param values: encoded bytes.
+    :param binary: binary numbers, one after the other.
     :param answered: some question was answered with yes.
     :param too_many: not all of them are kept.
     """
@@ -30,22 +32,25 @@ class Questions:
     texts: set[tuple[str, bool]] = field(default_factory=set)
     numbers: set[str] = field(default_factory=set)
     uids: set[str] = field(default_factory=set)
+    days: set[str] = field(default_factory=set)
     values: set[bytes] = field(default_factory=set)
+    binary: set[bytes] = field(default_factory=set)
     answered: bool = False
     too_many: bool = False
 
-    def add(self, other: Questions) -> None:
-        """Add what was asked somewhere else, or later."""
-        self.texts |= other.texts
-        self.numbers |= other.numbers
-        self.uids |= other.uids
-        self.values |= other.values
-        self.answered |= other.answered
-        self.too_many |= other.too_many
+    def add(self, said: dict[str, Any]) -> None:
+        """Add what was asked somewhere else, or later, as :meth:`said` returned it."""
+        own = vars(self)
+        for name, asked in said.items():
+            own[name] |= asked
 
     def __reduce__(self) -> tuple[object, tuple[dict[str, Any]]]:
         """Pickle what there is."""
-        return _questions, ({name: asked for name, asked in vars(self).items() if asked},)
+        return _questions, (self.said(),)
+
+    def said(self) -> dict[str, Any]:
+        """Return what there is, by the names of its parameters."""
+        return {name: asked for name, asked in vars(self).items() if asked}
 
     def __bool__(self) -> bool:
         return any(vars(self).values())
@@ -55,7 +60,9 @@ class Questions:
         return (
             self.too_many
             or any(identifiers.is_instance(uid) for uid in self.uids)
-            or any(map(identifiers.is_number, self.numbers))
+            or any(identifiers.is_any_number(numbers.encode("latin-1")) for numbers in self.numbers)
+            or any(map(identifiers.is_birth, self.days))
+            or any(map(identifiers.is_binary_number, self.binary))
             or any(identifiers.find(text, free=free) for text, free in self.texts)
             or any(identifiers.in_bytes(value, dates=False) for value in self.values)
         )
@@ -99,6 +106,15 @@ class AskedIdentifiers(Identifiers):
             self._new.numbers.add(text)
         return found
 
+    def is_birth(self, text: str) -> bool:
+        """Note and answer."""
+        found = super().is_birth(text)
+        if found:
+            self._new.answered = True
+        else:
+            self._new.days.add(text[:8])
+        return found
+
     def is_instance(self, uid: str) -> bool:
         """Note and answer."""
         return self._noted(uid, super().is_instance(uid))
@@ -116,6 +132,34 @@ class AskedIdentifiers(Identifiers):
             self._known.values.add(data)
             self._new.values.add(data)
         return found
+
+    def is_any_number(self, value: bytes) -> bool:
+        """Note and answer."""
+        if super().is_any_number(value):
+            return True  # noted one by one
+        if len(value) >= _SHORTEST_NUMBER and value not in self._known.values and self._room(len(value)):
+            self._new.numbers.add(value.decode("latin-1"))
+        return False
+
+    def is_binary_number(self, data: bytes) -> bool:
+        """Note and answer."""
+        found = super().is_binary_number(data)
+        if found:
+            self._new.answered = True
+        elif len(data) >= _SHORTEST_BYTES and data not in self._known.binary and self._room(len(data)):
+            self._known.binary.add(data)
+            self._new.binary.add(data)
+        return found
+
+    def any_in_bytes(self, values: Sequence[bytes]) -> bool:
+        """Note and answer."""
+        if super().any_in_bytes(values):
+            return True  # each of them will be asked for
+        for together in together_in_bytes(values):
+            if len(together) >= _SHORTEST_BYTES and together not in self._known.values and self._room(len(together)):
+                self._known.values.add(together)
+                self._new.values.add(together)
+        return False
 
     def _noted(self, uid: str, found: bool) -> bool:
         if found:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import struct
 from collections.abc import Iterator
 from contextlib import suppress
 
@@ -26,6 +27,17 @@ def encoded_forms(value: str) -> Iterator[bytes]:
             for encoding in _ENCODINGS:
                 with suppress(UnicodeEncodeError):
                     yield written.encode(encoding)
+
+
+def binary_forms(number: int) -> Iterator[bytes]:
+    """Yield a whole number as 4 and 8 bytes, integer and floating point, in either byte order (PS3.5 section 6.2)."""
+    for form in ("I", "Q", "f", "d"):
+        for order in "<>":
+            with suppress(struct.error, OverflowError):
+                made = struct.pack(order + form, number)
+                # Not what a 32-bit floating point number rounds.
+                if struct.unpack(order + form, made)[0] == number:
+                    yield made
 
 
 def wide_text(data: bytes) -> bytes:

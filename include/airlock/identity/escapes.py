@@ -41,6 +41,10 @@ def _bytes(match: re.Match[str]) -> str:
     return _decoded(bytes(int(pair, 16) for pair in re.findall(r"[0-9A-Fa-f]{2}", match.group())))
 
 
+def _octal(match: re.Match[str]) -> str:
+    return _decoded(bytes(int(digits, 8) for digits in match.group().split("\\")[1:]))
+
+
 def _mojibake(match: re.Match[str]) -> str | None:
     """Read UTF-8 that was decoded as Latin-1 or cp1252."""
     try:
@@ -61,6 +65,7 @@ _RULES: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], str | None]], ...
     (re.compile(r"(?:=[0-9A-Fa-f]{2})+"), _bytes),
     (re.compile(r"(?:\\u\{?|\\U|[uU]\+)([0-9A-Fa-f]{8}|[0-9A-Fa-f]{4,6})\}?"), lambda m: _hex(m[1])),
     (re.compile(r"(?:\\x[0-9A-Fa-f]{2})+|(?:\\'[0-9A-Fa-f]{2})+"), _bytes),
+    (re.compile(r"(?:\\[0-3][0-7]{2})+"), _octal),
     (re.compile(f"[\u0080-\u00ff{_SHOWN}]{{2,}}"), _mojibake),
     (re.compile("[\udc80-\udcff]+"), _undecoded),
     (re.compile("[\u1100-\u11ff]{2,}"), lambda m: unicodedata.normalize("NFC", m.group())),
@@ -82,10 +87,17 @@ _ENCODINGS = {
 
 def undone(text: str) -> Mapped | None:
     """Return a text without escapes and wrong character sets; None when there are none in it."""
-    if not _SUSPECT.search(text):
-        return None
-    first = current = Mapped.of(text)
-    if "\x1b" in text:
+    first = Mapped.of(text)
+    made = undone_in(first)
+    return None if made is first else made
+
+
+def undone_in(first: Mapped) -> Mapped:
+    """Return a text that was read out of another without escapes and wrong character sets; itself without any."""
+    current = first
+    if not _SUSPECT.search(first.text):
+        return first
+    if "\x1b" in first.text:
         current = _without_sequences(current)
     for _ in range(_DEEPEST):
         before = current
@@ -93,7 +105,7 @@ def undone(text: str) -> Mapped | None:
             current = current.replaced(pattern, made)
         if current is before:
             break
-    return None if current is first else current
+    return current
 
 
 def _without_sequences(mapped: Mapped) -> Mapped:

@@ -14,7 +14,8 @@ class Evidence:
     :param patients: `(PatientID, IssuerOfPatientID)` of the patients that the inputs belong to.
     :param studies: StudyInstanceUIDs of the inputs.
     :param encoded: names as the files encode them, when that is not ASCII.
-    :param dates: `YYYYMMDD`, of any event; `birth_dates` are not among them.
+    :param dates: `YYYYMMDD`, in any attribute; what stands in PatientBirthDate is in `birth_dates`.
+    :param events: those of study, series, acquisition and content, which say when something was done.
     """
 
     names: set[str] = field(default_factory=set)
@@ -23,6 +24,7 @@ class Evidence:
     phones: set[str] = field(default_factory=set)
     dates: set[str] = field(default_factory=set)
     birth_dates: set[str] = field(default_factory=set)
+    events: set[str] = field(default_factory=set)
     uids: set[str] = field(default_factory=set)
     patients: set[tuple[str, str]] = field(default_factory=set)
     studies: set[str] = field(default_factory=set)
@@ -33,14 +35,21 @@ class Evidence:
 
     def __reduce__(self) -> tuple[object, tuple[dict[str, set[Any]]]]:
         """Pickle what there is: most files say nothing that an earlier one did not."""
-        return _evidence, ({name: found for name, found in vars(self).items() if found},)
+        return _evidence, (self.said(),)
+
+    def said(self) -> dict[str, set[Any]]:
+        """Return what there is, by the names of the sets that hold it."""
+        return {name: found for name, found in vars(self).items() if found}
+
+    def add(self, said: dict[str, set[Any]]) -> None:
+        """Add what :meth:`said` of another input returned."""
+        own = vars(self)
+        for name, found in said.items():
+            own[name] |= found
 
     def update(self, other: Evidence) -> None:
         """Add what another input says."""
-        own = vars(self)
-        for name, found in vars(other).items():
-            if found:
-                own[name] |= found
+        self.add(other.said())
 
     def beyond(self, other: Evidence) -> Evidence:
         """Return what this says and another does not."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from functools import lru_cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airlock.dicomio.dictionary import keyword_of
@@ -20,6 +19,8 @@ from airlock.identity.evidence import Evidence
 from airlock.identity.uids import is_registered, is_structural
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from pydicom.dataset import Dataset
 
 __all__ = ["Evidence", "harvest", "harvest_file"]
@@ -79,6 +80,8 @@ PHONES = frozenset(
         "ConsultingPhysicianTelephoneNumbers",
     )
 )
+# Dates of study, series, acquisition and content: a newborn's may be those of birth.
+EVENTS = frozenset((0x00080020, 0x00080021, 0x00080022, 0x00080023, 0x0008002A))
 _ALWAYS_ASCII = frozenset(("UI", "DA", "DT", "CS", "TM", "AE", "AS", "DS", "IS"))
 Source = tuple[set[tuple[str, str]], set[str]]
 TEXT_VRS = frozenset(("LO", "SH", "ST", "LT", "UT", "UC", "PN", "CS", "UI", "DA", "DT"))
@@ -218,6 +221,8 @@ def collect(evidence: Evidence, tag: int, vr: str, raw: bytes, values: list[str]
     elif vr in ("DA", "DT"):
         dates = {day for value in values if (day := _day(value[:10]))}
         (evidence.birth_dates if tag == 0x00100030 else evidence.dates).update(dates)
+        if tag in EVENTS:
+            evidence.events.update(dates)
     elif not tag & 0x10000:
         _collect_by_keyword(evidence, keyword_of(tag), raw, values)
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 
-from airlock.identity.encoded import encoded_forms, wide_text
+from airlock.identity.consonants import Consonants
+from airlock.identity.encoded import binary_forms, encoded_forms, wide_text
 from airlock.identity.harvest import Evidence
 from airlock.identity.judge import Names
 from airlock.identity.readings import Reading, readings
@@ -15,6 +16,7 @@ from airlock.identity.spell_dates import spell_date
 from airlock.identity.spell_names import spell_name
 from airlock.identity.spell_numbers import spell_number
 from airlock.identity.spellings import Spelling, spell_phone, spell_phrase
+from airlock.identity.typing_errors import TypingErrors
 from airlock.identity.vocabulary import fold
 
 _UID_IN_TEXT = re.compile(r"\d+(?:\.\d+){3,}")
@@ -30,6 +32,9 @@ _SHORTEST_IN_UTF16, _SHORTEST_UID = 2, 7
 _FEWEST_DIGITS, _FEWEST_IN_UID = 6, 4
 _NEITHER = bytes(code for code in range(256) if not (chr(code).isascii() and chr(code).isalnum()))
 """Bytes that are neither letters nor digits."""
+# Of longer binary values, equal bytes are chance.
+_MOST_NUMBERS, _MOST_BINARY_DIGITS = 64, 15
+_LOOSE = Spelling("", "", strong=False, free_only=True, kind="name", weak=True)
 _WHOLE_NUMBER = re.compile(r"[+-]?0*([0-9]+)(?:\.0*)?")
 # Text in bytes of any kind: shorter runs of printable characters are chance.
 _PRINTABLE = re.compile(rb"[\x20-\x7e]{8,}")
@@ -52,7 +57,8 @@ class Identifiers:
         self._evidence = evidence
         self.uids = frozenset(evidence.uids)
         self.numbers = frozenset(n for n in evidence.numbers if len(n) >= 6 and not self._is_public(fold(n)))
-        self._birth = frozenset(evidence.birth_dates - evidence.dates if keep_dates else evidence.birth_dates)
+        self._birth = frozenset(evidence.birth_dates - evidence.events if keep_dates else evidence.birth_dates)
+        self._never_events = frozenset(evidence.birth_dates - evidence.events)
         self.dates = self._birth | (frozenset() if keep_dates else frozenset(evidence.dates))
 
     def __repr__(self) -> str:
@@ -89,6 +95,14 @@ class Identifiers:
         return Names(self._evidence.names)
 
     @cached_property
+    def _typing_errors(self) -> TypingErrors:
+        return TypingErrors(self._evidence.names, self._public)
+
+    @cached_property
+    def _consonants(self) -> Consonants:
+        return Consonants(self._evidence.names)
+
+    @cached_property
     def _binary_spellings(self) -> list[tuple[bytes, Spelling]]:
         return _binary(self._spellings)
 
@@ -100,8 +114,8 @@ class Identifiers:
     @cached_property
     def _fewest(self) -> int:
         """So many letters and digits has what is searched in bytes, at least; binary numbers mostly have fewer."""
-        keys = [s.key for s in (*self._spellings, *self._dates) if not s.weak or s.strong]
-        return min([_FEWEST_IN_UID, *(sum(c.isalnum() for c in key) for key in keys if key.isascii())])
+        sure = (s for s in (*self._spellings, *self._dates) if (not s.weak or s.strong) and s.key.isascii())
+        return min([_FEWEST_IN_UID, *(spelling.fewest for spelling in sure)])
 
     @cached_property
     def _binary_dates(self) -> list[tuple[bytes, Spelling]]:
@@ -138,6 +152,9 @@ class Identifiers:
                 for match in spelling.compiled.finditer(reading.folded):
                     if self._names.counts(spelling, reading, match):
                         yield spelling, reading.span(*match.span())
+            if free:
+                for others in (self._typing_errors, self._consonants):
+                    yield from ((_LOOSE, reading.span(*span)) for span in others.spans(reading.folded))
 
     def _literal_spans(self, text: str) -> Iterator[Span]:
         """Yield where names stand that were written in another character set than is declared."""
@@ -204,6 +221,16 @@ class Identifiers:
         match = _WHOLE_NUMBER.fullmatch(bare)
         return match is not None and match[1] in self._digits
 
+    def is_birth(self, text: str) -> bool:
+        """Whether a DA or DT value is the date of birth, and no event of the study was on that day."""
+        return text[:8] in self._never_events
+
+    @cached_property
+    def _as_binary(self) -> frozenset[bytes]:
+        """Identifying numbers and the date of birth as US, UL, FD and the like hold them, in either byte order."""
+        numbers = [int(digits) for digits in self._digits | self._never_events if len(digits) <= _MOST_BINARY_DIGITS]
+        return frozenset(made for number in numbers for made in binary_forms(number))
+
     def in_uid(self, uid: str) -> bool:
         """Whether a component of a UID is an identifying number of six digits or more, or a date."""
         return not self._digits.isdisjoint(uid.split("."))
@@ -213,8 +240,36 @@ class Identifiers:
         return uid in self.uids or self.in_uid(uid)
 
     def is_any_number(self, value: bytes) -> bool:
-        """Whether one of the numeric strings in an encoded value is an identifying number."""
-        return any(map(self.is_number, value.decode("latin-1").split("\\")))
+        """Whether one of the numeric strings in an encoded value is an identifying number.
+
+        :param value: numbers with backslashes between them.
+        """
+        # Whatever is_number finds stands in the value as it is: a number of the patient, or digits.
+        for key in self._number_keys:
+            if key in value:
+                return any(map(self.is_number, value.decode("latin-1").split("\\")))
+        return False
+
+    @cached_property
+    def _number_keys(self) -> tuple[bytes, ...]:
+        return tuple(number.encode("latin-1", "replace") for number in self._digits | self.numbers)
+
+    def any_in_bytes(self, values: Sequence[bytes]) -> bool:
+        """Whether one of several short encoded values may hold an identifier, but for dates; a no is certain."""
+        if self.is_binary_number(b"".join(value for value in values if not len(value) % 4)):
+            return True
+        if self._literals[False] is None:
+            # What has so few letters and digits, and no name in another encoding, is none; most numbers are like that.
+            fewest = self._fewest
+            values = [value for value in values if len(value.translate(None, _NEITHER)) >= fewest]
+        return any(bool(self.matches_in_bytes(together, dates=False)) for together in together_in_bytes(values))
+
+    def is_binary_number(self, data: bytes) -> bool:
+        """Whether one of several binary numbers, of 4 or 8 bytes each, is an identifying one."""
+        known = self._as_binary
+        if not any(form in data for form in known):
+            return False
+        return any(data[at : at + size] in known for size in (4, 8) for at in range(0, len(data), 4))
 
     def in_bytes(self, data: bytes, *, dates: bool) -> bool:
         """Whether encoded bytes hold an identifier; as :meth:`matches_in_bytes`."""
@@ -226,6 +281,8 @@ class Identifiers:
         :param dates: whether dates count too; not where moved dates could be the same as other original ones.
         """
         found: set[Match] = set()
+        if len(data) <= _MOST_NUMBERS and not len(data) % 4 and self.is_binary_number(data):
+            return frozenset((("number", False),))
         literals = self._literals[len(data) > _SMALL_BYTES]
         said = len(data) - data.count(0)
         # Numbers are mostly zeros. UTF-16 has at most one in two bytes; all other spellings have none.
@@ -251,6 +308,22 @@ class Identifiers:
         return frozenset(found)
 
 
+def together_in_bytes(values: Sequence[bytes]) -> Iterator[bytes]:
+    """Yield short encoded values as a few longer ones that hold every identifier that one of them holds.
+
+    A line feed is neither letter, digit nor printable, as what is beside a value is: all that is searched in bytes ends
+    there. Of what is longer than a small value, fewer signs of names are believed.
+    """
+    size, first = 0, 0
+    for number, value in enumerate(values):
+        size += len(value) + 1
+        if size > _SMALL_BYTES and number > first:
+            yield b"\n".join(values[first:number])
+            first, size = number, len(value) + 1
+    if first < len(values):
+        yield b"\n".join(values[first:])
+
+
 def _is_sure(match: Match, *, dates: bool) -> bool:
     """Whether chance does not make a match in bytes."""
     kind, weak = match
@@ -258,8 +331,9 @@ def _is_sure(match: Match, *, dates: bool) -> bool:
 
 
 def _binary(spellings: list[Spelling]) -> list[tuple[bytes, Spelling]]:
-    """Return the spellings that are searched in binary data, with their keys."""
-    return [(s.key.encode(), s) for s in spellings if s.strong and not s.free_only and s.pattern.isascii()]
+    """Return the spellings that are searched in binary data, with what any match of them holds."""
+    searched = (s for s in spellings if s.strong and not s.free_only and s.pattern.isascii())
+    return [((s.key[:1] if s.gapped else s.key).encode(), s) for s in searched]
 
 
 def _alternatives(literals: list[bytes]) -> re.Pattern[bytes] | None:

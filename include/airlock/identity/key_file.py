@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import re
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from airlock.errors import PolicyError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _BYTES = 32
 
@@ -29,26 +31,28 @@ def parse_keys(text: str, where: str) -> tuple[bytes, ...]:
     return tuple(keys)
 
 
-def read_key_file(path: Path) -> tuple[bytes, ...]:
+def read_key_file(path: str | Path) -> tuple[bytes, ...]:
     """Return the generations in the file; none when there is no file.
 
     :raises PolicyError: when the file is readable by others or holds something else.
     """
     try:
-        mode = path.stat().st_mode & 0o077
+        mode = os.stat(path).st_mode & 0o077  # noqa: PTH116 - pathlib takes longer to import than all this
     except FileNotFoundError:
         return ()
     if mode:
         raise PolicyError(f"The key file {path} can be read by others. Run: chmod 600 {path}")
-    try:
-        text = path.read_text("ascii")
-    except ValueError:
-        text = ""
+    with open(path, "rb") as file:  # noqa: PTH123 - as above
+        data = file.read()
+    text = data.decode("ascii") if data.isascii() else ""
     return parse_keys(text, f"The key file {path}")
 
 
-def make_key_file(path: Path) -> tuple[bytes, ...]:
+def make_key_file(path: str | Path) -> tuple[bytes, ...]:
     """Make the first generation, unless another process is first: then its key counts."""
+    from pathlib import Path  # noqa: PLC0415 - on the first start only
+
+    path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     part = _write_part(path, [os.urandom(_BYTES)])
     try:
@@ -66,6 +70,8 @@ def add_generation(path: Path) -> int:
 
     :raises PolicyError: when there is no key file.
     """
+    import fcntl  # noqa: PLC0415 - beside its only use
+
     descriptor = os.open(path.parent, os.O_RDONLY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)

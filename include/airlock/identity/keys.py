@@ -14,10 +14,13 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from airlock.errors import PolicyError
 from airlock.identity.key_file import make_key_file, parse_keys, read_key_file
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 KEY_BYTES = 32
 KEY_VARIABLE = "AIRLOCK_KEY"
@@ -77,7 +80,7 @@ def given_by() -> str:
     return f"The Airflow connection {connection!r}" if connection else KEY_VARIABLE
 
 
-def load_keys(path: Path) -> tuple[bytes, ...]:
+def load_keys(path: str | Path) -> tuple[bytes, ...]:
     """Return every generation of the deployment key, oldest first, making the first one when there is none.
 
     :param path: file with 64 hexadecimal digits per line, readable by its owner only.
@@ -96,7 +99,7 @@ def load_keys(path: Path) -> tuple[bytes, ...]:
     return given
 
 
-def load_master_key(path: Path) -> bytes:
+def load_master_key(path: str | Path) -> bytes:
     """Return the first generation of the deployment key, making it on first use. Raises as :func:`load_keys`."""
     return load_keys(path)[0]
 
@@ -114,7 +117,7 @@ class KeyRing:
     newer: tuple[bytes, ...] = field(default=())
 
     @classmethod
-    def load(cls, path: Path) -> KeyRing:
+    def load(cls, path: str | Path) -> KeyRing:
         """Read the deployment key from its file, making it on first use."""
         first, *newer = load_keys(path)
         return cls(first, tuple(newer))

@@ -7,13 +7,17 @@ that what is found in it can be cut from the text.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterator
 from functools import cached_property, lru_cache
 
-from airlock.identity.escapes import undone
+from airlock.identity.coded import uncoded
+from airlock.identity.escapes import undone_in
 from airlock.identity.mapped import Mapped
+from airlock.identity.transliterate import in_latin_letters
 from airlock.identity.vocabulary import fold, fold_character
 
+_ACCENTED, _FOREIGN = re.compile("[\u0370-\u03ff\u1f00-\u1fff]"), re.compile("[\u0370-\u04ff]")
 _GAPS = re.compile(r"[\W_]+")
 _SMALL, _LARGE, _SIGN = "a-zß-öø-ÿ", "A-ZÀ-ÖØ-Þ", "\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"
 
@@ -79,10 +83,10 @@ class Reading:
 def readings(text: str) -> Iterator[Reading]:
     """Yield every reading of a text that differs from the others."""
     plain = Mapped.of(text)
-    for mapped in (plain, undone(text)):
-        if mapped is None:
-            continue
+    decoded = [plain, *uncoded(plain)]
+    for mapped in {id(each): each for each in (*decoded, *map(undone_in, decoded))}.values():
         yield Reading(mapped)
+        yield from map(Reading, _transliterated(mapped))
         is_ascii = mapped.text.isascii()
         apart = mapped.replaced(_hump(is_ascii=is_ascii), lambda _: " ")
         if apart is not mapped:
@@ -90,6 +94,20 @@ def readings(text: str) -> Iterator[Reading]:
         together = mapped.replaced(_spaced(is_ascii=is_ascii), lambda match: _GAPS.sub("", match.group()))
         if together is not mapped:
             yield Reading(together)
+
+
+def _transliterated(mapped: Mapped) -> Iterator[Mapped]:
+    """Yield a text with its Cyrillic and Greek letters as Latin ones: a name may be known in these alone."""
+    if mapped.text.isascii():
+        return
+    plain = mapped.replaced(_ACCENTED, lambda match: _without_accent(match.group()))
+    for table in in_latin_letters(plain.text):
+        yield plain.replaced(_FOREIGN, lambda match, table=table: table.get(ord(match.group()), match.group()))
+
+
+def _without_accent(letter: str) -> str | None:
+    base = unicodedata.normalize("NFD", letter)[0]
+    return base if base != letter and letter not in "йЙ" else None
 
 
 def folded_readings(text: str) -> set[str]:

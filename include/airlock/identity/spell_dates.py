@@ -3,30 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date
 
+from airlock.identity.spell_births import SIGNS, Form, spell_birth, spell_personal_number
 from airlock.identity.spellings import Spelling
 from airlock.identity.vocabulary import fold
 
 # English and its neighbours.
 _MONTHS = (
-    "jan|ene|gen|янв", "feb|fev|fév|фев", "mar|mrz|maar|мар", "apr|avr|abr|апр", "mai|may|mei|maj|mag|май|мая",
-    "jun|juin|giu|июн", "jul|juil|lug|июл", "aug|aou|ago|авг", "sep|set|сен", "okt|oct|out|ott|окт", "nov|ноя",
-    "dec|dez|des|dic|déc|дек",
+    "jan|ene|gen|янв|ιαν|sty|tam|oca", "feb|fev|fév|фев|φεβ|lut|hel|şub", "mar|mrz|maar|мар|μαρ|maa",
+    "apr|avr|abr|апр|ápr|kwi|huh|nis", "mai|may|mei|maj|mag|май|мая|μαι|μαϊ|máj|tou", "jun|juin|giu|июн|ιουν|jún|cze|kes|haz",
+    "jul|juil|lug|июл|ιουλ|júl|lip|hei|tem", "aug|aou|ago|авг|αυγ|sie|elo|ağu", "sep|set|сен|σεπ|szept|wrz|syy|eyl",
+    "okt|oct|out|ott|окт|οκτ|paź|lok|eki", "nov|ноя|νοε|lis|marras|kas", "dec|dez|des|dic|déc|дек|δεκ|gru|jou|ara",
 )  # fmt: skip
 _ROMAN = ("i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix", "x", "xi", "xii")
 # What stands between day and month in words, and the signs of Chinese, Japanese and Korean dates.
 _ORDINAL = "st|nd|rd|th|er|ere|eme|e|o|a"
 _OF = rf"(?:[\W_]*(?:{_ORDINAL}|de|of|di|den|the|day)(?![^\W\d_])){{0,3}}[\W_]*"
-_SIGNS = "|".join(fold(sign) for sign in "年月년월")
-# The first day of each Japanese era, with its name and letter.
-_ERAS = (
-    (date(2019, 5, 1), "令和", "r"), (date(1989, 1, 8), "平成", "h"), (date(1926, 12, 25), "昭和", "s"),
-    (date(1912, 7, 30), "大正", "t"), (date(1868, 1, 25), "明治", "m"),
-)  # fmt: skip
-# Days from the year 1 to the beginning of the Julian day count.
-_JULIAN = 1721425
-Form = tuple[str, str]
+# Day, month and two digits of the year: no form has fewer letters and digits, but for the first years of an era.
+_LEAST, _LEAST_IN_ERA = 4, 3
 
 
 def spell_date(value: str, *, birth: bool = False) -> Iterator[Spelling]:
@@ -36,15 +30,17 @@ def spell_date(value: str, *, birth: bool = False) -> Iterator[Spelling]:
     """
     year, month, day = value[:4], value[4:6], value[6:8]
     for key, pattern in _solid(year, month, day):
-        yield Spelling(key, pattern, True, kind="date")
+        yield Spelling(key, pattern, True, kind="date", least=_LEAST)
     for key, pattern in (*_separated(year, month, day), *_in_words(year, month, day)):
-        yield Spelling(key, pattern, False, kind="date")
+        yield Spelling(key, pattern, False, kind="date", least=_LEAST)
     # Six digits are also times and numbers.
     short = "|".join({year[2:] + month + day, day + month + year[2:], month + day + year[2:]})
-    yield Spelling(year[2:], rf"(?<!\d)(?:{short})(?!\d)", False, free_only=True, kind="date", weak=not birth)
+    yield Spelling(year[2:], rf"(?<!\d)(?:{short})(?!\d)", False, free_only=True, kind="date", weak=not birth, least=_LEAST)
     if birth:
-        for key, pattern in _rare(year, month, day):
-            yield Spelling(key, pattern, False, kind="date")
+        for key, pattern in spell_birth(value):
+            yield Spelling(key, pattern, False, kind="date", least=_LEAST_IN_ERA)
+        for key, pattern in spell_personal_number(value):
+            yield Spelling(key, pattern, False, free_only=True, kind="number", weak=True)
 
 
 def _solid(year: str, month: str, day: str) -> Iterator[Form]:
@@ -54,7 +50,7 @@ def _solid(year: str, month: str, day: str) -> Iterator[Form]:
 
 
 def _separated(year: str, month: str, day: str) -> Iterator[Form]:
-    m, d, s = f"0?{int(month)}", f"0?{int(day)}", rf"(?:[\W_]{{1,3}}|\s?(?:{_SIGNS})\s?)"
+    m, d, s = f"0?{int(month)}", f"0?{int(day)}", rf"(?:[\W_]{{1,3}}|\s?(?:{SIGNS})\s?)"
     short = rf"(?:(?:19|20)?{year[2:]})"
     yield year, rf"(?<!\d){year}{s}{m}{s}{d}(?!\d)"
     yield year[2:], rf"(?<!\d)(?:{d}{s}{m}|{m}{s}{d}){s}{short}(?!\d)"
@@ -70,28 +66,3 @@ def _in_words(year: str, month: str, day: str) -> Iterator[Form]:
     yield year, rf"(?<!\d){year}[\W_]*{name}[\W_]*{d}(?:{_ORDINAL})?(?!\d)"
     yield year[2:], rf"(?<!\d){year[2:]}[\W_]*{name}[\W_]*{d}(?!\d)"
     yield year[2:], rf"(?<![^\W\d_]){name}[\W_]*(?:the[\W_]+)?{d}(?:{_ORDINAL})?[\W_]+{short}(?!\d)"
-
-
-def _rare(year: str, month: str, day: str) -> Iterator[Form]:
-    """Yield the week, the day of the year, the Julian day and the Japanese era of a date, and `YYYYDDMM`."""
-    yield year, rf"(?<!\d){year}{day}{month}(?!\d)"
-    try:
-        born = date(int(year), int(month), int(day))
-    except ValueError:
-        return
-    week = born.isocalendar()
-    yield str(week.year), rf"(?<!\d){week.year}[\W_]?w{week.week:02}[\W_]?{week.weekday}(?!\d)"
-    number = f"{born.timetuple().tm_yday:03}"
-    yield number, rf"(?<!\d)(?:{year}[-./ ]?|{year[2:]}[-./]?){number}(?!\d)"
-    yield str(born.toordinal() + _JULIAN), rf"(?<!\d){born.toordinal() + _JULIAN}(?!\d)"
-    for first, era, letter in _ERAS:
-        if born >= first:
-            numbered = born.year - first.year + 1
-            said = rf"{numbered}" if numbered > 1 else "(?:1|元)"
-            s = rf"(?:[\W_]{{1,2}}|\s?(?:{_SIGNS})\s?)"
-            m, d = f"0?{int(month)}", f"0?{int(day)}"
-            yield (
-                str(numbered) if numbered > 1 else "",
-                rf"(?:{era}|(?<![^\W\d_]){letter}[.\s]?)\s?0?{said}{s}{m}{s}{d}(?!\d)",
-            )
-            return

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 from itertools import permutations
 
 from airlock.identity.spellings import LETTER, RUNS, Spelling, common, edge, ideographic, joined
@@ -44,13 +43,13 @@ def spell_name(group: str) -> Iterator[Spelling]:
     """Spell one component group of a PN value, `family^given^middle^prefix^suffix` or free text."""
     for variant in variants(group):
         for spelling in _spell_name(variant):
-            yield replace(_with_losses(spelling) if LOST in spelling.pattern else spelling, kind="name")
+            yield (_with_losses(spelling) if LOST in spelling.pattern else spelling).of("name")
 
 
 def _with_losses(spelling: Spelling) -> Spelling:
     """Match any sign that programs write in the place of a letter they do not know."""
     pattern, key = spelling.pattern.replace(LOST, _UNREADABLE), max(spelling.key.split(LOST), key=len)
-    return replace(spelling, pattern=pattern, key=key, strong=False)
+    return spelling._replace(pattern=pattern, key=key, strong=False)
 
 
 def _spell_name(group: str) -> Iterator[Spelling]:
@@ -89,9 +88,9 @@ def _spell_word(word: str, *, alone: bool) -> Iterator[Spelling]:
     if len(word) < 3 or word in vocabulary() or (word in PARTICLES and not (alone and len(word) > 2)):
         return
     if word in ordinary() or word in PARTICLES:
-        yield replace(joined([word]), capital=True, weak=True, strong=False)
+        yield joined([word])._replace(capital=True, weak=True, strong=False)
         return
-    yield replace(_inflected(word), weak=len(word) < 4)
+    yield _inflected(word)._replace(weak=len(word) < 4)
     if len(word) >= 4:
         yield Spelling(word, re.escape(word), len(word) >= LONG, glued=True)
     if len(word) >= _GAPPED:
@@ -146,7 +145,7 @@ def _spell_orders(parts: list[list[str]]) -> Iterator[Spelling]:
             continue
         if common(runs):
             yield from (
-                [] if all(map(str.isdigit, runs)) else [replace(joined(runs), capital=True, weak=True, strong=False)]
+                [] if all(map(str.isdigit, runs)) else [joined(runs)._replace(capital=True, weak=True, strong=False)]
             )
         else:
             yield joined(runs)
@@ -174,7 +173,7 @@ def _with_initials(parts: list[list[str]]) -> Iterator[Spelling]:
     if family not in vocabulary():
         for letters in {initials[0], "".join(initials)}:
             for word in (letters + family, family + letters):
-                if len(word) >= 5 and word not in vocabulary() | ordinary():
+                if len(word) >= 5 and word not in vocabulary() and word not in ordinary():
                     yield joined([word])
     if len(family) < 3 and family not in vocabulary():
         first = rf"(?<!{LETTER}){initials[0]}[\W_]+{family}(?!{LETTER})"

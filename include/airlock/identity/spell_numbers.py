@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 
 from airlock.identity.spellings import SEPARATORS, Spelling, common, edge, ideographic, joined
 from airlock.identity.vocabulary import fold
 
 _MOST_RUNS = 12
+# So many digits do not stand by chance in a longer number.
+_TELLING = 7
 
 
 def spell_number(value: str) -> Iterator[Spelling]:
@@ -24,7 +25,8 @@ def spell_number(value: str) -> Iterator[Spelling]:
         telling = len(text) >= (2 if ideographic(text) else 6) and not common(runs)
         spellings = iter([joined(runs)] if telling else [])
     for spelling in spellings:
-        yield replace(spelling, kind="number", weak=spelling.weak or spelling.free_only)
+        named = spelling.of("number")
+        yield named if named.weak or not named.free_only else named._replace(weak=True)
 
 
 def _digits(text: str) -> Iterator[Spelling]:
@@ -34,6 +36,7 @@ def _digits(text: str) -> Iterator[Spelling]:
     if len(bare) >= 4:
         yield Spelling(bare, rf"(?<!\d)0*{bare}(?!\d)", len(bare) >= 6, free_only=len(bare) < 6)
         yield from _in_groups(bare)
+    yield from _in_longer(bare)
     if len(text) == 12 and text[:2] in ("19", "20"):
         # Personal numbers that begin with the date of birth are mostly written without the century.
         yield joined([text[2:8], text[8:]])
@@ -54,6 +57,13 @@ def _mixed(runs: list[str], text: str) -> Iterator[Spelling]:
         yield Spelling(bare, rf"(?<!\d)0*{bare}(?!\d)", not short, free_only=short, weak=True)
         for digits in {longest, bare}:
             yield from _in_groups(digits)
+    yield from _in_longer(bare)
+
+
+def _in_longer(bare: str) -> Iterator[Spelling]:
+    """Spell a number with a check digit behind it, or a date or another number before it."""
+    if len(bare) >= _TELLING:
+        yield Spelling(bare, rf"\d*{bare}\d*", False, free_only=True, weak=True)
 
 
 def _padded(runs: list[str]) -> Iterator[Spelling]:

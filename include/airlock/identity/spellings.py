@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import lru_cache
+from typing import NamedTuple
 
 from airlock.identity.vocabulary import fold, vocabulary
 
@@ -30,8 +30,7 @@ _STREET = re.compile(r"(?<=[^\W\d_])(?:strasse|str)$|^(?:strasse|str|street|st)$
 _ROADS = {"road": "r(?:oa)?d", "rd": "r(?:oa)?d", "avenue": "av(?:enue|e)?", "ave": "av(?:enue|e)?"}
 
 
-@dataclass(frozen=True)
-class Spelling:
+class Spelling(NamedTuple):
     """One way to write an identifier.
 
     :param key: what every match holds; of a `gapped` one, what every match holds without its separators.
@@ -41,6 +40,7 @@ class Spelling:
     :param weak: so short, or so loose, that it may also stand for something else: where it is found, a person decides.
     :param gapped: anything may stand between its letters; words that are each known stay words.
     :param capital: an ordinary word: counts where it begins with a capital.
+    :param least: so many letters and digits every match has, where that is more than the key has.
     :param glued: counts also as a part of a longer word, when the rest of that is known or the name long.
     """
 
@@ -53,27 +53,48 @@ class Spelling:
     gapped: bool = False
     capital: bool = False
     glued: bool = False
+    least: int = 0
 
-    @cached_property
+    def of(self, kind: str) -> Spelling:
+        """Return the same as a spelling of something of this kind."""
+        return tuple.__new__(Spelling, (*self[:4], kind, *self[5:]))
+
+    @property
+    def fewest(self) -> int:
+        """So many letters and digits every match has at least."""
+        return max(self.least, sum(map(str.isalnum, self.key)))
+
+    @property
     def compiled(self) -> re.Pattern[str]:
-        """The expression, compiled when a text holds its key: few ever do."""
-        return re.compile(self.pattern)
+        """The expression."""
+        return _compiled(self.pattern)
 
-    @cached_property
+    @property
     def compiled_for_bytes(self) -> re.Pattern[bytes]:
         """The same for encoded text."""
-        return re.compile(self.pattern.encode())
+        return _compiled_for_bytes(self.pattern)
+
+
+# Compiled when a text holds the key of one: few ever do, and each is needed again for the next text like it.
+@lru_cache(maxsize=4096)
+def _compiled(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern)
+
+
+@lru_cache(maxsize=4096)
+def _compiled_for_bytes(pattern: str) -> re.Pattern[bytes]:
+    return re.compile(pattern.encode())
 
 
 def ideographic(text: str) -> bool:
     """Whether a text holds characters that are written without spaces between words."""
-    return any(ord(c) >= 0x2E80 for c in text)
+    return not text.isascii() and max(text) >= "\u2e80"
 
 
 def joined(runs: Iterable[str], *, free_only: bool = False) -> Spelling:
     """Match runs of letters and digits in this order, with anything or nothing between, as whole words."""
     parts = list(runs)
-    body = SEPARATORS.join(map(re.escape, parts))
+    body = SEPARATORS.join(parts)
     return Spelling(
         max(parts, key=len),
         edge(parts[0][0], "<") + body + edge(parts[-1][-1], ""),
@@ -98,7 +119,7 @@ def spell_phone(value: str) -> Iterator[Spelling]:
     """Spell a telephone number by its digits, with and without its country code."""
     digits = re.sub(r"\D", "", re.sub(r"\(0\)", "", value))
     if len(digits) >= 6:
-        yield Spelling(digits[0], _phone(digits), True, kind="telephone number")
+        yield Spelling(digits, _phone(digits), True, kind="telephone number", gapped=True)
         known = value.strip().startswith(("+", "00"))
         bare = digits.lstrip("0")
         national = [bare[length:] for length in ((1, 2, 3) if known else (0,))]
@@ -106,8 +127,8 @@ def spell_phone(value: str) -> Iterator[Spelling]:
             national.append(bare[1:])
         for number in (part for part in national if len(part) >= 7):
             country = r"(?:(?:\+|00)?[1-9]\d{0,2}[\W_]{0,3})?(?:\(?0\)?[\W_]{0,2})?"
-            yield Spelling(number[0], rf"(?<!\d){country}{SEPARATORS.join(number)}(?!\d)", False,
-                           kind="telephone number")  # fmt: skip
+            yield Spelling(number, rf"(?<!\d){country}{SEPARATORS.join(number)}(?!\d)", False,
+                           kind="telephone number", gapped=True)  # fmt: skip
     elif "@" in value:
         yield from spell_phrase(value)
 
@@ -123,11 +144,14 @@ def spell_phrase(value: str) -> Iterator[Spelling]:
         text = "".join(runs)
         telling = (len(runs) >= 2 and len(text) >= 6) or len(text) >= (4 if ideographic(text) else 10)
         if runs and telling and not common(runs):
-            yield replace(joined(runs[:24]), kind="address")
+            yield joined(runs[:24]).of("address")
             yield from _street(runs[:24])
+        street = _without_digits(runs)
+        if street != runs and len("".join(street)) >= 10 and len(street) > 1 and not common(street):
+            yield joined(street[:24]).of("address")
         name = _without_generic(runs)
         if (name != runs[:24] or not telling) and len("".join(name)) >= 5 and not common(name):
-            yield replace(joined(name, free_only=len("".join(name)) < 6), kind="address")
+            yield joined(name, free_only=len("".join(name)) < 6).of("address")
 
 
 def _street(runs: list[str]) -> Iterator[Spelling]:
@@ -138,13 +162,22 @@ def _street(runs: list[str]) -> Iterator[Spelling]:
     body = SEPARATORS.join(f"(?:{part})" if part != run else run for part, run in zip(loose, runs, strict=True))
     key = max((run for part, run in zip(loose, runs, strict=True) if part == run), key=len, default="")
     if len(key) >= 1:
-        yield Spelling(key, edge(runs[0][0], "<") + body + edge(runs[-1][-1], ""), False, kind="address")
+        # The shortest that a street is shortened to has two letters.
+        least = sum(len(run) if part == run else 2 for part, run in zip(loose, runs, strict=True))
+        pattern = edge(runs[0][0], "<") + body + edge(runs[-1][-1], "")
+        yield Spelling(key, pattern, False, kind="address", least=least)
+
+
+def _without_digits(runs: list[str]) -> list[str]:
+    """Return a line of an address without the number of the house, or the code of the place."""
+    return [run for run in runs if not run[0].isdigit()]
 
 
 def _without_generic(runs: list[str]) -> list[str]:
     """Return the words that tell an institution or a place from others of its kind."""
-    while runs and runs[0] in _GENERIC | vocabulary():
-        runs = runs[1:]
-    while runs and runs[-1] in _GENERIC | vocabulary():
-        runs = runs[:-1]
-    return runs[:24]
+    known, first, last = vocabulary(), 0, len(runs)
+    while first < last and (runs[first] in _GENERIC or runs[first] in known):
+        first += 1
+    while first < last and (runs[last - 1] in _GENERIC or runs[last - 1] in known):
+        last -= 1
+    return runs[first:last][:24]

@@ -7,7 +7,7 @@ and an element that was seen before is only compared.
 from __future__ import annotations
 
 from contextlib import suppress
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from airlock.dicomio.head import (
     FIRST_BYTES,
@@ -20,7 +20,11 @@ from airlock.dicomio.pixels import end_of
 from airlock.errors import InstanceNotUnderstood
 from airlock.identity import harvest as plain
 from airlock.identity.harvest import Evidence
-from airlock.identity.stream_walk import KEYS, HarvestWalk, Key, OtherStudy, Plan, Told
+from airlock.identity.stream_walk import KEYS, HarvestWalk, Key, OtherStudy, Plan, Told, Value
+from airlock.identity.uids import is_registered
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _MOST_TOLD = 200_000
 _MOST_STUDIES = 64
@@ -55,7 +59,7 @@ class StreamHarvester:
     def harvest_head(self, head: Head, *, shallow: bool = False) -> tuple[Evidence, Told]:
         """Collect what an open file adds to the evidence.
 
-        :param shallow: leave out its sequences; somebody else tells of what is in them.
+        :param shallow: leave out its long sequences; somebody else tells of what is in them.
         :return: that, and what is told of its patient's study: the same one as long as nothing was forgotten.
         :raises Irregular: or any other error, when the file must be left to the plain harvest.
         """
@@ -114,6 +118,22 @@ class Teller:
         :raises Exception: of any kind, when the file must be harvested as a whole.
         """
         self._walk.elements(element, 0)
+
+    def tell_uid(self, value: bytes) -> None:
+        """Take in a UID of an object.
+
+        :param value: digits and points, and nothing else but a byte of padding.
+        """
+        uid = value.rstrip(b"\0").decode()
+        if not is_registered(uid):
+            self._walk.evidence.uids.add(uid)
+
+    def tell_dates(self, tag: int, values: set[bytes]) -> None:
+        """Take in the values of elements with VR DA or DT."""
+        # All that counts is where a date begins; in the frames of one object, that is mostly the same.
+        usual = {value[:10] for value in values if value[:8].isdigit() and b"\\" not in value}
+        for value in usual.union(value for value in values if not value[:8].isdigit() or b"\\" in value):
+            plain.collect(self._walk.evidence, tag, "DT", value, plain.texts(Value(value), "DT", []))
 
     def end(self) -> Evidence:
         """Return the evidence; all of the file was understood."""

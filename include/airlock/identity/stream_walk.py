@@ -32,6 +32,8 @@ _CHARACTER_SET = 0x00080005
 KEYS = (_CHARACTER_SET, 0x00100020, 0x00100021, 0x0020000D)
 _NAMED = plain.NUMBERS | plain.PHRASES | plain.PHONES
 _DEEPEST = 32
+# Walking over a sequence twice takes longer than what is gained, when it holds the frames of an object.
+_LONG_BYTES = 16 << 10
 Key = tuple[bytes, ...]
 
 
@@ -53,7 +55,9 @@ class Plan(NamedTuple):
     vr: str
 
 
-class _Holder(NamedTuple):
+class Value(NamedTuple):
+    """An encoded value, as the plain harvest asks for it."""
+
     value: bytes
 
 
@@ -73,7 +77,7 @@ class Told:
             return
         self.encodings = [usual]
         patient, issuer, study = (
-            next(iter(plain.texts(_Holder(value), "LO", self.encodings)), "") for value in values[1:]
+            next(iter(plain.texts(Value(value), "LO", self.encodings)), "") for value in values[1:]
         )
         self.source = plain.source(patient, issuer, study)
 
@@ -87,7 +91,7 @@ class HarvestWalk:
 
     :param expected: what tells the patient and the study that `told` is of.
     :param inside: elements are from inside of sequences.
-    :param shallow: sequences are left out.
+    :param shallow: long sequences are left out.
     """
 
     def __init__(
@@ -145,7 +149,7 @@ class HarvestWalk:
             stop = position + base + unpack(data, position + at)[0]
             if stop > end:
                 stop = self._end(plan, data, position, end)
-            if act == _ENTER and self._shallow:
+            if act == _ENTER and self._shallow and stop - position > _LONG_BYTES:
                 act = _SKIP
             if act and (element := data[position:stop]) not in known:
                 self._read(plan, element)
@@ -193,7 +197,7 @@ class HarvestWalk:
                     # The last of them, and far before most of what there is to read.
                     if plan.tag == KEYS[-1] and self.key != self._expected:
                         raise OtherStudy
-            values = plain.texts(_Holder(value), plan.vr, self._encodings)
+            values = plain.texts(Value(value), plan.vr, self._encodings)
             plain.collect(self.evidence, plan.tag, plan.vr, value, values)
             if plan.tag in KEYS:
                 return  # must be seen in every file

@@ -12,6 +12,7 @@ from itertools import product
 from math import prod
 
 from airlock.identity.escapes import undone
+from airlock.identity.scripts import in_latin
 from airlock.identity.vocabulary import fold
 
 LOST = "ʭ"
@@ -75,11 +76,16 @@ def _readings(group: str) -> Iterator[str]:
 
 def _of_one(name: str) -> Iterator[str]:
     yield from _respelled(name)
-    for kana in (_KANA, _FROM_KATAKANA):
-        yield name.translate(kana)
+    if not name.isascii():
+        for kana in (_KANA, _FROM_KATAKANA):
+            yield name.translate(kana)
+        if max(name) >= "\u3041":
+            yield from in_latin(name)
     plain = fold(name)
     yield _CONTRACTED.sub(lambda match: _TO_CONTRACT[match.group()], plain)
     yield plain.replace("ij", "y")
+    if name.isascii():
+        return
     if any("\u0400" <= c < "\u0500" for c in name):
         for table in _CYRILLIC:
             latin = name.translate(table)
@@ -102,6 +108,18 @@ def _respelled(name: str) -> Iterator[str]:
         return
     for index in range(3):
         yield "".join(ways[min(index, len(ways) - 1)] for ways in written)
+
+
+def in_latin_letters(text: str) -> Iterator[dict[int, str]]:
+    """Yield tables, one for each way to write the Cyrillic and Greek letters of a text in Latin ones."""
+    if any("\u0400" <= c < "\u0500" for c in text):
+        yield from (_with_capitals(table) for table in _CYRILLIC)
+    if any("\u0370" <= c < "\u0400" for c in text):
+        yield from (_with_capitals(table) for table in _GREEK)
+
+
+def _with_capitals(table: dict[int, str]) -> dict[int, str]:
+    return table | {ord(chr(code).upper()): latin.title() for code, latin in table.items() if len(chr(code).upper()) == 1}
 
 
 def _greek(name: str) -> Iterator[str]:

@@ -4,9 +4,9 @@
 
 from __future__ import annotations
 
+import os
 import unicodedata
 from functools import lru_cache
-from pathlib import Path
 
 # Letters that Unicode does not decompose, as they are written where a keyboard lacks them.
 _PLAIN = dict(zip("øæœđðłþıħ", "o ae oe d d l th i h".split(), strict=True))  # noqa: SIM905 - letter under letter
@@ -28,7 +28,8 @@ def ordinary() -> frozenset[str]:
 
 
 def _words(name: str) -> frozenset[str]:
-    text = Path(__file__).with_name(name).read_text("utf-8")
+    with open(f"{os.path.dirname(__file__)}/{name}", encoding="utf-8") as file:  # noqa: PTH120, PTH123 - on every start
+        text = file.read()
     return frozenset(word for line in text.splitlines() if not line.startswith("#") for word in line.split())
 
 

@@ -17,7 +17,7 @@ from airlock.pixels.colours import displayable
 from airlock.pixels.decode import Array, Frame, StoredImage
 from airlock.pixels.engine import Reading, TextEngine
 from airlock.pixels.grow import grown
-from airlock.pixels.judge import SAFE_WORDS, Judge, known_words, merge
+from airlock.pixels.judge import SAFE_WORDS, Judge, is_anatomy, known_words, merge
 from airlock.pixels.patches import Details, Patch, whole
 from airlock.pixels.strokes import Mask, strokes_of, text_like, texture
 from airlock.pixels.views import planes
@@ -83,6 +83,7 @@ class Examiner:
         self._readings: dict[bytes, Reading] = {}
         self._before: _Before | None = None
         self._kept: list[Found] = []
+        self._like: Mask = np.zeros((0, 0), bool)
 
     def examine(self, frame: Frame) -> list[Found]:
         """Return what to mask in a frame."""
@@ -96,6 +97,7 @@ class Examiner:
         values = planes(displayable(frame, self._module))
         found_strokes = strokes_of(values)
         dense = text_like(found_strokes)
+        self._like = dense.both
         speckle = texture(dense.both)
         strokes = found_strokes.both & _widened(dense.pieces) & ~speckle
         level, upright = dense.level, dense.upright
@@ -119,14 +121,16 @@ class Examiner:
     def _judged(self, patch: Patch, frame: Frame) -> list[Found]:
         rows, columns = frame.pixels.shape[:2]
         boxes = [candidate.box for candidate in self._engine.find(patch.picture)]
+        side = round(min(rows, columns) * patch.scale)
+        places = {b: patch.place(b, columns, rows) for b in boxes}
         # What was read in the frame before needs not be read again.
-        boxes = [b for b in boxes if not any(_holds(f.box, patch.place(b, columns, rows)) for f in self._kept)]
+        boxes = [b for b in boxes if not any(_holds(f.box, places[b]) for f in self._kept)]
+        boxes = [b for b in boxes if not is_anatomy(b, side, patch.doubled, _share(self._like, places[b]))]
         if not boxes:
             return []
-        side = round(min(rows, columns) * patch.scale)
         verdicts = self._judge.judge(boxes, self._read(patch, boxes), side, patch.tallest)
         return [
-            Found(frame.number, patch.place(v.box, columns, rows), OCR, v.confidence, v.matches_identifier)
+            Found(frame.number, places[v.box], OCR, v.confidence, v.matches_identifier)
             for v in verdicts
         ]
 
@@ -146,10 +150,15 @@ def _widened(dense: Mask) -> Mask:
     return np.asarray(cv2.dilate(dense.astype(np.uint8), np.ones((REACH, REACH), np.uint8))) > 0
 
 
+def _share(like: Mask, box: Box) -> float:
+    x0, y0, x1, y1 = box
+    return float(like[y0:y1, x0:x1].mean()) if x1 > x0 and y1 > y0 else 1.0
+
+
 def _still(box: Box, dense: Mask) -> bool:
     """Whether an upright line, in a part that has changed, may stand there still."""
     x0, y0, x1, y1 = box
-    return y1 - y0 > x1 - x0 and bool(dense[y0:y1, x0:x1].mean() > DENSE)
+    return y1 - y0 > x1 - x0 and _share(dense, box) > DENSE
 
 
 def _holds(outer: Box, inner: Box) -> bool:

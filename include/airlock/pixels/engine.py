@@ -29,6 +29,11 @@ NARROWEST = 64
 READ = 60.0
 """Confidence below which a line is looked at upside down too, and from which it counts as read then."""
 
+LONG, BLOCK = 1.5, 48
+"""How many times as long as high a line is at least; and pixels of the shorter side from which a box that is no line is
+a block: it holds a few large letters. A block in which nothing is read is not read upside down too: letters on their
+head are read as others, hardly ever as nothing."""
+
 PROOF = "PX 4711"
 """What an engine must find and read before it is trusted: a model that loads and sees nothing would let all pass."""
 
@@ -76,6 +81,8 @@ class RapidOcrEngine:
             logging.getLogger("OrtInferSession").setLevel(logging.CRITICAL)
             from rapidocr_onnxruntime.ch_ppocr_rec import TextRecognizer  # noqa: PLC0415
 
+            # One thread, as the networks: the processes share the cores already.
+            cv2.setNumThreads(1)
             self._detector = DetectionNetwork(models / DETECTION_MODEL)
             self._recognizer = TextRecognizer(_recognition_config(models / RECOGNITION_MODEL))
         except Exception as error:  # noqa: BLE001 - whatever it is, there is no detector
@@ -107,12 +114,16 @@ class RapidOcrEngine:
         :raises DetectorUnavailable: when the network fails.
         """
         readings = [Reading("", 0.0)] * len(boxes)
-        tall = [(y1 - y0) >= 1.5 * (x1 - x0) for x0, y0, x1, y1 in boxes]
+        tall = [(y1 - y0) >= LONG * (x1 - x0) for x0, y0, x1, y1 in boxes]
         turns = [(number, turn) for number, is_tall in enumerate(tall) for turn in ((1, 3) if is_tall else (0,))]
         for number, reading in self._read_turned(picture, boxes, turns):
             if reading.confidence > readings[number].confidence:
                 readings[number] = reading
-        unread = [(n, 2) for n, r in enumerate(readings) if not tall[n] and r.confidence < READ]
+        unread = [
+            (n, 2)
+            for n, r in enumerate(readings)
+            if not tall[n] and r.confidence < READ and (r.text or not _is_block(boxes[n]))
+        ]
         for number, reading in self._read_turned(picture, boxes, unread):
             # Less sure, it is anatomy more often than text on its head.
             if reading.confidence >= READ:
@@ -133,6 +144,11 @@ class RapidOcrEngine:
             raise DetectorUnavailable(f"The text detector failed ({type(error).__name__}). {_REPAIR}") from None
         for (number, _turn), (text, score) in zip(turns, results, strict=True):
             yield number, Reading(text, 100 * float(score))
+
+
+def _is_block(box: Box) -> bool:
+    width, height = box[2] - box[0], box[3] - box[1]
+    return min(width, height) > BLOCK and max(width, height) < LONG * min(width, height)
 
 
 @lru_cache(maxsize=1)

@@ -19,9 +19,13 @@ SPARSE = 0.06
 STEPS = 20
 """Steps of one and a half heights to either side: words may be so far apart, lines so long."""
 
+LINE = 2
+"""How many times as long as high a box is at least that holds a line. Such a box ends one height beyond what is seen of
+its line: a rib, or the edge of a sector, may hide the letter at its end."""
+
 
 def grown(found: list[Found], strokes: Mask) -> list[Found]:
-    """Return the boxes, each as long as strokes like its own go on to either side, along its longer side.
+    """Return the boxes, each as long as strokes like its own go on to either side, along its longer side, and a little.
 
     :param strokes: without those of texture, which go on without end.
     """
@@ -34,11 +38,12 @@ def _height(box: Box) -> int:
 
 def _grown(box: Box, strokes: Mask) -> Box:
     x0, y0, x1, y1 = box
+    beyond = _height(box) if max(x1 - x0, y1 - y0) >= LINE * _height(box) else 0
     if x1 - x0 >= y1 - y0:
         first, last = _along(strokes, box)
-        return first, y0, last, y1
+        return max(first - beyond, 0), y0, min(last + beyond, strokes.shape[1]), y1
     first, last = _along(strokes.T, (y0, x0, y1, x1))
-    return x0, first, x1, last
+    return x0, max(first - beyond, 0), x1, min(last + beyond, strokes.shape[0])
 
 
 def _along(strokes: Mask, box: Box) -> tuple[int, int]:

@@ -40,6 +40,16 @@ WORD = 3
 """Characters below which giant letters are taken for anatomy, however surely they were read, where the picture does not
 show such: a cyst below the tip of an ultrasound sector is read as 10, from its side."""
 
+SQUARE = 2.0
+"""How many times as long as high a box is at least that holds a line of more than a few letters."""
+
+HUGE = 1 / 3
+"""Part of the shorter side above which the letters of such a box would be larger than any device writes."""
+
+SOLID = 0.3
+"""Part of such a box that looks like text, below which it is anatomy in an enlarged part, if the reduced frame would
+show letters of its size too: crossing vessels, corners of ribs. Lines fill more of the box around them."""
+
 MOSTLY = 0.7
 """Part of the smaller of two boxes that lies inside the larger when both show the same line."""
 
@@ -158,6 +168,20 @@ class Judge:
         return any(
             word in text or text in word or SequenceMatcher(None, word, text).ratio() >= ALIKE for word in self.known
         )
+
+
+def is_anatomy(box: Box, side: int, doubled: float, like: float) -> bool:
+    """Whether a box holds no line, as is told without reading it: that costs as much as finding it.
+
+    :param side: shorter side of the whole frame, in pixels of the picture that the box is in.
+    :param doubled: height of letters, in the same pixels, from which the reduced frame shows them as well.
+    :param like: part of the box that looks like text.
+    """
+    width, height = box[2] - box[0], box[3] - box[1]
+    shorter = min(width, height)
+    if max(width, height) >= SQUARE * shorter:
+        return False
+    return shorter > HUGE * side or (shorter > doubled and like < SOLID)
 
 
 def _beside(box: Box, other: Box) -> bool:

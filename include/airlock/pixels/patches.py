@@ -11,7 +11,9 @@ import cv2
 import numpy as np
 
 from airlock.findings import Box
-from airlock.pixels.strokes import MARGIN, TALLEST, Mask, Planes, areas
+from airlock.pixels.areas import MARGIN, areas
+from airlock.pixels.network import STEP
+from airlock.pixels.strokes import TALLEST, Mask, Planes
 from airlock.pixels.views import Picture, evened_view, is_flat, range_view
 
 ENLARGED = 2.0
@@ -22,10 +24,14 @@ TILE, OVERLAP = 448, 64
 
 
 FRAME, GREY = 8, (127, 127, 127)
-"""Pixels, and the middle of the evened view, laid around each part: the network overlooks lines at its edge."""
+"""Pixels, and the middle of the evened view, laid around parts where their margin is cut off: the network overlooks
+lines at its edge."""
 
 WHOLE, LARGEST = 640, 0.625
 """Pixels of the longer side to which a frame is reduced to find large letters, and what it is reduced to at least."""
+
+DOUBLED, LARGE_LETTER = 16, 32
+"""Pixels of letters in the reduced frame from which it shows them surely, and of those in the frame that are large."""
 
 VAST, HALVED = 2000, 0.5
 """Frames with a longer side are looked at in a size between the two as well."""
@@ -39,6 +45,7 @@ class Patch:
     :param scale: pixels of the patch per pixel of the frame.
     :param turned: whether it is turned by a quarter, counter-clockwise.
     :param tallest: height of letters in pixels of the patch; larger ones are hollowed out, and looked for elsewhere.
+    :param doubled: height of letters in pixels of the patch, from which the whole frame, reduced, shows them too.
     """
 
     picture: Picture
@@ -47,6 +54,7 @@ class Patch:
     scale: float
     turned: bool = False
     tallest: float = math.inf
+    doubled: float = math.inf
 
     def place(self, box: Box, columns: int, rows: int) -> Box:
         """Return a box of the patch in coordinates of the frame, rounded outwards."""
@@ -62,10 +70,14 @@ class Patch:
 
 def whole(values: Planes) -> Iterator[Patch]:
     """Yield all of a frame, reduced: there large letters are found."""
-    scale = min(WHOLE / max(values.shape[:2]), LARGEST)
+    scale = _whole_scale(values)
     view = range_view(resized(values, scale))
     if not is_flat(view):
         yield Patch(view, 0, 0, scale)
+
+
+def _whole_scale(values: Planes) -> float:
+    return float(min(WHOLE / max(values.shape[:2]), LARGEST))
 
 
 class Details:
@@ -86,45 +98,76 @@ class Details:
         found = areas(dense)
         if not found:
             return
-        yield from _tiles(self._evened, _cut(found, dense), ENLARGED, turned=turned)
+        cut = list(_cut(found, dense))
+        doubled = max(DOUBLED / _whole_scale(self._values), LARGE_LETTER)
+        yield from _tiles(self._evened, cut, ENLARGED, turned=turned, doubled=doubled)
         if max(self._values.shape[:2]) > VAST:
-            halves = (_scaled(box, HALVED) for box in _cut(found, dense))
-            yield from _tiles(evened_view(resized(self._values, HALVED)), halves, 1.0, HALVED, turned=turned)
+            halves = (Part(_scaled(part.box, HALVED), part.short) for part in cut)
+            view = evened_view(resized(self._values, HALVED))
+            yield from _tiles(view, halves, 1.0, HALVED, turned=turned, doubled=doubled)
 
     @cached_property
     def _evened(self) -> Picture:
         return evened_view(self._values)
 
 
-def _cut(found: list[Box], dense: Mask) -> Iterator[Box]:
+@dataclass(frozen=True)
+class Part:
+    """A part of a frame.
+
+    :param short: whether its margin is cut off: left, above, right, below.
+    """
+
+    box: Box
+    short: tuple[bool, bool, bool, bool]
+
+
+def _cut(found: list[Box], dense: Mask) -> Iterator[Part]:
     """Cut areas into tiles that overlap, each no larger than what may be text in it needs."""
     for x0, y0, x1, y1 in found:
         for y in range(y0, max(y1 - OVERLAP, y0 + 1), TILE - OVERLAP):
             for x in range(x0, max(x1 - OVERLAP, x0 + 1), TILE - OVERLAP):
-                right, below = min(x + TILE, x1), min(y + TILE, y1)
-                part = dense[y:below, x:right]
+                tile = x, y, min(x + TILE, x1), min(y + TILE, y1)
+                part = dense[tile[1] : tile[3], x : tile[2]]
                 columns, rows = np.flatnonzero(part.any(axis=0)), np.flatnonzero(part.any(axis=1))
                 if rows.size:
-                    yield (
-                        max(x + int(columns[0]) - MARGIN, x),
-                        max(y + int(rows[0]) - MARGIN, y),
-                        min(x + int(columns[-1]) + MARGIN, right),
-                        min(y + int(rows[-1]) + MARGIN, below),
-                    )
+                    yield _with_margin((x + columns[0], y + rows[0], x + columns[-1] + 1, y + rows[-1] + 1), tile)
+
+
+def _with_margin(box: Box, tile: Box) -> Part:
+    left, top, right, bottom = (int(side) for side in box)
+    wanted = left - MARGIN, top - MARGIN, right + MARGIN, bottom + MARGIN
+    cut = max(wanted[0], tile[0]), max(wanted[1], tile[1]), min(wanted[2], tile[2]), min(wanted[3], tile[3])
+    short = wanted[0] < cut[0], wanted[1] < cut[1], wanted[2] > cut[2], wanted[3] > cut[3]
+    return Part(cut, short)
 
 
 def _tiles(
-    view: Picture, cut: Iterable[Box], enlarge: float, reduced: float = 1.0, *, turned: bool = False
+    view: Picture,
+    cut: Iterable[Part],
+    enlarge: float,
+    reduced: float = 1.0,
+    *,
+    turned: bool = False,
+    doubled: float = math.inf,
 ) -> Iterator[Patch]:
-    for x0, y0, x1, y1 in cut:
+    for part in cut:
+        x0, y0, x1, y1 = part.box
         tile = np.ascontiguousarray(view[y0:y1, x0:x1])
         if tile.size and not is_flat(tile):
-            tile = np.asarray(
-                cv2.copyMakeBorder(tile, FRAME, FRAME, FRAME, FRAME, cv2.BORDER_CONSTANT, value=GREY), np.uint8
-            )
+            left, top, right, below = _frame(part, round(STEP / enlarge))
+            tile = np.asarray(cv2.copyMakeBorder(tile, top, below, left, right, cv2.BORDER_CONSTANT, value=GREY))
             picture = _enlarged(np.rot90(tile) if turned else tile, enlarge)
-            corner = round((x0 - FRAME) / reduced), round((y0 - FRAME) / reduced)
-            yield Patch(picture, *corner, enlarge * reduced, turned, TALLEST * enlarge)
+            corner, scale = (round((x0 - left) / reduced), round((y0 - top) / reduced)), enlarge * reduced
+            yield Patch(picture, *corner, scale, turned, TALLEST * enlarge, doubled * scale)
+
+
+def _frame(part: Part, step: int) -> tuple[int, int, int, int]:
+    """Return how much is laid around a part: where its margin is cut off, and what fills it up to whole steps."""
+    x0, y0, x1, y1 = part.box
+    left, top, right, below = (FRAME * short for short in part.short)
+    wide, high = -(x1 - x0 + left + right) % step, -(y1 - y0 + top + below) % step
+    return left + wide // 2, top + high // 2, right + wide - wide // 2, below + high - high // 2
 
 
 def _scaled(box: Box, scale: float) -> Box:

@@ -12,8 +12,6 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from airlock.findings import Box
-
 Grey = npt.NDArray[np.float32]
 Planes = npt.NDArray[np.float32]
 """`(rows, columns, channels)`, any range."""
@@ -52,14 +50,18 @@ LEAST = 80
 """Pixels that look like text; where fewer hang together it is a fork of vessels. A word of three letters has twice as
 many, a line ten times."""
 
+CLEARLY = 1.5
+"""How many times as often as they must strokes begin where letters are beyond doubt."""
+
+FILLED, SPOT = 0.8, 320
+"""Part of a piece that is strokes, above which one of fewer pixels, nowhere clearly letters, is a fork of vessels too:
+the ground between letters is as wide as their strokes."""
+
 WIDE, SOLID = 97, 0.75
 """Pixels, and the part of them that looks like text, from which it is texture."""
 
 PART = 32
 """Pixels of the parts of a picture whose noise is told apart."""
-
-CELL, MARGIN = 16, 24
-"""Pixels of the cells of which areas are made, and of the ground around them that the network sees too."""
 
 
 @dataclass(frozen=True)
@@ -155,27 +157,36 @@ def text_like(strokes: Strokes) -> TextLike:
     dense = np.maximum(_sums(counted, along, across), _sums(counted, across, along)) >= ENOUGH
     if not dense.any():
         return TextLike(strokes.unclear, strokes.unclear, strokes.unclear)
-    level = _alternating(strokes.bright, strokes.dark)
-    upright = _alternating(np.ascontiguousarray(strokes.bright.T), np.ascontiguousarray(strokes.dark.T)).T
+    level, upright = np.zeros_like(dense), np.zeros_like(dense)
+    clearly = _alternate(strokes.bright, strokes.dark, level)
+    turned = np.ascontiguousarray(strokes.bright.T), np.ascontiguousarray(strokes.dark.T)
+    clearly |= _alternate(*turned, upright.T).T
     found = dense & (level | upright)
-    large = _large(found)
+    large = _letters(found, strokes.both, clearly)
     return TextLike(large & level | strokes.unclear, large & upright | strokes.unclear, found | strokes.unclear)
 
 
-def _large(found: Mask) -> Mask:
-    """Return what is found without its small pieces."""
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(found.astype(np.uint8), connectivity=8)
-    large = np.asarray(stats[:, cv2.CC_STAT_AREA] >= LEAST)
-    large[0] = False
-    return np.asarray(large[labels])
+def _letters(found: Mask, strokes: Mask, clearly: Mask) -> Mask:
+    """Return what is found without its pieces that are too small, or forks of vessels."""
+    number, labels, stats, _ = cv2.connectedComponentsWithStats(found.astype(np.uint8), connectivity=8)
+    sizes = stats[:, cv2.CC_STAT_AREA]
+    inside = labels[found]
+    filled = np.bincount(inside, strokes[found], number) > FILLED * sizes
+    sure = np.bincount(inside, clearly[found], number) > 0
+    kept = np.asarray((sizes >= LEAST) & ~(filled & ~sure & (sizes < SPOT)))
+    kept[0] = False
+    return np.asarray(kept[labels])
 
 
-def _alternating(bright: Mask, dark: Mask) -> Mask:
+def _alternate(bright: Mask, dark: Mask, found: Mask) -> Mask:
+    """Mark where bright and dark strokes alternate along rows as in letters; return where they clearly do."""
     begins = _begins(bright) + _begins(dark)
-    found = np.zeros_like(bright)
+    clearly = np.zeros_like(bright)
     for along, across, often in LINES:
-        found |= _sums(begins, along, across) >= often * across
-    return found
+        sums = _sums(begins, along, across)
+        found |= sums >= often * across
+        clearly |= sums >= CLEARLY * often * across
+    return clearly
 
 
 def _begins(mask: Mask) -> Grey:
@@ -201,46 +212,3 @@ def texture(found: Mask) -> Mask:
     # Up to its edge, where the window reaches beyond it. Nothing lies beyond the picture: mirrored there, three lines
     # in a corner would be texture.
     return np.asarray(cv2.dilate(solid, np.ones((WIDE, WIDE), np.uint8))) > 0
-
-
-def areas(found: Mask) -> list[Box]:
-    """Return rectangles that hold everything found, with a margin; those that share more than they waste are joined."""
-    rows, columns = found.shape
-    if not found.any():
-        return []
-    cells = _by_cell(found)
-    number, labels = cv2.connectedComponents(np.asarray(cv2.dilate(cells, np.ones((3, 3), np.uint8))), connectivity=8)
-    boxes = []
-    for label in range(1, number):
-        ys, xs = np.nonzero((labels == label) & (cells > 0))
-        x0, y0 = max(int(xs.min()) * CELL - MARGIN, 0), max(int(ys.min()) * CELL - MARGIN, 0)
-        x1, y1 = int(xs.max() + 1) * CELL + MARGIN, int(ys.max() + 1) * CELL + MARGIN
-        boxes.append((x0, y0, min(x1, columns), min(y1, rows)))
-    return _joined(boxes)
-
-
-def _by_cell(found: Mask) -> npt.NDArray[np.uint8]:
-    rows, columns = (-(-side // CELL) for side in found.shape)
-    padded = np.zeros((rows * CELL, columns * CELL), bool)
-    padded[: found.shape[0], : found.shape[1]] = found
-    return np.asarray(padded.reshape(rows, CELL, columns, CELL).any(axis=(1, 3)), np.uint8)
-
-
-def _joined(boxes: list[Box]) -> list[Box]:
-    """Join rectangles while the one around two is no larger than both together."""
-    result: list[Box] = []
-    for given in boxes:
-        box = given
-        while (other := next((b for b in result if _area(_around(b, box)) <= _area(b) + _area(box)), None)) is not None:
-            result.remove(other)
-            box = _around(box, other)
-        result.append(box)
-    return result
-
-
-def _around(one: Box, other: Box) -> Box:
-    return min(one[0], other[0]), min(one[1], other[1]), max(one[2], other[2]), max(one[3], other[3])
-
-
-def _area(box: Box) -> int:
-    return (box[2] - box[0]) * (box[3] - box[1])

@@ -20,6 +20,9 @@ Picture = npt.NDArray[np.uint8]
 NEIGHBOURHOOD = 8.0
 """Standard deviation, in pixels, of the neighbourhood's mean."""
 
+SPARSE = 2
+"""Of how many pixels, along and across, one is enough for the neighbourhood's mean."""
+
 SPREADS = 2.5
 """Standard deviations of the neighbourhood that are shown to either side."""
 
@@ -55,14 +58,25 @@ def evened_view(values: Planes) -> Picture:
 
 
 def _evened(plane: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
-    detail = plane - cv2.GaussianBlur(plane, (0, 0), NEIGHBOURHOOD)
+    detail = plane - _smooth(plane, NEIGHBOURHOOD)
     size = np.abs(detail[::2, ::2])
     typical = float(np.median(size[size > 0])) if size.any() else 1.0
     low, high = np.percentile(plane[::2, ::2], (0.5, 99.5))
-    spread = cv2.sqrt(cv2.GaussianBlur(detail * detail, (0, 0), 1.5 * NEIGHBOURHOOD))
+    spread = cv2.sqrt(_smooth(detail * detail, 1.5 * NEIGHBOURHOOD))
     quiet = max(typical, QUIET * float(high - low), 1e-3)
     shown = detail / (spread + np.float32(quiet)) * (127.5 / SPREADS) + 127.5
     return np.clip(shown, 0, 255).astype(np.uint8)
+
+
+def _smooth(plane: npt.NDArray[np.float32], deviation: float) -> npt.NDArray[np.float32]:
+    """Return the mean of a neighbourhood, weighted by a normal distribution: computed of a reduced picture.
+
+    What so wide a window leaves has nothing finer; the mean difference is below a thousandth of the range.
+    """
+    rows, columns = plane.shape
+    size = max(round(columns / SPARSE), 1), max(round(rows / SPARSE), 1)
+    reduced = cv2.GaussianBlur(cv2.resize(plane, size, interpolation=cv2.INTER_AREA), (0, 0), deviation / SPARSE)
+    return np.asarray(cv2.resize(reduced, (columns, rows), interpolation=cv2.INTER_LINEAR), np.float32)
 
 
 def range_view(values: Planes) -> Picture:

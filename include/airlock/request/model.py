@@ -24,7 +24,7 @@ from pydantic_core import PydanticCustomError
 
 from airlock.errors import InvalidRequest
 from airlock.identity.keys import KeyRing
-from airlock.project import Level, Method
+from airlock.project_parts import Level, Method
 
 # PS3.5 section 9.1: components without leading zeros, 64 characters at most.
 UID_PATTERN = r"^(0|[1-9][0-9]*)(\.(0|[1-9][0-9]*))+$"

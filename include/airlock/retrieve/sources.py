@@ -15,7 +15,7 @@ from airlock.dicomio.progress import Progress
 from airlock.dicomio.webpeer import WebPeer
 from airlock.errors import HeldError, PolicyError, StudyNotFound, TransferIncomplete
 from airlock.ledger import InstanceState, InstanceUpdate
-from airlock.project import Level, Method
+from airlock.project_parts import Level, Method
 from airlock.request.store import RequestStore
 from airlock.retrieve import raw
 from airlock.retrieve.guard import Guard, test_listing

@@ -6,6 +6,9 @@ import re
 from collections.abc import Iterable, Iterator
 from datetime import date, timedelta
 
+from airlock.identity.vocabulary import fold
+from airlock.verify.births import Births
+
 _PARTS = re.compile(r"(?<!\d)(?=(\d{1,4})([\W_]{1,3}|\s?年\s?)(\d{1,2})([\W_]{1,3}|\s?月\s?)(\d{1,4})(?!\d))")
 _KOREAN = re.compile(r"(\d{4})년\s?(\d{1,2})월\s?(\d{1,2})")
 _SOLID = re.compile(r"(?<!\d)\d{6,8}(?!\d)|(?<!\d)(\d{8})(?:[01]\d|2[0-3])(?:[0-5]\d){1,2}(?!\d)")
@@ -30,10 +33,12 @@ _WORDS = re.compile(r"\d+|[^\W\d_]+")
 _MONTHS = {
     stem: number
     for number, stems in enumerate(
-        ("jan ene gen", "feb fev", "mar mrz maar", "apr avr abr", "may mai mei maj mag", "jun juin giu", "jul juil lug",
-         "aug aou ago", "sep set", "oct okt out ott", "nov", "dec dez des dic"), 1
+        ("jan ene gen янв ιαν sty tam oca", "feb fev фев φεβ lut hel sub", "mar mrz maar мар μαρ maa",
+         "apr avr abr апр kwi huh nis", "may mai mei maj mag май мая μαι tou", "jun juin giu июн ιουν cze kes haz",
+         "jul juil lug июл ιουλ lip hei tem", "aug aou ago авг αυγ sie elo agu", "sep set сен σεπ szep wrz syy eyl",
+         "oct okt out ott окт οκτ paz lok eki", "nov ноя νοε lis marr kas", "dec dez des dic дек δεκ gru jou ara"), 1
     )
-    for stem in stems.split()
+    for stem in map(fold, stems.split())
 }  # fmt: skip
 _FILLERS = frozenset(["st", "nd", "rd", "th", "er", "ere", "eme", "e", "o", "a", "de", "of", "di", "den", "the", "day"])
 _ROMAN = ["i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix", "x", "xi", "xii"]
@@ -49,6 +54,7 @@ class Days:
 
     def __init__(self, days: Iterable[str], births: Iterable[str]) -> None:
         self._all, self._births = set(_dates(days)), set(_dates(births))
+        self._rarely = Births(self._births)
         self._short = {(day.year % 100, day.month, day.day) for day in self._all}
 
     def mentioned(self, folded: str, *, free: bool) -> Iterator[bool]:
@@ -57,8 +63,14 @@ class Days:
         :param folded: text without case and accents.
         :param free: whether six digits count.
         """
-        if not self._all or not any(c.isdigit() for c in folded):
+        if not self._all:
             return
+        if self._rarely.mentioned(folded):
+            yield False
+        if not any(c.isdigit() for c in folded):
+            return
+        if free and self._rarely.personal_number(folded):
+            yield True
         if any(self._known(*found) for found in (*_numeric(folded), *_worded(folded))):
             yield False
         for match in _SOLID.finditer(folded):

@@ -32,6 +32,8 @@ _PHONES = frozenset((0x00080094, 0x00102154, 0x00102155, 0x00401103, 0x00401104,
 # Of these VRs, nothing that identifies is harvested, whatever the attribute.
 _SILENT = frozenset(b"AE AS AT CS DS FD FL IS OB OD OF OL OV OW SL SS SV TM UL US UV".split())
 _BIRTH_DATE = 0x00100030
+# When something was done, which may have been on the day of birth.
+_EVENTS = frozenset((0x00080020, 0x00080021, 0x00080022, 0x00080023, 0x0008002A))
 _DAY = re.compile(r"(\d{4})\.?(0[1-9]|1[0-2])\.?(0[1-9]|[12]\d|3[01])")
 _PARTS = re.compile(rb"[\\^=]")
 _MOST_REMEMBERED = 20_000
@@ -151,6 +153,8 @@ class Harvester:
             for value in values(raw, vr, charset):
                 if day := _DAY.match(value):
                     yield kind, "".join(day.groups())
+                    if tag in _EVENTS:
+                        yield "events", "".join(day.groups())
         else:
             yield from self._by_tag(tag, vr, raw, charset)
 

@@ -72,12 +72,14 @@ class Inspected:
 
     :param old: StudyInstanceUID, SeriesInstanceUID and SOPInstanceUID of the input; `new` those of the output.
     :param patients: PatientID of the input, and of the output.
+    :param telling: those of `old` that hold an identifier, so that they are mapped even where UIDs stay.
     """
 
     found: Found
     old: Uids = ("", "", "")
     new: Uids = ("", "", "")
     patients: tuple[str, str] = ("", "")
+    telling: frozenset[str] = frozenset()
 
 
 class Inspector:
@@ -128,7 +130,8 @@ class Inspector:
         if not sop_class or sop_class != _first(source, _CLASS):
             problems.append(Problem(name_of(_CLASS), "is not the input's"))
         found = found._replace(problems=tuple(dict.fromkeys(problems)))
-        return Inspected(found, old, new, (_first(source, 0x00100020), _first(output, 0x00100020)))
+        patients = _first(source, 0x00100020), _first(output, 0x00100020)
+        return Inspected(found, old, new, patients, frozenset(filter(self._search.in_uid, old)))
 
     def _around(self, output: File) -> Iterator[Problem]:
         """Look at what is no part of the dataset: preamble, file meta information, what follows the pixel data."""

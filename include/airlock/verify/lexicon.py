@@ -5,12 +5,13 @@ The rules for what counts are those of de-identification (docs/deidentification.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from airlock.identity.harvest import Evidence
 from airlock.identity.identifiers import Match
 from airlock.identity.transliterate import variants
 from airlock.identity.vocabulary import ordinary, vocabulary
+from airlock.verify.slips import Slips
 from airlock.verify.words import (
     INSIDE,
     PARTICLES,
@@ -71,6 +72,8 @@ class Lexicon:
         self._says_something: dict[str, bool] = {}
         self._numbers = {number: weak for number, weak in numbers(evidence.numbers) if number not in hidden}
         self._digits_begin = {number[:end] for number in self._numbers for end in range(len(number) + 1)}
+        self._long_numbers = [number for number in self._numbers if len(number) >= _LONG]
+        self._slips = Slips((word for name in parts for part in name for word in part), {w for p in public for w in p})
         self._telephones = [digits for value in evidence.phones if len(digits := telephone(value)) >= 6]
 
     def __repr__(self) -> str:
@@ -194,8 +197,15 @@ class Lexicon:
         if capital and (family, initial) in self._initials:
             yield "name", True
 
+    def slips(self, words: Iterable[str]) -> Iterator[Match]:
+        """Yield what folded words say that are a name but for one letter."""
+        if any(map(self._slips.near, words)):
+            yield "name", True
+
     def numbers(self, runs: Sequence[str], *, free: bool) -> Iterator[Match]:
-        """Yield what digits in groups say, which may be one number with separators."""
+        """Yield what digits in groups say, which may be one number with separators, or hold one."""
+        if free and any(known in run for known in self._long_numbers for run in runs):
+            yield "number", True
         for start in range(len(runs)):
             bare = ""
             for run in runs[start : start + _MOST_GROUPS]:

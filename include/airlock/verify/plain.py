@@ -7,9 +7,13 @@ import re
 import unicodedata
 from contextlib import suppress
 
+from airlock.identity.transliterate import in_latin_letters
+from airlock.verify.coded import said_in
+
 _SUSPICIOUS = re.compile(r"[&%\\=<]|[uU]\+|[^\x00-\x7e]")
 _NUMBERED = re.compile(r"(?:\\[uU]\{?|[uU]\+)([0-9A-Fa-f]{4,8})\}?")
 _BYTE = re.compile(r"(?:\\x|\\'|=|%)([0-9A-Fa-f]{2})")
+_OCTAL = re.compile(r"\\([0-3][0-7]{2})")
 _TAG = re.compile(r"<[^<>]{0,120}>")
 _BYTES = re.compile("[\x80-\xff\udc80-\udcff]+")
 _ROUNDS = 3
@@ -17,11 +21,15 @@ _ROUNDS = 3
 
 def plain_texts(text: str) -> set[str]:
     """Return a text as it stands, and what it says when escapes and wrong decoding are undone."""
+    found = {text, *said_in(text)}
+    if not text.isascii():
+        # Letters in circles, in bold and the like.
+        found.add(unicodedata.normalize("NFKC", text))
     if not _SUSPICIOUS.search(text):
-        return {text}
-    found = {text}
+        return found
     current = text
     for _ in range(_ROUNDS):
+        found |= {current.translate(table) for table in in_latin_letters(current)}
         current = _character_set(_bytes(_NUMBERED.sub(_numbered, html.unescape(_TAG.sub("", current)))))
         if current in found:
             break
@@ -36,7 +44,7 @@ def _numbered(match: re.Match[str]) -> str:
 
 def _bytes(text: str) -> str:
     r"""Put in the place of `%C3%BC`, `=C3=BC`, `\\xc3\\xbc` and `\\'fc` the characters of these bytes, one each."""
-    return _BYTE.sub(lambda match: chr(int(match[1], 16)), text)
+    return _OCTAL.sub(lambda match: chr(int(match[1], 8)), _BYTE.sub(lambda match: chr(int(match[1], 16)), text))
 
 
 def _character_set(text: str) -> str:

@@ -91,6 +91,10 @@ class Search:
                 found |= {("UID", False)}
         return found
 
+    def in_uid(self, uid: str) -> bool:
+        """Whether a component of a UID is an identifying number or a date of the inputs."""
+        return self._identifiers.in_uid(uid)
+
     def _number(self, raw: bytes, charset: bytes) -> frozenset[Match]:
         found = _NONE
         for value in values(raw, b"DS", charset):
@@ -105,9 +109,10 @@ class Search:
         for value in values(raw, vr, charset):
             if not _CLOCK.fullmatch(value):
                 found |= self._text(value.encode("latin-1"), b"LO", charset)
-            elif vr in DATES and not kept and self._removed and value not in DUMMIES:
+            elif vr in DATES and value not in DUMMIES:
                 day = value.replace(".", "")[:8] if vr == b"DA" else value[:8]
-                found |= {("date", False)} if day in self._identifiers.dates else _NONE
+                removed = not kept and self._removed and day in self._identifiers.dates
+                found |= {("date", False)} if removed or (kept and self._identifiers.is_birth(day)) else _NONE
         return found
 
     def data(self, raw: bytes) -> frozenset[Match]:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Iterator
 from functools import cached_property
 
+from airlock.identity.consonants import Consonants
 from airlock.identity.harvest import Evidence
 from airlock.identity.identifiers import Match
 from airlock.identity.transliterate import LOST
@@ -20,6 +21,8 @@ from airlock.verify.plain import plain_texts
 from airlock.verify.words import Word
 
 _WORDS = re.compile(r"[^\W\d_]+|\d+")
+# With a digit in the place of a letter, at most.
+_MAYBE_SLIPS = re.compile(r"(?<![^\W_])(?:[^\W\d_]+\d?[^\W\d_]*)(?![^\W_])")
 _HUMPS = re.compile(r"[A-ZÀ-Þ]+(?![a-zß-ÿ])|[A-ZÀ-Þ]?[a-zß-ÿ]+|[^\W\d_A-Za-zÀ-ÿ]+")
 _NUMBER = re.compile(r"\d(?:[ ,./_'-]{0,2}\d)+")
 _PHONE = re.compile(r"\d(?:[\W_]{0,4}\d){5,}")
@@ -37,7 +40,7 @@ class Spelled:
     """
 
     def __init__(self, evidence: Evidence, public: Iterable[str], *, keep_dates: bool) -> None:
-        births = evidence.birth_dates - evidence.dates if keep_dates else evidence.birth_dates
+        births = evidence.birth_dates - evidence.events if keep_dates else evidence.birth_dates
         self._evidence = evidence
         self._days = Days(births | (set() if keep_dates else evidence.dates), births)
         self._public = [_WORDS.findall(fold(text)) for text in public if text]
@@ -48,6 +51,10 @@ class Spelled:
     @cached_property
     def _lexicon(self) -> Lexicon:
         return Lexicon(self._evidence, self._public)
+
+    @cached_property
+    def _consonants(self) -> Consonants:
+        return Consonants(self._evidence.names)
 
     def matches(self, text: str, *, free: bool) -> frozenset[Match]:
         """Return the kinds of identifiers that a text mentions, and whether a person should judge it.
@@ -70,6 +77,10 @@ class Spelled:
             initial = fold(match[2] or match[3])
             yield from self._lexicon.initials(fold(match[1]), initial, capital=not match[1][0].islower())
         folded = fold(text)
+        if free:
+            if any(self._consonants.spans(folded)):
+                yield "name", True
+            yield from self._lexicon.slips({fold(each) for each in _MAYBE_SLIPS.findall(text)})
         yield from self._numbers(folded, free=free)
         for weak in self._days.mentioned(folded, free=free):
             yield "date", weak

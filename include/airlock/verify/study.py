@@ -62,7 +62,7 @@ class Study:
 
     def _uids(self, inspected: Inspected) -> Iterable[Problem]:
         own = list(zip(inspected.old, inspected.new, (_STUDY, _SERIES, _INSTANCE), strict=True))
-        if self._keep_uids and inspected.old != inspected.new:
+        if self._keep_uids and any(old not in (new, *inspected.telling) for old, new, _ in own):
             yield Problem(name_of(_INSTANCE), "a UID changed that the project retains")
         for old, new, tag in (*(each for each in own if all(each[:2])), *inspected.found.pairs):
             if self._forward[old].most_common(1)[0][0] != new:

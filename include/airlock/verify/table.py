@@ -6,6 +6,7 @@ De-identification decides one action per attribute; this says which outcomes are
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache, partial
@@ -26,6 +27,21 @@ _FULL, _MODIFIED = "retain_longitudinal_full_dates", "retain_longitudinal_modifi
 _TIMES = frozenset((b"DA", b"DT", b"TM"))
 _TIMEZONE = 0x00080201
 _TEXT_VALUE = 0x0040A160
+# What the table forgets and nothing may be left of: whom to call, where the originals lie, dates in other calendars.
+_NOT_LISTED = frozenset(
+    (
+        0x0074100C, 0x0074100A, 0x00720008, 0x21000160, 0x00100033, 0x00100034, 0x00102295, 0x00080407, 0x00080408,
+        0x00080409, 0x00081190, 0x0040E010, 0x00404073, 0x00287FE0,
+    )
+)  # fmt: skip
+_LONG_TEXT, _SHORT_TEXT = frozenset((b"ST", b"LT", b"UT")), frozenset((b"LO", b"SH", b"UC"))
+_OF_PROGRAMS = frozenset(
+    (
+        0x00080108, 0x00080114, 0x00080115, 0x00080116, 0x0008030E, 0x0008030F, 0x00160017, 0x00160020, 0x00620020,
+        0x20100010, 0x3010000C, 0x30020120,
+    )
+)  # fmt: skip
+_REMARK = re.compile("Comment|Notes|Reason")
 NOTHING: frozenset[str] = frozenset()
 Allowance = frozenset[str]
 _SAME: Allowance = frozenset((KEEP, SAME))
@@ -132,6 +148,8 @@ class Table:
 
     def _unlisted(self, tag: int) -> Allowance:
         vr, keyword = entry(tag)
+        if tag in _NOT_LISTED:
+            return frozenset((DUMMY,))
         group = tag >> 16
         if not keyword or group <= 0x0007 or group >> 8 in (0x50, 0x60) or group >= 0xFFFA:
             return NOTHING
@@ -140,6 +158,9 @@ class Table:
         if tag == _TEXT_VALUE:
             # Of content items that no table lists.
             return frozenset((CLEAN, DUMMY) if "clean_structured_content" in self.options else (DUMMY,))
+        if (vr in _LONG_TEXT and tag not in _OF_PROGRAMS) or (vr in _SHORT_TEXT and _REMARK.search(keyword)):
+            # People type into these: only words that say nothing of a person may stay.
+            return frozenset((CLEAN, DUMMY))
         return self.by_vr(vr)
 
     def by_vr(self, vr: bytes) -> Allowance:

@@ -146,6 +146,9 @@ def addresses(phrases: Iterable[str]) -> Iterator[str]:
             words = [street(form) for form in forms(line)]
             if len(words) <= WIDEST:
                 yield from _telling(words, 6 if len(words) > 1 else 10)
+                # A street without the number of the house.
+                letters = [word for word in words if not word[0].isdigit()]
+                yield from _telling(letters, 10) if 1 < len(letters) < len(words) else ()
 
 
 def numbers_with_letters(values: Iterable[str]) -> Iterator[str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from airlock.cli.remembered import Memory
-from airlock.deid.terms import ProjectTerms
+from airlock.deid.policy import ProjectTerms
 from airlock.identity.keys import KeyRing
 from airlock.project import find_policy
 

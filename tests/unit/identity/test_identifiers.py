@@ -20,13 +20,13 @@ EVIDENCE = Evidence(
 FOUND = [
     "MULLER", "muller, hans", "Müller", "MÜLLER^HANS", "Hans Peter", "hans_muller", "HansMüller", "x Peter x",
     "Li Chest", "chest^li", "山田太郎", "患者山田様", "Bo Ng", "NG^BO",
-    "QF-77319", "qf77319", "id:QF 77319.", "PIDQF-77319"[3:], "12345678", "0012345678", "no 4711 x",
+    "QF-77319", "qf77319", "id:QF 77319.", "PIDQF-77319"[3:], "12345678", "0012345678", "no 4711 x", "123456789",
     "wolkenkuckucksheim 17", "5020 bergen", "47559750 00", "+4755975000",
     "20200112", "2020-01-12", "12.01.2020", "01/12/2020", "12. Jan 2020", "Jan 12, 2020", "12012020", "3.2.61",
     "1961-02-03", "uid 1.2.276.0.99.1.",
 ]  # fmt: skip
 CLEAN = [
-    "Chest", "CT Chest 1", "Li", "Bo", "Mullerian", "Hanswurst", "7731", "123456789", "1", "S1", "T1 AX",
+    "Chest", "CT Chest 1", "Li", "Bo", "Mullerian", "Hanswurst", "7731", "987654321", "1", "S1", "T1 AX",
     "20200113", "12.01.2021", "1.2.276.0.99.11", "1.2.276.0.99", "47119", "ORIGINAL", "wolkenkuckucksheim 18",
 ]  # fmt: skip
 
@@ -63,8 +63,11 @@ def test_kept_dates_are_no_identifiers_and_birth_dates_are() -> None:
     identifiers = Identifiers(EVIDENCE, keep_dates=True)
     assert not identifiers.find("2020-01-12")
     assert identifiers.find("1961-02-03")
-    newborn = Evidence(dates={"20200112"}, birth_dates={"20200112"})
+    newborn = Evidence(dates={"20200112"}, birth_dates={"20200112"}, events={"20200112"})
     assert not Identifiers(newborn, keep_dates=True).find("2020-01-12")
+    misplaced = Identifiers(Evidence(dates={"20200112"}, birth_dates={"20200112"}), keep_dates=True)
+    assert misplaced.find("2020-01-12")
+    assert misplaced.is_birth("20200112101112")
 
 
 def test_bytes() -> None:

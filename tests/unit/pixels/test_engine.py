@@ -50,3 +50,26 @@ def test_a_model_that_sees_or_reads_nothing_is_said(monkeypatch, blind):
         monkeypatch.setattr(RapidOcrEngine, "read", lambda _self, _picture, boxes: [Reading("", 0.0)] * len(boxes))
     with pytest.raises(DetectorUnavailable, match="does not find text"):
         RapidOcrEngine()
+
+
+@pytest.mark.parametrize(
+    ("box", "said", "turns"),
+    [
+        pytest.param((0, 0, 100, 80), "", [0], id="nothing in a block"),
+        pytest.param((0, 0, 100, 80), "c", [0, 2], id="something in a block"),
+        pytest.param((0, 0, 200, 80), "", [0, 2], id="nothing in a line"),
+        pytest.param((0, 0, 40, 40), "", [0, 2], id="nothing in a small box"),
+        pytest.param((0, 0, 80, 200), "", [1, 3], id="nothing in an upright line"),
+    ],
+)
+def test_what_is_turned_on_its_head(monkeypatch, box, said, turns):
+    asked = []
+
+    def read(_self, _picture, _boxes, given):
+        asked.extend(turn for _, turn in given)
+        return [(number, Reading(said, 20.0 if said else 0.0)) for number, _ in given]
+
+    engine = RapidOcrEngine()
+    monkeypatch.setattr(RapidOcrEngine, "_read_turned", read)
+    engine.read(np.zeros((300, 300, 3), np.uint8), [box])
+    assert asked == turns

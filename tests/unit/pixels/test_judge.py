@@ -5,7 +5,7 @@ from pydicom import Dataset
 
 from airlock.findings import Found
 from airlock.pixels.engine import Reading
-from airlock.pixels.judge import Judge, known_words, merge
+from airlock.pixels.judge import Judge, is_anatomy, known_words, merge
 
 LINE = (10, 10, 200, 30)
 FAR = (10, 300, 20, 310)
@@ -113,3 +113,19 @@ def test_giant_letters_count_where_the_picture_shows_such(text, box, count):
 def test_a_known_identifier_is_masked_however_large_its_letters_are():
     known = Judge(known=frozenset({"AB1"}))
     assert len(known.judge([CYST], [Reading("AB1", 3.0)], 480, tallest=96)) == 1
+
+
+@pytest.mark.parametrize(
+    ("box", "doubled", "like", "anatomy"),
+    [
+        pytest.param((0, 0, 60, 50), 40, 0.1, True, id="large, square, hardly any strokes of letters"),
+        pytest.param((0, 0, 60, 50), 40, 0.4, False, id="full of strokes of letters"),
+        pytest.param((0, 0, 60, 50), 50, 0.1, False, id="letters that only this picture shows"),
+        pytest.param((0, 0, 110, 50), 40, 0.1, False, id="long enough for a line"),
+        pytest.param((0, 0, 50, 110), 40, 0.1, False, id="long enough for a line that runs up"),
+        pytest.param((0, 0, 180, 150), 1000, 1.0, True, id="letters larger than a third of the picture"),
+        pytest.param((0, 0, 300, 150), 1000, 1.0, False, id="a giant line"),
+    ],
+)
+def test_what_no_line_can_be_is_not_read(box, doubled, like, anatomy):
+    assert is_anatomy(box, SIDE, doubled, like) is anatomy

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 
@@ -58,3 +59,20 @@ def test_two_small_letters_alone_are_pieces_only():
     found = text_like(strokes_of(draw_text(np.full((200, 300, 1), 100.0, np.float32), ["Ac"], (100, 100), 9, 180)))
     assert not found.both.any()
     assert found.pieces[98:112, 98:115].any()
+
+
+@pytest.mark.parametrize("word", ["Eva", "Kim", "1234"])
+@pytest.mark.parametrize("value", [130, 180])
+def test_a_short_word_alone_is_looked_at(word, value):
+    assert dense(draw_text(np.full((200, 300), 100.0), [word], (100, 100), 9, value))[100:110, 98:118].any()
+
+
+def test_forks_of_vessels_are_passed_over(monkeypatch):
+    """Short branches as thick as letters: filled, where letters have ground between their strokes."""
+    lung = np.random.default_rng(5).normal(100, 2, (128, 128))
+    branches = [((70, 65), (70, 56), 2), ((50, 51), (32, 39), 4), ((65, 71), (65, 75), 4)]
+    for begin, end, width in [*branches, ((67, 65), (69, 67), 4), ((56, 69), (62, 51), 3)]:
+        cv2.line(lung, begin, end, 180, width)
+    assert not dense(lung).any()
+    monkeypatch.setattr("airlock.pixels.strokes.CLEARLY", 0.0)
+    assert dense(lung).any()

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 
+from airlock.pixels.areas import areas
 from airlock.pixels.patches import Details, Patch, whole
-from airlock.pixels.strokes import areas, strokes_of, text_like, texture
-from airlock.pixels.views import evened_view, is_flat, planes, range_view
+from airlock.pixels.strokes import strokes_of, text_like, texture
+from airlock.pixels.views import _smooth, evened_view, is_flat, planes, range_view
 from demo.phantoms import draw_text
 
 
@@ -87,3 +89,24 @@ def test_a_turned_patch_places_boxes_where_they_are():
     ys, xs = np.nonzero(turned[..., 0])
     box = int(xs.min()), int(ys.min()), int(xs.max()) + 1, int(ys.max()) + 1
     assert Patch(turned, 100, 200, 1.0, turned=True).place(box, 1000, 1000) == (140, 205, 145, 208)
+
+
+@pytest.mark.parametrize("corner", [(0, 0), (200, 150), (251, 183), (100, 183)])
+def test_the_network_sees_ground_around_everything_and_whole_steps(corner):
+    """At the edge of the frame it is grey; elsewhere what is there."""
+    x, y = corner
+    values = np.zeros((193, 281, 1), np.float32)
+    values[y : y + 10, x : x + 30 : 3] = 200
+    dense = np.zeros(values.shape[:2], bool)
+    dense[y : y + 10, x : x + 30] = True
+    [patch] = Details(values).patches(dense)
+    assert [side % 32 for side in patch.picture.shape[:2]] == [0, 0]
+    left, top = (x - patch.x) * patch.scale, (y - patch.y) * patch.scale
+    assert min(left, top) >= 16
+    assert min(patch.picture.shape[1] - left - 60, patch.picture.shape[0] - top - 20) >= 16
+
+
+def test_the_neighbourhood_is_what_it_would_be_of_every_pixel():
+    frame = draw_text(grey(300, 400, noise=20), ["HANSEN"], (100, 90), 14, 700).astype(np.float32)
+    exact = cv2.GaussianBlur(frame, (0, 0), 8)
+    assert float(np.abs(_smooth(frame, 8.0) - exact).mean()) < 0.001 * float(np.ptp(frame))

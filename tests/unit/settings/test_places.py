@@ -14,6 +14,8 @@ from airlock.settings import Settings, load_settings
     [
         {},
         {"AIRLOCK_HOME": "/data"},
+        {"AIRLOCK_HOME": "", "AIRLOCK_PROJECTS": ""},
+        {"AIRLOCK_KEY_FILE": ""},
         {"AIRLOCK_HOME": "/data", "AIRLOCK_KEY_FILE": "/run/key", "AIRLOCK_WORKERS": "3", "AIRLOCK_ENGINE": "plain"},
         {"airlock_home": "/spelled/otherwise"},
         {"AIRLOCK_PROJECTS": "projects", "AIRLOCK_RETRIES": "2", "AIRLOCK_KEY": "ab"},
@@ -27,7 +29,7 @@ def test_the_same_as_all_settings(monkeypatch: pytest.MonkeyPatch, given: dict[s
     load_settings.cache_clear()
     quick, all_of_them = load_places(), load_settings()
     for name in ("projects", "key_path", "workers", "engine"):
-        assert getattr(quick, name) == getattr(all_of_them, name)
+        assert str(getattr(quick, name)) == str(getattr(all_of_them, name))
     load_settings.cache_clear()
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 import struct
-from dataclasses import replace
 from typing import NamedTuple
 
 from airlock.deid.concepts import ANIMALS, CONTENT_SEQUENCES
@@ -49,7 +48,7 @@ class Beside(NamedTuple):
         if action is None and self.own_code and decision.letter == "K" and keyword.endswith("Meaning"):
             action = "C"
         return (
-            replace(decision, needs_dataset=False) if action is None else decider.revise(decision, action, context, tag)
+            decision._replace(needs_dataset=False) if action is None else decider.revise(decision, action, context, tag)
         )
 
 

@@ -4,27 +4,29 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Hashable
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from airlock.deid.basis import Basis
+from airlock.deid.stream.series import Layout, Series
 from airlock.deid.stream.stamps import Stamps, touched_by
-from airlock.deid.stream.stretch import Walked
 from airlock.deid.stream.values import element_header
-from airlock.deid.stream.walk import Walk
+from airlock.deid.stream.walk import Walk, Walked
 from airlock.dicomio.charsets import plain_encoding
 from airlock.dicomio.copying import NewFile, move_bytes, write_all
 from airlock.dicomio.head import FIRST_BYTES, Head, Irregular, More, next_bytes, open_head
 from airlock.dicomio.meta import meta_bytes
 from airlock.dicomio.pixels import PixelData, end_of
+from airlock.identity.stream import Teller
 
-Tell = Callable[[bytes], object]
+if TYPE_CHECKING:
+    from pathlib import Path
+
 _NONE = (b"", b"")
 Place = Callable[[tuple[str, str, str, str]], str]
 _CHARACTER_SET, _CLASS = 0x00080005, 0x00080016
-_UIDS = (_CLASS, 0x00080018, 0x0020000D, 0x0020000E)
+_INSTANCE = 0x00080018
+_UIDS = (_CLASS, _INSTANCE, 0x0020000D, 0x0020000E)
 _UID = re.compile(rb"[0-9]+(?:\.[0-9]+)*")
 _LONGEST_UID = 64
 _SOME_UID = "1.2"
@@ -32,8 +34,7 @@ _MOST_WALKS = 32
 _PEEKED_BYTES = 256
 
 
-@dataclass(frozen=True)
-class Streamed:
+class Streamed(NamedTuple):
     """A file that was written.
 
     :param uids: new UIDs of class, instance, study and series.
@@ -48,24 +49,69 @@ class Streamed:
     keys: tuple[bytes, ...] = ()
 
 
+class _Made(NamedTuple):
+    """A header that is to be written.
+
+    :param header: with the file meta information.
+    :param uids: new ones of class, instance, study and series.
+    :param position: where the header ends in the file that was read.
+    :param keys: elements that tell the patient and the study, as they are encoded.
+    """
+
+    walk: Walk
+    header: bytes
+    uids: tuple[str, str, str, str]
+    position: int
+    keys: tuple[bytes, ...]
+
+
+class _Ready(NamedTuple):
+    """What the headers of files have in common that follow a layout.
+
+    :param parts: the first is for the file meta information, others for what differs.
+    :param slots: numbers of those for elements that differ, in their order.
+    :param instance: number of the part for the SOPInstanceUID.
+    :param uids: new ones of class, study and series.
+    """
+
+    parts: list[bytes]
+    slots: list[int]
+    instance: int
+    uids: tuple[str, str, str]
+    keys: tuple[bytes, ...]
+
+
 class Streamer:
     """De-identifies files without making datasets of them.
 
     :param check: raises what holds an instance for what it says of itself.
     :param stamp: writes what every object is to carry; told whether pixels were rewritten.
+    :param alike: the same for all that check and stamp the same attributes; None to find out which they are.
     :param keys: tags of what tells the patient and the study, where somebody wants to be told of them.
 
-    `tell` is called with elements that were not seen before and may say something of the patient, where there are keys.
+    `teller` is told of elements that were not seen before and may say something of the patient, where there are keys.
     """
 
+    _TOUCHED: ClassVar[dict[Hashable, tuple[frozenset[int], frozenset[int]]]] = {}
+    """Tags that checks and stamps touch, of the few that there are in a program."""
+
     def __init__(
-        self, basis: Basis, check: Callable[[Any], None], stamp: Callable[[Any, bool], None], keys: tuple[int, ...] = ()
+        self,
+        basis: Basis,
+        check: Callable[[Any], None],
+        stamp: Callable[[Any, bool], None],
+        keys: tuple[int, ...] = (),
+        alike: Hashable = None,
     ) -> None:
         self._basis, self._check, self._keys = basis, check, keys
-        self.tell: Tell | None = None
+        self.teller: Teller | None = None
         self._stamp = {rewritten: _with(stamp, rewritten) for rewritten in (False, True)}
-        self._checked = touched_by(check)
-        self._stamped = touched_by(*self._stamp.values()) | {_CHARACTER_SET}
+        touched = self._TOUCHED.get(alike) if alike is not None else None
+        if touched is None:
+            touched = touched_by(check), touched_by(*self._stamp.values())
+            if alike is not None:
+                self._TOUCHED[alike] = touched
+        self._checked, self._stamped = touched[0], touched[1] | {_CHARACTER_SET}
         self._taken = tuple(sorted(self._checked | self._stamped | {*_UIDS, *keys}))
         self._first_bytes = FIRST_BYTES
         self._order = tuple(sorted(self._stamped))
@@ -73,7 +119,7 @@ class Streamer:
         # What the check looks at but for which instance it is, as it was in objects that passed.
         self._asked_of = tuple(sorted(self._checked.difference(_UIDS[1:])))
         self._fine: set[tuple[tuple[bytes, ...], bool]] = set()
-        self._walks: dict[tuple[bool, bytes, bytes], tuple[Walk, Stamps]] = {}
+        self._walks: dict[tuple[bool, bytes, bytes], tuple[Walk, Stamps, Series]] = {}
 
     def process(self, source: Path, folder: Path, place: Place, *, pixels_rewritten: bool) -> Streamed:
         """De-identify one file.
@@ -93,34 +139,98 @@ class Streamer:
 
         :param hidden: nobody looks at the folder meanwhile, see :class:`airlock.dicomio.copying.NewFile`.
         """
-        walk, stamps, walked = self._walk(head)
-        self._first_bytes = next_bytes(walked.position)
-        _, pixels, tail = end_of(head, walked.position)
+        made = self._made_as_before(head, pixels_rewritten) or self._made(head, pixels_rewritten)
+        self._first_bytes = next_bytes(made.position)
+        walk, uids = made.walk, made.uids
+        _, pixels, tail = end_of(head, made.position)
         tail = self._tail(walk, tail)
+        path = place(uids)
+        with NewFile(f"{folder}/{path}", hidden=hidden) as descriptor:
+            size = _write(descriptor, made.header, head, pixels, tail)
+        unreadable, walk.unreadable_dates = walk.unreadable_dates, 0
+        return Streamed(path, uids, size, unreadable, made.keys)
+
+    def _made_as_before(self, head: Head, pixels_rewritten: bool) -> _Made | None:
+        """Make the header of a file that follows the layout of others; return None when it follows none."""
+        walk, stamps, series = self._walker(head.implicit, *_peek(head))
+        walk.unreadable_dates, walk.teller = 0, self.teller
+        found = series.follow(head.data, head.start)
+        if found is None:
+            return None
+        layout, followed = found
+        taken = followed.taken
+        instance = taken.pop(_INSTANCE, None)
+        if instance is None:
+            return None
+        key = (pixels_rewritten, head.syntax, *taken.values())
+        ready = layout.ready.get(key)
+        if ready is None:
+            ready = self._ready(walk, stamps, layout, {**layout.taken, **taken, _INSTANCE: instance}, pixels_rewritten)
+            if ready is None:
+                return None
+            if len(layout.ready) >= _MOST_WALKS:
+                layout.ready.clear()
+            layout.ready[key] = ready
+        if not _is_uid(instance[0][8:].strip(b" \0")):
+            raise Irregular
+        sop_class, study, series_uid = ready.uids
+        uids = sop_class, _new_uid(instance[1]), study, series_uid
+        parts = ready.parts.copy()
+        parts[0] = meta_bytes(sop_class, uids[1], head.syntax)
+        parts[ready.instance] = instance[1]
+        for place, new in zip(ready.slots, followed.news, strict=True):
+            parts[place] = new
+        return _Made(walk, b"".join(parts), uids, followed.position, ready.keys)
+
+    def _ready(
+        self, walk: Walk, stamps: Stamps, layout: Layout, taken: dict[int, tuple[bytes, bytes]], pixels_rewritten: bool
+    ) -> _Ready | None:
+        """Make what the headers of all files of a layout have in common; None where that cannot be told apart."""
+        short = all(stamps.implicit or taken.get(tag, _NONE)[0][4:6] == b"UI" for tag in _UIDS)
+        if not short or _INSTANCE in self._stamped:
+            return None
+        walked = Walked(layout.pieces, taken, {tag: taken[tag][0][8:] for tag in _UIDS if tag in taken})
+        self._check_identity(walked, stamps)
+        stamped = self._stamped_elements(walked, stamps, pixels_rewritten)
+        parts, slots, own = [b""], [], 0
+        for piece in layout.pieces:
+            if isinstance(piece, bytes):
+                parts.append(piece)
+            elif piece < 0 or piece == _INSTANCE:
+                slots += [len(parts)] if piece < 0 else []
+                own = own if piece < 0 else len(parts)
+                parts.append(b"")
+            else:
+                parts.append(stamped[piece] if piece in stamped else taken.get(piece, _NONE)[1])
+        sop_class, _, study, series = _new_uids(walked)
+        return _Ready(parts, slots, own, (sop_class, study, series), self._keys_of(walked))
+
+    def _made(self, head: Head, pixels_rewritten: bool) -> _Made:
+        """Make the header of a file by walking over it."""
+        walk, stamps, series, walked = self._walk(head)
         self._check_identity(walked, stamps)
         uids = _new_uids(walked)
         header = self._header(walked, stamps, pixels_rewritten, meta_bytes(uids[0], uids[1], head.syntax))
-        path = place(uids)
-        with NewFile(f"{folder}/{path}", hidden=hidden) as descriptor:
-            size = _write(descriptor, header, head, pixels, tail)
-        unreadable, walk.unreadable_dates = walk.unreadable_dates, 0
-        keys = tuple(walked.taken.get(tag, _NONE)[0] for tag in self._keys)
-        return Streamed(path, uids, size, unreadable, keys)
+        series.learn(head.data, head.start, walked.position)
+        return _Made(walk, header, uids, walked.position, self._keys_of(walked))
 
-    def _walk(self, head: Head) -> tuple[Walk, Stamps, Walked]:
+    def _keys_of(self, walked: Walked) -> tuple[bytes, ...]:
+        return tuple([walked.taken.get(tag, _NONE)[0] for tag in self._keys])
+
+    def _walk(self, head: Head) -> tuple[Walk, Stamps, Series, Walked]:
         """Walk over the header, again when its class or its character set is not where they usually are."""
         guess = _peek(head)
         for _ in range(2):
-            walk, stamps = self._walker(head.implicit, *guess)
-            walk.unreadable_dates, walk.tell = 0, self.tell
+            walk, stamps, series = self._walker(head.implicit, *guess)
+            walk.unreadable_dates, walk.teller = 0, self.teller
             walked = _walk_whole(walk, head)
             found = (walked.values.get(_CLASS, b""), walked.taken.get(_CHARACTER_SET, _NONE)[0])
             if found == guess:
-                return walk, stamps, walked
+                return walk, stamps, series, walked
             guess = found
         raise Irregular
 
-    def _walker(self, implicit: bool, sop_class: bytes, character_set: bytes) -> tuple[Walk, Stamps]:
+    def _walker(self, implicit: bool, sop_class: bytes, character_set: bytes) -> tuple[Walk, Stamps, Series]:
         key = implicit, sop_class, character_set
         found = self._walks.get(key)
         if found is None:
@@ -130,13 +240,12 @@ class Streamer:
             class_uid = sop_class.decode("latin-1").strip(" \0")
             telling = bool(self._keys)
             walk = Walk(self._basis, class_uid, encodings, self._taken, implicit=implicit, telling=telling)
-            found = self._walks[key] = walk, Stamps(encodings, implicit=implicit)
+            found = self._walks[key] = walk, Stamps(encodings, implicit=implicit), Series(walk)
         return found
 
     def _check_identity(self, walked: Walked, stamps: Stamps) -> None:
         for tag in _UIDS:
-            uid = walked.values.get(tag, b"").strip(b" \0")
-            if len(uid) > _LONGEST_UID or not _UID.fullmatch(uid):
+            if not _is_uid(walked.values.get(tag, b"").strip(b" \0")):
                 raise Irregular
         seen = tuple([walked.taken.get(tag, _NONE)[0] for tag in self._asked_of])
         if (seen, stamps.implicit) in self._fine:
@@ -222,12 +331,20 @@ def _encodings(character_set: bytes, *, implicit: bool) -> list[str]:
     return declared_encodings(character_set, implicit=implicit)
 
 
+def _is_uid(value: bytes) -> bool:
+    return len(value) <= _LONGEST_UID and _UID.fullmatch(value) is not None
+
+
 def _new_uids(walked: Walked) -> tuple[str, str, str, str]:
-    values = [walked.taken[tag][1][8:].rstrip(b" \0") for tag in _UIDS]
-    if not all(map(_UID.fullmatch, values)):
-        raise Irregular
-    one, two, three, four = (value.decode() for value in values)
+    one, two, three, four = (_new_uid(walked.taken[tag][1]) for tag in _UIDS)
     return one, two, three, four
+
+
+def _new_uid(element: bytes) -> str:
+    value = element[8:].rstrip(b" \0")
+    if not _UID.fullmatch(value):
+        raise Irregular
+    return value.decode()
 
 
 def _write(descriptor: int, header: bytes, head: Head, pixels: PixelData | None, tail: bytes) -> int:

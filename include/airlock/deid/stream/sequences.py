@@ -11,6 +11,7 @@ from airlock.deid.concepts import CONTENT_SEQUENCES
 from airlock.deid.decide import TOP, Context
 from airlock.deid.items import item_action
 from airlock.deid.stream.beside import Beside, Siblings, look, sequence_body, text_of
+from airlock.deid.stream.frames import FEWEST, Frames
 from airlock.deid.stream.table import MISSING, Plan, Table
 from airlock.deid.stream.values import element_header, encode_element
 from airlock.deid.values import DUMMY_CODE, STANDARD_SCHEMES
@@ -47,6 +48,7 @@ class Sequences:
         self._implicit, self._telling = implicit, telling
         self._tables: dict[tuple[Context, Beside | None, bool], Table] = {}
         self._depth = self._content = 0
+        self._frames = Frames(walk, self, implicit=implicit)
 
     def become(self, table: Table, plan: Plan, element: bytes) -> bytes | None:
         """Return what becomes of an encoded sequence.
@@ -68,15 +70,15 @@ class Sequences:
             if decision.letter == "D" and self._holds_code(element):
                 self._told(element)
                 return self._dummy_code(plan.tag)
-            return self._rebuilt(plan, element, self._chooser(decision.items))
+            return self._rebuilt(plan, element, *self._chooser(decision.items))
         except Siblings:
             self._told(element)
             return self._plainly(table, element, before)
 
     def _told(self, element: bytes) -> None:
         """Tell of a sequence as a whole, where its items are not walked over, or not all of them."""
-        if self._telling and not self._content and self._walk.tell is not None:
-            self._walk.tell(element)
+        if self._telling and not self._content and self._walk.teller is not None:
+            self._walk.teller.tell(element)
 
     def _content_items(self, table: Table, plan: Plan, element: bytes) -> bytes | None:
         decision, before = plan.decision, self._walk.unreadable_dates
@@ -144,11 +146,18 @@ class Sequences:
             raise Siblings
         return text
 
-    def _chooser(self, context: Context) -> Choose:
-        """Return what finds the table for an item: where meanings of codes are looked at, its coding scheme counts."""
-        asked = context.cleaning or (context.dummying and context.parent != "ConceptNameCodeSequence")
-        plain = self._table(context, None)
-        return self._coded(context, plain) if asked else lambda _item: plain
+    def asks(self, context: Context) -> bool:
+        """Whether the table for an item depends on it: where meanings of codes are looked at, its scheme counts."""
+        return context.cleaning or (context.dummying and context.parent != "ConceptNameCodeSequence")
+
+    def table(self, context: Context) -> Table:
+        """Return the table for items, where that does not depend on them."""
+        return self._table(context, None)
+
+    def _chooser(self, context: Context) -> tuple[Choose, Table | None]:
+        """Return what finds the table for an item, and the one of all of them where it is the same."""
+        plain = self.table(context)
+        return (self._coded(context, plain), None) if self.asks(context) else (lambda _item: plain, plain)
 
     def _coded(self, context: Context, plain: Table) -> Choose:
         def choose(item: bytes) -> Table:
@@ -186,26 +195,29 @@ class Sequences:
         header = element_header(tag, b"SQ", len(item) + 8, implicit=self._implicit)
         return header + _item_header(_ITEM, len(item)) + item
 
-    def _rebuilt(self, plan: Plan, element: bytes, choose: Choose) -> bytes:
+    def _rebuilt(self, plan: Plan, element: bytes, choose: Choose, table: Table | None = None) -> bytes:
         if self._depth >= _DEEPEST:
             raise Irregular
         undefined = plan.unpack(element, plan.at)[0] == UNDEFINED
         self._depth += 1
         try:
-            body = self._treated(element[plan.base : -8 if undefined else None], choose)
+            body = self._treated(element[plan.base : -8 if undefined else None], choose, table)
         finally:
             self._depth -= 1
         if undefined:
             return element[: plan.base] + body + _SEQUENCE_DELIMITER
         return element_header(plan.tag, b"SQ", len(body), implicit=self._implicit) + body
 
-    def _treated(self, data: bytes, choose: Choose) -> bytes:
+    def _treated(self, data: bytes, choose: Choose, table: Table | None) -> bytes:
+        found = list(self._items(data))
+        if table is not None and len(found) >= FEWEST:
+            news = self._frames.treat([item for item, _ in found], table)
+        else:
+            pairs = [(item, chosen, undefined) for item, undefined in found if (chosen := choose(item)) is not None]
+            found = [(item, undefined) for item, _, undefined in pairs]
+            news = [self._walk.item(item, chosen) for item, chosen, _ in pairs]
         pieces: list[bytes] = []
-        for item, undefined in self._items(data):
-            table = choose(item)
-            if table is None:
-                continue
-            new = self._walk.item(item, table)
+        for new, (_, undefined) in zip(news, found, strict=True):
             if undefined:
                 pieces += (_item_header(_ITEM, UNDEFINED), new, _ITEM_DELIMITER)
             else:

@@ -6,12 +6,13 @@ import struct
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
-from airlock.deid.decide import TOP, Context, Decider, Decision
+from airlock.deid.decide import NUMERIC_VRS, TOP, Context, Decider, Decision
 from airlock.deid.stream.beside import Beside
 from airlock.deid.stream.values import encode_element
 from airlock.deid.values import dummy
 from airlock.dicomio.head import LONG_VRS, SHORT_VRS, Irregular
 from airlock.identity.stream_walk import KEYS, may_tell
+from airlock.identity.uids import is_structural
 
 _group_and_element = struct.Struct("<HH").unpack_from
 _short = struct.Struct("<H").unpack_from
@@ -37,13 +38,26 @@ STOP: Final = 3
 """Pixel data."""
 
 
+# How values are judged that stay unless they are something else than they should be, or hold an identifier.
+ALONE: Final = 0
+"""Each by the rewriter."""
+NUMERIC: Final = 1
+"""Strings of numbers (DS, IS)."""
+TIME: Final = 2
+"""Times of day (TM)."""
+BINARY: Final = 3
+"""Binary numbers."""
+UID: Final = 4
+"""UIDs that are mapped, unless they are registered."""
+
+
 class Plan(NamedTuple):
     """What to do with the elements that begin with the same tag and VR.
 
     :param unpack: reads the length,
     :param at: so many bytes from the element's start.
     :param base: where its value starts.
-    :param number: whether it is text of numbers that stays, unless one of them is an identifier.
+    :param sort: how its values are judged.
     :param constant: what all of them become, whatever their values are.
     :param tells: whether it may say something of the patient.
     """
@@ -55,7 +69,7 @@ class Plan(NamedTuple):
     act: int
     decision: Decision
     tells: bool
-    number: bool
+    sort: int
     constant: bytes | None
 
 
@@ -88,7 +102,7 @@ class Table:
     :param telling: somebody is told of elements that may say something of the patient.
     """
 
-    __slots__ = ("_beside", "_decider", "_implicit", "_taken", "_telling", "context", "items", "memo", "plans")
+    __slots__ = ("_beside", "_decider", "_implicit", "_taken", "_telling", "context", "items", "memo", "plans", "shapes")
 
     def __init__(
         self,
@@ -102,6 +116,8 @@ class Table:
     ) -> None:
         self.context, self._beside, self._telling = context, beside, telling
         self.plans: dict[bytes, Plan] = decider.plans.setdefault((context, taken, implicit, beside, telling), {})
+        # Of items; in these, too, is nothing of a patient's.
+        self.shapes: dict[int, Any] = decider.plans.setdefault(("shapes", context, implicit, beside, telling), {})
         self.memo = Memo()
         self.items = Memo()
         self._decider, self._taken, self._implicit = decider, taken, implicit
@@ -131,17 +147,19 @@ class Table:
             raise Irregular
         # What tells the patient and the study is compared in every file.
         tells = self._telling and may_tell(tag, vr) and not (self.context == TOP and tag in KEYS)
-        number = decision.letter == "K" and decision.rule is None and decision.vr in ("DS", "IS")
         constant = self._constant(tag, decision) if layout[2] == _SHORT_BASE else None
+        sort = _sort(tag, decision) if layout[2] == _SHORT_BASE else ALONE
         act = self._act(tag, decision, tells=tells)
-        plan = self.plans[head] = Plan(tag, *layout, act, decision, tells, number, constant)
+        plan = self.plans[head] = Plan(tag, *layout, act, decision, tells, sort, constant)
         return plan
 
     def _constant(self, tag: int, decision: Decision) -> bytes | None:
-        """Return what elements become whose values do not count: a dummy that is the same in every character set."""
-        if decision.letter != "D" or decision.needs_dataset or decision.hold or decision.vr in ("SQ", "UI", "UN"):
+        """Return what elements become whose values do not count: empty, or a dummy that every character set spells so."""
+        if decision.letter not in ("D", "Z") or decision.needs_dataset or decision.hold:
             return None
-        value = dummy(tag, decision.vr, decision.keyword)
+        if decision.vr in ("SQ", "UI", "UN"):
+            return None
+        value = dummy(tag, decision.vr, decision.keyword) if decision.letter == "D" else None
         return encode_element(tag, decision.vr, value, _ASCII, implicit=self._implicit)
 
     def _act(self, tag: int, decision: Decision, *, tells: bool) -> int:
@@ -150,3 +168,16 @@ class Table:
         if tag in self._taken:
             return TAKE
         return DROP if decision.letter == "X" and not decision.needs_dataset and not tells else LOOK
+
+
+def _sort(tag: int, decision: Decision) -> int:
+    if decision.rule is not None or decision.needs_dataset or decision.hold:
+        return ALONE
+    letter, vr = decision.letter, decision.vr
+    if vr == "UI":
+        return UID if letter in ("U", "D") and not is_structural(tag) else ALONE
+    if vr == "TM":
+        return TIME if letter in ("K", "S") else ALONE
+    if letter != "K":
+        return ALONE
+    return NUMERIC if vr in ("DS", "IS") else BINARY if vr in NUMERIC_VRS else ALONE

@@ -4,25 +4,41 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Callable
+from dataclasses import dataclass, field
 
 from airlock.deid.basis import Basis
 from airlock.deid.decide import TOP
 from airlock.deid.stream.beside import Siblings
+from airlock.deid.stream.judge import may_stay
 from airlock.deid.stream.sequences import Sequences
-from airlock.deid.stream.stretch import Stretch, Walked, joined
-from airlock.deid.stream.table import DROP, MISSING, STOP, TAKE, Plan, Table
+from airlock.deid.stream.table import DROP, MISSING, STOP, TAKE, UID, Plan, Table
 from airlock.deid.stream.values import encode_element
 from airlock.dicomio.head import UNDEFINED, Irregular, More, end_of_sequence
 from airlock.errors import InstanceNotUnderstood
+from airlock.identity.stream import Teller
+from airlock.identity.uids import is_registered
 
 _FAR = 1 << 33
 _CHARACTER_SET = 0x00080005
 # Longer values are looked at again every time: few are the same, and memory is bounded.
 _LONGEST_REMEMBERED = 32 << 10
-# Numbers without a decimal comma, or what is no number to a device (:mod:`airlock.deid.rewrite`).
-_NUMERIC = re.compile(rb"[0-9+\-.eE \0\\]*")
-_LONGEST_STRETCH = 64 << 10
+_PLAIN_UID = re.compile(rb"[0-9.]+\0?")
+
+
+@dataclass(slots=True)
+class Walked:
+    """What a walk over the top level came to.
+
+    :param pieces: bytes to write; a number stands for the place of the element with that tag.
+    :param taken: elements that were asked for: as they were, and what became of them.
+    :param values: where in the taken elements the value starts.
+    :param position: where the walk stopped: at the pixel data, or at the end.
+    """
+
+    pieces: list[bytes | int] = field(default_factory=list)
+    taken: dict[int, tuple[bytes, bytes]] = field(default_factory=dict)
+    values: dict[int, bytes] = field(default_factory=dict)
+    position: int = 0
 
 
 class Walk:
@@ -45,16 +61,16 @@ class Walk:
         telling: bool = False,
     ) -> None:
         self._basis, self._encodings, self._implicit = basis, encodings, implicit
-        self._width = 4 if implicit else 6
-        self._marks = (*taken, _FAR)
+        self._identifiers = basis.identifiers
+        self.width = 4 if implicit else 6
+        self.marks = (*taken, _FAR)
         self._top = Table(basis.decider(sop_class_uid), TOP, frozenset(taken), implicit=implicit, telling=telling)
-        self._stretches: dict[int, Stretch] = {}
-        self._varying: set[int] = set()
-        self.tell: Callable[[bytes], object] | None = None
+        self.plans, self.memo = self._top.plans, self._top.memo
+        self.teller: Teller | None = None
         self._sequences = Sequences(self, basis, sop_class_uid, encodings, implicit=implicit, telling=telling)
         self.unreadable_dates = 0
 
-    def top(self, data: bytes, position: int, last: int = -1) -> Walked:  # noqa: C901, PLR0912, PLR0915 - calls cost too much
+    def top(self, data: bytes, position: int, last: int = -1) -> Walked:  # noqa: C901 - calls cost too much
         """Walk over the top level, up to the pixel data or to the end of the bytes.
 
         :param last: tag before the first one.
@@ -63,32 +79,20 @@ class Walk:
         :raises InstanceNotUnderstood: when it must be held.
         """
         walked = Walked()
-        table, end, width = self._top, len(data), self._width
-        plans, memo, pieces = table.plans.get, table.memo.get, walked.pieces
-        stretches, varying, marks = self._stretches.get, self._varying, self._marks
+        table, end, width = self._top, len(data), self.width
+        plans, memo, pieces, marks = table.plans.get, table.memo.get, walked.pieces, self.marks
         at = bisect_right(marks, last)
-        # Where the bytes begin that are kept as they are, and where the stretch began that may be learned.
-        run = start = position
-        first, key, guess = 0, last, None
+        # Where the bytes begin that are kept as they are.
+        run = position
         while position < end:
-            if position == start and (guess := stretches(last)) is not None and data.startswith(guess.data, position):
-                if run < position:
-                    pieces.append(data[run:position])
-                pieces += guess.pieces
-                walked.taken.update(guess.taken)
-                walked.values.update(guess.values)
-                last, at = guess.last, guess.mark
-                position = run = start = position + len(guess.data)
-                first, key = len(pieces), last
-                continue
             plan = plans(data[position : position + width]) or table.plan(data[position : position + width])
-            tag, unpack, length_at, base, act, _, _, _, _ = plan
+            tag, unpack, length_at, base, act, *_ = plan
             if tag <= last:
                 raise Irregular
+            last = tag
             if tag >= marks[at]:
-                if run < position:
-                    pieces.append(data[run:position])
-                    run = position
+                pieces.append(data[run:position])
+                run = position
                 while tag >= marks[at]:
                     pieces.append(marks[at])
                     at += 1
@@ -96,69 +100,28 @@ class Walk:
                 break
             stop = position + base + unpack(data, position + length_at)[0]
             if stop > end:
-                stop = self._end(plan, data, position, end)
-            element = data[position:stop] if act != DROP else b""
-            found = memo(element, MISSING) if act != DROP else b""
-            steady = found is not MISSING and tag not in varying
-            if guess is not None and not data.startswith(guess.data[position - start : stop - start], position):
-                # Here this file departs from the last one: what comes before may still be the same in the next.
-                varying.add(tag)
-                guess, steady = None, False
-            if not steady and start < position:
-                if run < position:
-                    pieces.append(data[run:position])
-                    run = position
-                self._learn(key, data[start:position], walked, first, last)
+                stop = self.end_of(plan, data, position, end)
+            found = memo(data[position:stop], MISSING) if act != DROP else b""
             if found is MISSING:
                 found = self._become(table, plan, data, position, stop)
             if act == TAKE:
+                element = data[position:stop]
                 walked.taken[tag] = (element, element if found is None else found)
                 walked.values[tag] = data[position + base : stop]
                 found = b""
-            last = tag
             if found is not None:
-                if run < position:
-                    pieces.append(data[run:position])
-                if found:
-                    pieces.append(found)
+                pieces.append(data[run:position])
+                pieces.append(found)
                 run = stop
             position = stop
-            if not steady:
-                if run < position:
-                    pieces.append(data[run:position])
-                    run = position
-                start, first, key, guess = position, len(pieces), tag, None
-        if run < position:
-            pieces.append(data[run:position])
-        if start < position:
-            self._learn(key, data[start:position], walked, first, last)
+        pieces.append(data[run:position])
         pieces.extend(marks[at:-1])
         walked.position = position
         return walked
 
-    def _learn(self, key: int, data: bytes, walked: Walked, first: int, last: int) -> None:
-        """Remember what becomes of elements that follow each other, to take them as one where they come again.
-
-        :param key: tag of the element before them.
-        :param first: number of pieces before them.
-        :param last: tag of the last of them.
-        """
-        if len(data) > _LONGEST_STRETCH:
-            return
-        marks = self._marks
-        tags = marks[bisect_right(marks, key) : bisect_right(marks, last)]
-        self._stretches[key] = Stretch(
-            data,
-            joined(walked.pieces[first:], last),
-            {tag: walked.taken[tag] for tag in tags if tag in walked.taken},
-            {tag: walked.values[tag] for tag in tags if tag in walked.values},
-            last,
-            bisect_right(marks, last),
-        )
-
     def _dataset(self, data: bytes, table: Table) -> bytes | None:
         """Walk over the elements of an item; return None when nothing changes."""
-        end, width = len(data), self._width
+        end, width = len(data), self.width
         plans, memo = table.plans.get, table.memo.get
         pieces = []
         position = run = 0
@@ -171,7 +134,7 @@ class Walk:
             last = tag
             stop = position + base + unpack(data, position + at)[0]
             if stop > end:
-                stop = self._end(plan, data, position, end)
+                stop = self.end_of(plan, data, position, end)
             new = b"" if act == DROP else memo(data[position:stop], MISSING)
             if new is MISSING:
                 new = self._become(table, plan, data, position, stop)
@@ -186,7 +149,7 @@ class Walk:
         pieces.append(data[run:])
         return b"".join(pieces)
 
-    def _end(self, plan: Plan, data: bytes, position: int, end: int) -> int:
+    def end_of(self, plan: Plan, data: bytes, position: int, end: int) -> int:
         """Return the end of an element whose length is undefined."""
         value = position + plan.base
         if value > end:
@@ -201,12 +164,39 @@ class Walk:
             raise Irregular
         return end_of_sequence(data, value, end, implicit=self._implicit)
 
+    def become(self, plan: Plan, data: bytes, position: int, stop: int) -> bytes | None:
+        """Compute what becomes of an element of the top level, and remember it; None when it stays.
+
+        :raises Irregular: or another error, as :meth:`top` does.
+        """
+        return self._become(self._top, plan, data, position, stop)
+
+    def element(self, table: Table, plan: Plan, element: bytes) -> bytes | None:
+        """Return what becomes of an element of an item; None when it stays."""
+        new = table.memo.get(element, MISSING)
+        return self._become(table, plan, element, 0, len(element)) if new is MISSING else new
+
+    def mapped(self, table: Table, plan: Plan, element: bytes) -> bytes | None:
+        """Return the same for an element with a UID that is mapped."""
+        if not _PLAIN_UID.fullmatch(element, 8):
+            return self.element(table, plan, element)
+        if plan.tells and self.teller is not None:
+            self.teller.tell_uid(element[8:])
+        return self._mapped(element)
+
+    def may_stay(self, sort: int, values: list[bytes]) -> bool:
+        """Whether encoded values of one sort may all stay as they are; if not, each must be looked at."""
+        return may_stay(sort, values, self._identifiers)
+
     def _become(self, table: Table, plan: Plan, data: bytes, position: int, stop: int) -> bytes | None:
         """Compute what becomes of an element, and remember it."""
         element = data[position:stop]
         before = self.unreadable_dates
-        if plan.tells and self.tell is not None and plan.decision.vr != "SQ":
-            self.tell(element)
+        if plan.tells and self.teller is not None and plan.decision.vr != "SQ":
+            if plan.sort == UID and _PLAIN_UID.fullmatch(element, 8):
+                self.teller.tell_uid(element[8:])
+            else:
+                self.teller.tell(element)
         if plan.base == 12 and element[6:8] != b"\0\0":
             raise Irregular
         if plan.tag == _CHARACTER_SET and table is not self._top:
@@ -231,7 +221,10 @@ class Walk:
             raise InstanceNotUnderstood(decision.hold)
         if plan.constant is not None:
             return plan.constant
-        if plan.number and _NUMERIC.fullmatch(value) and not self._basis.identifiers.is_any_number(value):
+        if plan.sort == UID:
+            if _PLAIN_UID.fullmatch(value):
+                return self._mapped(element)
+        elif plan.sort and may_stay(plan.sort, (value,), self._identifiers):
             return None
         new = self._basis.rewriter.rewrite(decision, plan.tag, value, self._encodings)
         self.unreadable_dates += new.unreadable_date
@@ -240,6 +233,18 @@ class Walk:
         if not new.changed:
             return None
         return encode_element(plan.tag, decision.vr, new.value, self._encodings, implicit=self._implicit)
+
+    def _mapped(self, element: bytes) -> bytes | None:
+        """Map a UID that is written as it should be; the same as the rewriter does."""
+        uid = element[8:].rstrip(b"\0").decode()
+        new = uid if is_registered(uid) else self._basis.rewriter.uid(uid)
+        if new == uid:
+            return None
+        body = new.encode()
+        body += b"\0" * (len(body) % 2)
+        if self._implicit:
+            return element[:4] + len(body).to_bytes(4, "little") + body
+        return element[:6] + len(body).to_bytes(2, "little") + body
 
     def item(self, data: bytes, table: Table) -> bytes:
         """Return what becomes of an item of a sequence, without its header."""

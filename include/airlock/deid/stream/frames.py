@@ -1,0 +1,138 @@
+"""Items that are many and alike, as those of the frames of a multi-frame object: treated column by column.
+
+A column holds the values of one element in all items of one shape. Columns that may stay are judged together
+(:mod:`airlock.deid.stream.judge`); of all others each different value becomes what the walk makes of it. So what is
+looked at is the same as when each item is walked over, and nothing is kept that was not looked at. Items of which a
+column is not to stay as it is, though it should, are walked over one by one.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING
+
+from airlock.deid.decide import Context
+from airlock.deid.stream.shape import LOOKED_UP, MAPPED, Leaf, Shape
+from airlock.deid.stream.table import Plan, Table
+from airlock.dicomio.head import Irregular
+
+if TYPE_CHECKING:
+    from airlock.deid.stream.sequences import Sequences
+    from airlock.deid.stream.walk import Walk
+
+FEWEST = 4
+"""Fewer items are walked over one by one."""
+# Of one kind of item. Where nearly every item has a shape of its own, reading shapes takes longer than walking.
+_MOST_SHAPES, _MOST_NEW_SHAPES = 256, 24
+_LONGEST_BYTES = 32 << 10
+Shapes = dict[int, list[Shape]]
+Column = tuple[int, list[bytes]]
+
+
+class Frames:
+    """Treats items that are many."""
+
+    def __init__(self, walk: Walk, sequences: Sequences, *, implicit: bool) -> None:
+        self._walk, self._sequences = walk, sequences
+        self.implicit, self.width = implicit, walk.width
+
+    def table(self, context: Context) -> Table:
+        """Return the table for the elements of items."""
+        return self._sequences.table(context)
+
+    def asks(self, context: Context) -> bool:
+        """Whether what becomes of items depends on what is beside their elements."""
+        return self._sequences.asks(context)
+
+    def end_of(self, plan: Plan, data: bytes, position: int, end: int) -> int:
+        """Return the end of an element of undefined length."""
+        return self._walk.end_of(plan, data, position, end)
+
+    def treat(self, items: list[bytes], table: Table) -> list[bytes]:
+        """Return what becomes of items, without their headers.
+
+        :raises Irregular: or another error, as the walk over one of them does.
+        """
+        news: list[bytes | None] = [None] * len(items)
+        groups: dict[Shape, tuple[list[int], list[tuple[bytes, ...]]]] = {}
+        for number, item in enumerate(items):
+            if len(groups) <= _MOST_NEW_SHAPES and (found := self._shaped(item, table)) is not None:
+                shape, values = found
+                numbers, rows = groups.setdefault(shape, ([], []))
+                numbers.append(number)
+                rows.append(values)
+        for shape, (numbers, rows) in groups.items():
+            made = self._made(shape, [items[number] for number in numbers], rows)
+            for number, new in zip(numbers, made or (), strict=made is not None):
+                news[number] = new
+        return [
+            self._walk.item(item, table) if new is None else new for item, new in zip(items, news, strict=True)
+        ]
+
+    def _shaped(self, item: bytes, table: Table) -> tuple[Shape, tuple[bytes, ...]] | None:
+        if len(item) > _LONGEST_BYTES:
+            return None
+        known = table.shapes.setdefault(len(item), [])
+        for shape in known:
+            values = shape.values(item)
+            if values is not None:
+                return shape, values
+        try:
+            shape = Shape(self, item, table.context)
+        except (Irregular, struct.error):
+            return None
+        if sum(map(len, table.shapes.values())) >= _MOST_SHAPES:
+            table.shapes.clear()
+        table.shapes.setdefault(len(item), []).append(shape)
+        return shape, shape.values(item) or ()
+
+    def _made(self, shape: Shape, items: list[bytes], rows: list[tuple[bytes, ...]]) -> list[bytes] | None:
+        """Return what becomes of items of one shape; None when they must be looked at one by one."""
+        judged: dict[int, set[bytes]] = {}
+        given: list[Column] = []
+        for leaf, column in zip(shape.leaves, zip(*rows, strict=True), strict=True):
+            if leaf.tells and self._walk.teller is not None:
+                self._walk.teller.tell_dates(leaf.plan.tag, set(column))
+            if leaf.kind > 0:
+                judged.setdefault(leaf.kind, set()).update(column)
+            elif leaf.kind in (LOOKED_UP, MAPPED):
+                news = self._looked_up(leaf, column)
+                if news is not None:
+                    given.append((leaf.number, news))
+        # In order, so that what was asked is the same in every run.
+        if not all(self._walk.may_stay(sort, sorted(values)) for sort, values in judged.items()):
+            return None
+        if not given:
+            parts = shape.parts((), ())
+            return [b"".join([part if type(part) is bytes else item[part] for part in parts]) for item in items]
+        return _put_together(shape, items, given)
+
+    def _looked_up(self, leaf: Leaf, column: tuple[bytes, ...]) -> list[bytes] | None:
+        """Return what elements become that differ in their values; None when all stay."""
+        walk, table = self._walk, self.table(leaf.context)
+        made: dict[bytes, bytes | None] = {}
+        for value in dict.fromkeys(column):
+            before = walk.unreadable_dates
+            if leaf.kind == MAPPED:
+                made[value] = walk.mapped(table, leaf.plan, leaf.head + value)
+            else:
+                made[value] = walk.element(table, leaf.plan, leaf.head + value)
+            if walk.unreadable_dates != before:
+                walk.unreadable_dates += (walk.unreadable_dates - before) * (column.count(value) - 1)
+        if all(new is None for new in made.values()):
+            return None
+        whole = {value: leaf.head + value if new is None else new for value, new in made.items()}
+        return [whole[value] for value in column]
+
+
+def _put_together(shape: Shape, items: list[bytes], given: list[Column]) -> list[bytes]:
+    columns = tuple(number for number, _ in given)
+    made = []
+    for item, news in zip(items, zip(*(news for _, news in given), strict=True), strict=True):
+        parts = shape.parts(columns, tuple(map(len, news)))
+        made.append(
+            b"".join(
+                [part if type(part) is bytes else news[part] if type(part) is int else item[part] for part in parts]
+            )
+        )
+    return made

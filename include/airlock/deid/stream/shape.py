@@ -1,0 +1,261 @@
+"""The shape of an item: tags, VRs and lengths of all elements in it, at every level, without their values.
+
+Items of one shape differ in bytes at the same places. So their values can be read as columns, and what they become can
+be put together from pieces that are known for all of them.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Final, NamedTuple, Protocol
+
+from airlock.deid.concepts import CONTENT_SEQUENCES
+from airlock.deid.decide import Context
+from airlock.deid.stream.table import ALONE, DROP, UID, Plan, Table
+from airlock.deid.stream.values import element_header
+from airlock.dicomio.head import UNDEFINED, Irregular, end_of_sequence
+
+_tag_and_length = struct.Struct("<II").unpack_from
+_item_header = struct.Struct("<II").pack
+_ITEM = 0xE000FFFE
+_CHARACTER_SET = 0x00080005
+_DELIMITERS = {True: struct.pack("<II", 0xE00DFFFE, 0), False: struct.pack("<II", 0xE0DDFFFE, 0)}
+_DEEPEST = 32
+# What is done with a column, beside the sorts of the table that are judged together.
+FIXED: Final = -1
+"""It becomes the same whatever its values are."""
+LOOKED_UP: Final = -2
+MAPPED: Final = -3
+"""UIDs, as they are mapped."""
+
+Part = bytes | slice | int
+"""Bytes of the output: known ones, those of the item, or the nth of those that are given for each item."""
+
+
+class Leaf(NamedTuple):
+    """One element whose value is a column.
+
+    :param kind: what is done with it.
+    :param head: its tag, VR and length.
+    :param fixed: what it becomes whatever its value is.
+    :param tells: its values are dates that are told of.
+    """
+
+    plan: Plan
+    context: Context
+    kind: int
+    head: bytes
+    start: int
+    stop: int
+    number: int
+    fixed: bytes
+    tells: bool
+
+
+class Nest(NamedTuple):
+    """A sequence, or an item of one, with what is in it; its header and delimiter are part of it."""
+
+    tag: int | None
+    start: int
+    first: int
+    stop: int
+    undefined: bool
+    children: list[Leaf | Nest]
+
+
+class Around(Protocol):
+    """What a shape asks of the walk over the sequences that the items are in."""
+
+    implicit: bool
+    width: int
+
+    def table(self, context: Context) -> Table:
+        """Return the table for the elements of items."""
+
+    def asks(self, context: Context) -> bool:
+        """Whether the table depends on the item."""
+
+    def end_of(self, plan: Plan, data: bytes, position: int, end: int) -> int:
+        """Return the end of an element of undefined length."""
+
+
+class Shape:
+    """The shape of items of one length.
+
+    :raises Irregular: when the item cannot be read as it should be.
+    """
+
+    def __init__(self, around: Around, item: bytes, context: Context) -> None:
+        self._around, self._item = around, item
+        self._implicit = around.implicit
+        self.leaves: list[Leaf] = []
+        self._children = self._elements(0, len(item), context, 0)
+        self._unpack: Callable[[bytes], tuple[Any, ...]] = struct.Struct(self._format()).unpack
+        self._heads = self._unpack(item)[::2]
+        self._parts: dict[tuple[tuple[int, ...], tuple[int, ...]], list[Part]] = {}
+        # It is kept for other patients, too: nothing of this one's values may be in it.
+        del self._around, self._item
+
+    def values(self, item: bytes) -> tuple[bytes, ...] | None:
+        """Return the values of an item of the same length; None when it is of another shape."""
+        found = self._unpack(item)
+        return found[1::2] if found[::2] == self._heads else None
+
+    def parts(self, given: tuple[int, ...], sizes: tuple[int, ...]) -> list[Part]:
+        """Return what items become.
+
+        :param given: numbers of the columns for which bytes are given, and
+        :param sizes: how many.
+        """
+        known = self._parts.get((given, sizes))
+        if known is None:
+            if len(self._parts) > 256:
+                self._parts.clear()
+            news = {column: (number, size) for number, (column, size) in enumerate(zip(given, sizes, strict=True))}
+            known = self._parts[given, sizes] = list(_joined(_Output(news, self._implicit).of(self._children)))
+        return known
+
+    def _format(self) -> str:
+        position, fields = 0, []
+        for leaf in self.leaves:
+            value = leaf.start + len(leaf.head)
+            fields.append(f"{value - position}s{leaf.stop - value}s")
+            position = leaf.stop
+        return "<" + "".join(fields) + f"{len(self._item) - position}s"
+
+    def _elements(self, position: int, end: int, context: Context, depth: int) -> list[Leaf | Nest]:
+        around, item, found, last = self._around, self._item, [], -1
+        table, width = around.table(context), around.width
+        if depth > _DEEPEST:
+            raise Irregular
+        nodes: list[Leaf | Nest] = found
+        while position < end:
+            head = item[position : position + width]
+            plan = table.plans.get(head) or table.plan(head)
+            stop = position + plan.base + plan.unpack(item, position + plan.at)[0]
+            if stop > end:
+                stop = around.end_of(plan, item, position, end)
+            if plan.tag <= last:
+                raise Irregular
+            inner = self._entered(plan, item[position : position + plan.base])
+            if inner is None:
+                nodes.append(self._leaf(plan, context, position, stop))
+            else:
+                nodes.append(self._sequence(plan, inner, position, stop, depth))
+            position, last = stop, plan.tag
+        return nodes
+
+    def _entered(self, plan: Plan, head: bytes) -> Context | None:
+        """Return where the elements of a sequence's items stand, if they are nothing but looked at one by one."""
+        decision = plan.decision
+        regular = self._implicit or head[4:8] == b"SQ\0\0"
+        if plan.act == DROP or decision.vr != "SQ" or not regular or decision.items is None:
+            return None
+        asks = decision.needs_dataset or decision.letter == "D" or decision.keyword in CONTENT_SEQUENCES
+        return None if asks or self._around.asks(decision.items) else decision.items
+
+    def _leaf(self, plan: Plan, context: Context, start: int, stop: int) -> Leaf:
+        kind, fixed, tells = LOOKED_UP, b"", False
+        dates = plan.tells and plan.base == 8 and plan.decision.vr in ("DA", "DT")
+        if plan.act == DROP:
+            kind = FIXED
+        elif plan.tag == _CHARACTER_SET or plan.decision.hold or plan.decision.needs_dataset:
+            pass
+        elif not plan.tells or dates:
+            tells = plan.tells
+            if plan.constant is not None:
+                kind, fixed = FIXED, plan.constant
+            elif plan.decision.letter == "X" and plan.base == 8:
+                kind = FIXED
+            elif plan.sort not in (ALONE, UID) and not tells:
+                kind = plan.sort
+        if plan.sort == UID:
+            kind = MAPPED
+        head = self._item[start : start + plan.base]
+        leaf = Leaf(plan, context, kind, head, start, stop, len(self.leaves), fixed, tells and kind == FIXED)
+        self.leaves.append(leaf)
+        return leaf
+
+    def _sequence(self, plan: Plan, context: Context, start: int, stop: int, depth: int) -> Nest:
+        item = self._item
+        undefined = plan.unpack(item, start + plan.at)[0] == UNDEFINED
+        position, end = start + plan.base, stop - 8 if undefined else stop
+        items: list[Leaf | Nest] = []
+        while position < end:
+            tag, length = _tag_and_length(item, position)
+            first = position + 8
+            if tag != _ITEM:
+                raise Irregular
+            behind = first + length
+            if length == UNDEFINED:
+                behind = end_of_sequence(item, first, end, implicit=self._implicit, item=True)
+            if behind > end:
+                raise Irregular
+            open_ended = length == UNDEFINED
+            children = self._elements(first, behind - 8 if open_ended else behind, context, depth + 1)
+            items.append(Nest(None, position, first, behind, open_ended, children))
+            position = behind
+        return Nest(plan.tag, start, start + plan.base, stop, undefined, items)
+
+
+class _Output:
+    """Puts together what an item becomes.
+
+    :param news: for columns that are given, which of those that are given they are, and their sizes.
+    """
+
+    def __init__(self, news: dict[int, tuple[int, int]], implicit: bool) -> None:  # noqa: FBT001 - a fact, no switch
+        self._news, self._implicit = news, implicit
+        self.size = 0
+        self._changed = False
+
+    def of(self, nodes: Sequence[Leaf | Nest]) -> list[Part]:
+        """Return the parts of elements, or of items."""
+        parts: list[Part] = []
+        for node in nodes:
+            parts += self._leaf(node) if isinstance(node, Leaf) else self._nest(node)
+        return parts
+
+    def _leaf(self, leaf: Leaf) -> list[Part]:
+        if leaf.number in self._news:
+            self._changed = True
+            number, size = self._news[leaf.number]
+            self.size += size
+            return [number]
+        if leaf.kind == FIXED:
+            self._changed = True
+            self.size += len(leaf.fixed)
+            return [leaf.fixed]
+        self.size += leaf.stop - leaf.start
+        return [slice(leaf.start, leaf.stop)]
+
+    def _nest(self, nest: Nest) -> list[Part]:
+        before, changed = self.size, self._changed
+        self.size, self._changed = 0, False
+        inside = self.of(nest.children)
+        if not self._changed:
+            self.size, self._changed = before + nest.stop - nest.start, changed
+            return [slice(nest.start, nest.stop)]
+        length = UNDEFINED if nest.undefined else self.size
+        if nest.tag is None:
+            head = _item_header(_ITEM, length)
+        else:
+            head = element_header(nest.tag, b"SQ", length, implicit=self._implicit)
+        tail = _DELIMITERS[nest.tag is None] if nest.undefined else b""
+        self.size += before + len(head) + len(tail)
+        return [head, *inside, tail]
+
+
+def _joined(parts: Sequence[Part]) -> Iterator[Part]:
+    """Yield parts with those put together that follow each other."""
+    last: Part = b""
+    for part in parts:
+        if isinstance(part, bytes) and isinstance(last, bytes):
+            last += part
+        elif isinstance(part, slice) and isinstance(last, slice) and last.stop == part.start:
+            last = slice(last.start, part.stop)
+        else:
+            yield last
+            last = part
+    yield last
