@@ -68,8 +68,8 @@ class _Clipped(io.BufferedIOBase):
     def __init__(self, stream: BinaryIO, size: int) -> None:
         self._stream, self.size = stream, size
         # Bound once instead of wrapped: the parser calls them for every element.
-        self.tell = stream.tell  # type: ignore[method-assign]
-        self.seek = stream.seek  # type: ignore[method-assign]
+        self.tell = stream.tell  # type: ignore[method-assign]  # on purpose
+        self.seek = stream.seek  # type: ignore[method-assign]  # on purpose
 
     def read(self, size: int | None = -1, /) -> bytes:
         """Read at most what is left."""

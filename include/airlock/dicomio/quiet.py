@@ -45,9 +45,7 @@ def _quieten_pydicom(config: ModuleType) -> None:
 def _quieten_pynetdicom(config: ModuleType) -> None:
     _silence_loggers()
     # The handlers that describe every PDU would format datasets even if nobody listens.
-    config.LOG_HANDLER_LEVEL = "none"  # type: ignore[attr-defined]
-    config.LOG_REQUEST_IDENTIFIERS = False  # type: ignore[attr-defined]
-    config.LOG_RESPONSE_IDENTIFIERS = False  # type: ignore[attr-defined]
+    vars(config).update(LOG_HANDLER_LEVEL="none", LOG_REQUEST_IDENTIFIERS=False, LOG_RESPONSE_IDENTIFIERS=False)
 
 
 _QUIETEN = {"pydicom.config": _quieten_pydicom, "pynetdicom._config": _quieten_pynetdicom}
@@ -78,7 +76,7 @@ class _OnImport:
             execute(module)
             todo(module)
 
-        spec.loader.exec_module = execute_and_call  # type: ignore[method-assign]
+        spec.loader.exec_module = execute_and_call  # type: ignore[method-assign]  # so it hooks in
         return spec
 
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 import string
 from collections.abc import Callable
-from re import _constants as ops  # type: ignore[attr-defined]  # typeshed does not describe it
-from re import _parser as parser  # type: ignore[attr-defined]
+from re import _constants as ops  # type: ignore[attr-defined]  # not in typeshed  # typeshed does not describe it
+from re import _parser as parser  # type: ignore[attr-defined]  # not in typeshed
 from typing import Any
 
 from airlock.identity.limits import SUBJECT_LENGTH

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from airlock.identity.evidence import Evidence
@@ -177,7 +177,7 @@ def _encoded(raw: bytes) -> Iterator[Fact]:
 
 def _evidence(facts: set[Fact]) -> Evidence:
     evidence = Evidence()
-    known = {part.name: getattr(evidence, part.name) for part in fields(evidence)}
+    known = vars(evidence)
     for kind, value in facts:
         known[kind].add(value)
     return evidence

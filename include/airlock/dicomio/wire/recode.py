@@ -36,7 +36,7 @@ class Chain(io.RawIOBase):
         """Fill the first of some buffers as far as :meth:`readinto` reaches."""
         return self.readinto(buffers[0])
 
-    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # only memoryviews come
         """Fill a buffer as far as one of the two reaches."""
         if not self._first:
             data = self._then.read(len(buffer))
