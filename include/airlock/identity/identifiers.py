@@ -12,6 +12,7 @@ from airlock.identity.encoded import binary_forms, encoded_forms, wide_text
 from airlock.identity.harvest import Evidence
 from airlock.identity.in_bytes import SMALL_BYTES, alternatives, binary, together_in_bytes
 from airlock.identity.judge import Names
+from airlock.identity.key_index import Keys
 from airlock.identity.readings import Reading, readings
 from airlock.identity.spell_dates import spell_date
 from airlock.identity.spell_names import spell_name
@@ -83,10 +84,12 @@ class Identifiers:
     def _secret(self, spellings: Iterable[Spelling]) -> list[Spelling]:
         """Return those that do not stand in what the output carries on purpose."""
         public = [(text, re.sub(r"[\W_]+", "", text)) for text in self._public]
+        all_public = "\n".join(text for both in public for text in both)
         return [
             s
             for s in set(spellings)
-            if not any((s.key in text or s.key in compact) and s.compiled.search(text) for text, compact in public)
+            if s.key not in all_public
+            or not any((s.key in text or s.key in compact) and s.compiled.search(text) for text, compact in public)
         ]
 
     @cached_property
@@ -127,22 +130,20 @@ class Identifiers:
         return [part for part in parts if len(part) >= 3 and any(_is_no_letter(c) for c in part)]
 
     @cached_property
-    def _by_key(self) -> tuple[dict[str, list[Spelling]], dict[str, list[Spelling]]]:
+    def _by_key(self) -> tuple[Keys, Keys]:
         """Spellings by what any match of them holds; most texts hold none of it, so that few are ever compiled.
 
         Those in the second mapping hold it without their separators.
         """
-        found: tuple[dict[str, list[Spelling]], dict[str, list[Spelling]]] = {}, {}
+        found = Keys(), Keys()
         for spelling in (*self._spellings, *self._dates):
-            found[spelling.gapped].setdefault(spelling.key, []).append(spelling)
+            found[spelling.gapped].add(spelling)
         return found
 
     def _candidates(self, reading: Reading, *, free: bool) -> Iterator[Spelling]:
         solid, gapped = self._by_key
         for keys, text in ((solid, reading.folded), (gapped, reading.compact)):
-            for key, spellings in keys.items():
-                if key in text:
-                    yield from (spelling for spelling in spellings if free or not spelling.free_only)
+            yield from (spelling for spelling in keys.held_by(text) if free or not spelling.free_only)
 
     def _found(self, text: str, *, free: bool) -> Iterator[tuple[Spelling, Span]]:
         """Yield each spelling with where it stands in the text."""
