@@ -26,10 +26,7 @@ _PATIENCE_SECONDS = 330
 
 
 def pull_timed(transfer_id: str, settings: Settings, peer: Peer, told: Path) -> None:
-    """Pull as the scheduler would, and tell when it was done and which errors there were.
-
-    A ledger in SQLite makes so many processes wait for each other: opening it is tried again too.
-    """
+    """Pull as the scheduler would, and tell when it was done and which errors there were."""
     outcome = Outcome("")
 
     def pull():

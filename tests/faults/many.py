@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from unittest.mock import patch
@@ -11,55 +10,83 @@ from pydicom.uid import generate_uid
 
 from airlock.deliver.outlets import Dimse
 from airlock.dicomio.peer import Peer
-from airlock.dicomio.store import Outcome as Answer
+from airlock.dicomio.wire.acceptor import Admission
+from airlock.dicomio.wire.server import StorageServer
+from airlock.dicomio.wire.sink import OUT_OF_RESOURCES, SUCCESS, Incoming, Refusal
 from airlock.ledger import InstanceState, InstanceUpdate
 from tests.faults.outcome import Clock, Outcome, compare, until_done
 from tests.faults.sending import POLICY, deliver
 from tests.studies import make_instance
 from tests.transfers import make_transfer
 
+COUNT, PER_ASSOCIATION = 70_000, 10_000
+_BUSY_FROM, _BUSY_TO = 9_950, 10_000
+
+
+class _Destination:
+    """Takes everything and keeps the UIDs; of the first association, it is too busy for the last 50."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self.stored: list[str] = []
+        self.resident_mib: dict[int, int] = {}
+
+    def begin(self, instance: Incoming) -> Refusal:
+        self.asked += 1
+        if _BUSY_FROM < self.asked <= _BUSY_TO:
+            return Refusal(OUT_OF_RESOURCES)
+        self.stored.append(instance.sop_instance_uid)
+        if len(self.stored) % PER_ASSOCIATION == 0:
+            self.resident_mib[len(self.stored)] = _resident_mib()
+        # What is let pass with success is taken, and nothing is written.
+        return Refusal(SUCCESS)
+
 
 def many_files(folder: Path) -> Outcome:
-    """A study of more files than 16 bits count goes through the step and its proof, to a destination without a network.
+    """A study of more files than 16 bits count goes out by C-STORE; the proof is what the destination has.
 
-    The files are links to a few; what is looked at is that each is sent once and proven.
+    Sender, destination and ledger are in one process, so its memory is that of all three.
     """
     outcome = Outcome("70,000 files in one study, 10,000 per association, 50 refused as busy")
-    study, base = str(generate_uid()), folder / "base"
-    for number in range(2):
-        make_instance(base / str(number), study, "1.2", f"1.2.{number}", size=0)
+    study = str(generate_uid())
     transfer = make_transfer(folder, policy=POLICY)
     target = transfer.workspace.folder("deidentified") / study / "1.2"
     target.mkdir(parents=True)
-    uids = [f"1.2.3.{number}" for number in range(70_000)]
-    for number, uid in enumerate(uids):
-        # A file can have no more than 65,000 names on some file systems.
-        os.link(base / str(number % 2), target / f"{uid}.dcm")
-    rows = (
-        InstanceUpdate(f"i-{uid}", InstanceState.READY, sop_instance_uid=uid, path=f"{study}/1.2/{uid}.dcm")
-        for uid in uids
+    first = "1.2.3.1000000"
+    pattern = make_instance(folder / "pattern", study, "1.2", first, size=0).read_bytes()
+    uids = [f"1.2.3.{1_000_000 + number}" for number in range(COUNT)]
+    for uid in uids:
+        (target / f"{uid}.dcm").write_bytes(pattern.replace(first.encode(), uid.encode()))
+    transfer.ledger.record(
+        transfer.id,
+        (
+            InstanceUpdate(f"i-{uid}", InstanceState.READY, sop_instance_uid=uid, path=f"{study}/1.2/{uid}.dcm")
+            for uid in uids
+        ),
     )
-    transfer.ledger.record(transfer.id, rows)
-    stored: list[str] = []
-    batches: list[int] = []
-
-    def send(_, files, before):
-        batches.append(len(files))
-        for file in files:
-            before(file.id)
-            busy = len(batches) == 1 and len(stored) >= 9_950
-            if not busy:
-                stored.append(file.path.stem)
-            yield Answer(file.id, 0xA700 if busy else 0)
+    destination = _Destination()
 
     def show(_, sent):
-        there = set(stored)
+        there = set(destination.stored)
         return {one.id for one in sent if one.sop_uid in there}
 
-    with patch.object(Dimse, "send", send), patch.object(Dimse, "shows", show), Clock(outcome):
-        until_done(outcome, lambda: deliver(transfer, Peer("127.0.0.1", 9)))
-    outcome.injected += f"; sent as {batches}"
-    return compare(outcome, transfer, stored, uids)
+    server = StorageServer(destination, Admission("MANY"))
+    try:
+        with patch.object(Dimse, "shows", show), Clock(outcome):
+            until_done(outcome, lambda: deliver(transfer, Peer("127.0.0.1", server.port, called_aet="MANY")))
+    finally:
+        server.stop()
+    memory = destination.resident_mib
+    outcome.injected += (
+        f"; {server.counts['associations']} associations; memory {memory[PER_ASSOCIATION]} MiB after the first 10,000, "
+        f"{memory[COUNT]} MiB after the last"
+    )
+    return compare(outcome, transfer, destination.stored, uids)
+
+
+def _resident_mib() -> int:
+    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+    return int(next(line for line in lines if line.startswith("VmRSS")).split()[1]) >> 10
 
 
 SCENARIOS: dict[str, Callable[[Path], Outcome]] = {"send 70,000": many_files}

@@ -10,15 +10,18 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from airlock.deid.basis import shared_profile
 from airlock.deid.first import First
 from airlock.deid.frame import key_of, study_of
 from airlock.deid.instance import Deidentifier
+from airlock.dicomio.dictionary import keyword_of
 from airlock.dicomio.head import open_head
 from airlock.errors import InstanceNotUnderstood
 from airlock.identity import harvest as plain
 from airlock.identity.asked import AskedIdentifiers
 from airlock.identity.stream import StreamHarvester
 from airlock.identity.stream_walk import KEYS
+from airlock.identity.uids import is_registered
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -67,6 +70,9 @@ class OnePass:
     """
 
     def __init__(self, frame: Frame, folder: str | Path) -> None:
+        # What all patients share is read here, where workers are forked from; they need not read it each.
+        shared_profile(frame.policy.edition, frame.policy.options, frame.policy)
+        is_registered(keyword_of(0x00080018))
         self._frame, self._folder = frame, str(folder)
         self._harvester = StreamHarvester()
         self._open: list[_Open] = []

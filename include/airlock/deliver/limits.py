@@ -15,28 +15,30 @@ from pathlib import Path
 from airlock.errors import OutsideHours
 
 _POLL_SECONDS = 0.5
+_CREDIT_SECONDS = 0.25
 
 
 class Throttle:
-    """Lets bytes through at a rate, file by file: the next one waits until the ones before had their time.
+    """Lets bytes through at a rate, piece by piece: the next one waits until the ones before had their time.
 
     :param bytes_per_second: 0 for no limit.
     """
 
     def __init__(self, bytes_per_second: float) -> None:
         self._rate = bytes_per_second
-        self._free_at = 0.0
+        self._free_at: float | None = None
         self._lock = threading.Lock()
 
     def wait(self, size: int) -> None:
-        """Wait until a file of that many bytes may go."""
+        """Wait until so many bytes may go."""
         if self._rate <= 0:
             return
         with self._lock:
             now = time.monotonic()
-            start = max(now, self._free_at)
+            # What a busy machine slept too long is made up for, so that the rate is kept in the mean.
+            start = now if self._free_at is None else max(now - _CREDIT_SECONDS, self._free_at)
             self._free_at = start + size / self._rate
-        time.sleep(start - now)
+        time.sleep(max(0.0, start - now))
 
 
 @contextmanager

@@ -42,8 +42,10 @@ class Outlet(Protocol):
     def name(self) -> str:
         """How errors name the destination."""
 
-    def send(self, files: Sequence[Outgoing], before: Callable[[str], None]) -> Iterator[Outcome]:
-        """Send files; yield what became of each, as the answers come."""
+    def send(
+        self, files: Sequence[Outgoing], before: Callable[[str], None], pace: Callable[[int], None] | None = None
+    ) -> Iterator[Outcome]:
+        """Send files; yield what became of each, as the answers come. `pace` is told of bytes before they go."""
 
     def shows(self, sent: Sequence[Sent]) -> set[str]:
         """Return the ids of those that the destination shows when it is asked."""
@@ -63,9 +65,11 @@ class Dimse:
         """How errors name the PACS."""
         return self.peer.name
 
-    def send(self, files: Sequence[Outgoing], before: Callable[[str], None]) -> Iterator[Outcome]:
+    def send(
+        self, files: Sequence[Outgoing], before: Callable[[str], None], pace: Callable[[int], None] | None = None
+    ) -> Iterator[Outcome]:
         """Send by C-STORE."""
-        return send_files(self.peer, files, before)
+        return send_files(self.peer, files, before, pace)
 
     def shows(self, sent: Sequence[Sent]) -> set[str]:
         """Ask by C-FIND, study by study; for those that a limit on answers may have cut off, one by one."""
@@ -96,9 +100,11 @@ class Web:
         """How errors name the service."""
         return self.peer.name
 
-    def send(self, files: Sequence[Outgoing], before: Callable[[str], None]) -> Iterator[Outcome]:
+    def send(
+        self, files: Sequence[Outgoing], before: Callable[[str], None], pace: Callable[[int], None] | None = None
+    ) -> Iterator[Outcome]:
         """Send by STOW-RS."""
-        return store_files(self.peer, files, before)
+        return store_files(self.peer, files, before, pace)
 
     def shows(self, sent: Sequence[Sent]) -> set[str]:
         """Ask by QIDO-RS."""

@@ -139,11 +139,10 @@ def _send_patiently(consignment: Consignment, journal: Journal, progress: Progre
 
 def _send(consignment: Consignment, journal: Journal, ready: Sequence[InstanceUpdate], progress: Progress) -> Recorder:
     policy, workspace = consignment.policy, consignment.transfer.workspace
-    throttle = Throttle(policy.kilobytes_per_second * 1000)
-    sizes: dict[str, int] = {}
+    rate = policy.kilobytes_per_second * 1000
+    pace = Throttle(rate).wait if rate else None
 
     def before(instance_id: str) -> None:
-        throttle.wait(sizes[instance_id])
         consignment.check_going()
         journal.sending(instance_id)
 
@@ -154,10 +153,9 @@ def _send(consignment: Consignment, journal: Journal, ready: Sequence[InstanceUp
                 path = path_of(workspace, instance)
                 try:
                     files.append(Outgoing.of(instance.id, path))
-                    sizes[instance.id] = path.stat().st_size
                 except UnreadableInstance as error:
                     recorder.hold(instance.id, str(error))
-            for outcome in consignment.outlet.send(files, before):
+            for outcome in consignment.outlet.send(files, before, pace):
                 recorder.take(outcome)
     consignment.event("send", "finished", **recorder.counts)
     return recorder

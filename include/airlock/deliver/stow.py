@@ -20,16 +20,21 @@ _STORED, _FAILED = "00081199", "00081198"
 _SOP, _WARNING, _REASON = "00081155", "00081196", "00081197"
 _PROCESSING_FAILURE = 0x0110  # PS3.18 table I.2-2
 _UNSAID_WARNING = 0xB000
+_PACED_BYTES = 1 << 15
 
 
 def store_files(
-    peer: WebPeer, files: Sequence[Outgoing], before: Callable[[str], None] = lambda _: None
+    peer: WebPeer,
+    files: Sequence[Outgoing],
+    before: Callable[[str], None] = lambda _: None,
+    pace: Callable[[int], None] | None = None,
 ) -> Iterator[Outcome]:
     """Send files and yield what became of each, as the answers come.
 
     The service's reasons are those of C-STORE (PS3.18 table I.2-2), and so are the statuses of the outcomes.
 
     :param before: called with the id of a file just before the request that it is in.
+    :param pace: called with a number of bytes just before they are sent; it returns when they may be.
     :raises PeerUnavailable: nobody answers, or the service cannot do it now.
     :raises AssociationRejected: the service refuses us.
     :raises AssociationAborted: an answer ended in the middle; files without an outcome may have arrived.
@@ -39,11 +44,30 @@ def store_files(
             for file in batch:
                 before(file.id)
             boundary = f"airlock-{secrets.token_hex(16)}"
-            status, answer = client.store(FilesBody((Path(file.path) for file in batch), boundary), boundary)
+            body = FilesBody((Path(file.path) for file in batch), boundary)
+            status, answer = client.store(body if pace is None else _Paced(body, pace), boundary)
             told = _statuses(answer)
             for file in batch:
                 sop_uid = read_header(Path(file.path)).media_sop_instance_uid
                 yield Outcome(file.id, told.get(sop_uid, _untold(status, told)))
+
+
+class _Paced:
+    """A body of which each piece waits until it may go."""
+
+    def __init__(self, body: FilesBody, pace: Callable[[int], None]) -> None:
+        self._body = body
+        self._pace = pace
+
+    def __len__(self) -> int:
+        return len(self._body)
+
+    def __iter__(self) -> Iterator[bytes]:
+        for piece in self._body:
+            for start in range(0, len(piece), _PACED_BYTES):
+                part = piece[start : start + _PACED_BYTES]
+                self._pace(len(part))
+                yield part
 
 
 def _batches(files: Iterable[Outgoing]) -> Iterator[list[Outgoing]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
 from pydicom import dcmread
 from pynetdicom import _config as network_config
@@ -20,12 +21,19 @@ from airlock.dicomio.wire.command import shown_comment
 network_config.STORE_SEND_CHUNKED_DATASET = True
 
 
-def send_batch(peer: Peer, batch: Sequence[Outgoing], before: Callable[[str], None]) -> Iterator[Outcome]:
-    """Send files over one association. As :func:`airlock.dicomio.wire.exchange.send_batch`."""
+def send_batch(
+    peer: Peer, batch: Sequence[Outgoing], before: Callable[[str], None], pace: Callable[[int], None] | None = None
+) -> Iterator[Outcome]:
+    """Send files over one association. As :func:`airlock.dicomio.wire.exchange.send_batch`.
+
+    The library sends a file at once: `pace` is asked for all of it.
+    """
     contexts = [build_context(p.abstract_syntax, list(p.transfer_syntax)) for p in contexts_for(batch)]
     try:
         with associate(peer, contexts) as association:
             for file in batch:
+                if pace is not None:
+                    pace(Path(file.path).stat().st_size)
                 before(file.id)
                 yield _send(peer, association, file)
     except NoContextAccepted:

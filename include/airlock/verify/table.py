@@ -41,6 +41,7 @@ _OF_PROGRAMS = frozenset(
         0x20100010, 0x3010000C, 0x30020120,
     )
 )  # fmt: skip
+_SUBTYPE = 0x0045
 _REMARK = re.compile("Comment|Notes|Reason")
 NOTHING: frozenset[str] = frozenset()
 Allowance = frozenset[str]
@@ -162,6 +163,19 @@ class Table:
             # People type into these: only words that say nothing of a person may stay.
             return frozenset((CLEAN, DUMMY))
         return self.by_vr(vr)
+
+    def graphics(self, tag: int, kind: bytes) -> Allowance:
+        """Return what is allowed for an attribute of a curve (50xx) or an overlay (60xx).
+
+        :param kind: type of the overlay (PS3.3 section C.9.2): only regions of interest hold no drawn text.
+        """
+        vr, _ = entry(tag)
+        group, number = tag >> 24, tag & 0xFFFF
+        if "clean_graphics" not in self.options or not vr:
+            return NOTHING
+        if kind != b"R" if group == 0x60 else 0x2000 <= number < 0x2500:
+            return NOTHING
+        return frozenset((CLEAN, DUMMY)) if vr in (_LONG_TEXT | _SHORT_TEXT) and number != _SUBTYPE else _SAME
 
     def by_vr(self, vr: bytes) -> Allowance:
         """Return what is allowed for an attribute of which nothing but its VR says anything."""

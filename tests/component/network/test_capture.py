@@ -1,9 +1,15 @@
 """What somebody on the line can read of a transfer: nothing with TLS, and everything without."""
 
+import json
 import signal
+import socket
+import socketserver
+import ssl
 import subprocess
+import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from urllib.parse import urlsplit
 
 import pytest
 from pydicom.uid import generate_uid
@@ -12,8 +18,9 @@ from airlock.deliver.step import confirm_receipt, send_to_research
 from airlock.dicomio.store import Outgoing, send_files
 from airlock.retrieve.step import pull_study
 from tests.certificates import make_certificate
-from tests.pacs import orthanc, orthanc_tls
-from tests.peers import require
+from tests.commands import airlock
+from tests.pacs import WEB_PLUGIN, orthanc, orthanc_tls, orthanc_web
+from tests.peers import require, require_file
 from tests.studies import make_study
 from tests.transfers import make_ready, make_transfer
 
@@ -95,3 +102,61 @@ def test_without_tls_it_would_be_found(may_capture, tmp_path):
         assert word.encode() in content
     assert read(tmp_path / "plain.pcapng", ports, "dicom")
     assert read(tmp_path / "plain.pcapng", ports, "tls") == []
+
+
+@contextmanager
+def encrypted_front(port, certificate):
+    """Take encrypted connections and pass them on to a port of this machine, as the proxy of a web service does.
+
+    Debian's Orthanc 1.10 ends when its own encryption is used.
+    """
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate.certificate, certificate.key)
+
+    def pass_on(source, target):
+        with suppress(OSError):
+            while data := source.recv(1 << 16):
+                target.sendall(data)
+        with suppress(OSError):
+            target.shutdown(socket.SHUT_WR)
+
+    class Front(socketserver.BaseRequestHandler):
+        def handle(self):
+            there = socket.create_connection(("127.0.0.1", port))
+            with there as behind, context.wrap_socket(self.request, server_side=True) as caller:
+                back = threading.Thread(target=pass_on, args=(behind, caller), daemon=True)
+                back.start()
+                pass_on(caller, behind)
+                back.join(10)
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Front) as server:
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        try:
+            yield server.server_address[1]
+        finally:
+            server.shutdown()
+
+
+def test_with_https_nothing_is_in_clear(may_capture, tmp_path):
+    require_file(WEB_PLUGIN)
+    certificate = make_certificate(tmp_path / "certificates", "web")
+    uid = str(generate_uid())
+    made = make_study(tmp_path / "made", uid, 1, 3, PatientName=NAME, PatientID=NUMBER)
+    with orthanc_web(tmp_path / "orthanc") as (peer, web), encrypted_front(urlsplit(web.url).port, certificate) as port:
+        assert all(o.stored for o in send_files(peer, [Outgoing.of(u, path) for u, path in made.items()]))
+        url = f"https://127.0.0.1:{port}/dicom-web"
+        connection = {"conn_type": "dicomweb", "host": url, "extra": {"ca_file": certificate.authority}}
+        with captured(tmp_path / "https.pcapng", port):
+            pulled = airlock(
+                *("pull", uid, tmp_path / "out", "--method", "dicomweb", "--web", "web"),
+                AIRFLOW_CONN_WEB=json.dumps(connection),
+            )
+    assert pulled.status == 0, pulled.stderr
+    assert pulled.last_line == "received 3 of 3"
+    assert {path.stem for path in (tmp_path / "out").iterdir()} == set(made)
+    assert read(tmp_path / "https.pcapng", [port], "tcp.len > 0 and not tls and not tcp.reassembled_in") == []
+    content = (tmp_path / "https.pcapng").read_bytes()
+    assert len(content) > 3 * 2048
+    for word in (NAME, NUMBER, uid, "dicom-web", "1.2.840.10008"):
+        assert word.encode() not in content

@@ -77,3 +77,21 @@ def test_requests_are_divided(send, monkeypatch):
     assert len(send(200, {})[1]) == 2
     monkeypatch.setattr(stow, "MOST_BYTES", 10)
     assert len(send(200, {})[1]) == 3
+
+
+def test_what_is_sent_waits_for_its_pace(tmp_path, monkeypatch):
+    (path,) = make_study(tmp_path, generate_uid(), 1, 1, size=200).values()
+    bodies, paced = [], []
+
+    def store(self, body, boundary):
+        bodies.append(b"".join(body))
+        assert len(body) == len(bodies[-1])
+        return 200, {}
+
+    monkeypatch.setattr(stow.WebClient, "store", store)
+    outgoing = [Outgoing.of("i-0", path)]
+    (outcome,) = stow.store_files(WebPeer("http://127.0.0.1:9"), outgoing, pace=paced.append)
+    assert outcome.stored
+    assert path.read_bytes() in bodies[0]
+    assert sum(paced) == len(bodies[0])
+    assert max(paced) <= 1 << 15

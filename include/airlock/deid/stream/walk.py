@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from dataclasses import dataclass, field
 
 from airlock.deid.basis import Basis
 from airlock.deid.decide import TOP
@@ -25,7 +24,6 @@ _LONGEST_REMEMBERED = 32 << 10
 _PLAIN_UID = re.compile(rb"[0-9.]+\0?")
 
 
-@dataclass(slots=True)
 class Walked:
     """What a walk over the top level came to.
 
@@ -35,10 +33,18 @@ class Walked:
     :param position: where the walk stopped: at the pixel data, or at the end.
     """
 
-    pieces: list[bytes | int] = field(default_factory=list)
-    taken: dict[int, tuple[bytes, bytes]] = field(default_factory=dict)
-    values: dict[int, bytes] = field(default_factory=dict)
-    position: int = 0
+    __slots__ = ("pieces", "position", "taken", "values")
+
+    def __init__(
+        self,
+        pieces: list[bytes | int] | None = None,
+        taken: dict[int, tuple[bytes, bytes]] | None = None,
+        values: dict[int, bytes] | None = None,
+    ) -> None:
+        self.pieces = [] if pieces is None else pieces
+        self.taken = {} if taken is None else taken
+        self.values = {} if values is None else values
+        self.position = 0
 
 
 class Walk:

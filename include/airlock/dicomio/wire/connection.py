@@ -75,17 +75,20 @@ class Connection:
         :raises Silent: when it doesn't come in time.
         :raises Malformed: when it is longer than its type allows, or of no known type.
         """
-        self._need(1, float("inf"))
-        deadline = time.monotonic() + self._patience
-        self._need(6, deadline)
-        kind = self._buffer[self._start]
-        length = int.from_bytes(self._view[self._start + 2 : self._start + 6], "big")
+        here = self._end - self._start
+        deadline = 0.0
+        if here < 6:
+            self._need(1, float("inf"))
+            deadline = time.monotonic() + self._patience
+            self._need(6, deadline)
+        kind, length = pdu.HEAD.unpack_from(self._buffer, self._start)
         longest = _LONGEST.get(kind)
         if longest is None:
             raise Malformed("it is a PDU of a type that does not exist")
         if length > longest:
             raise Malformed("a PDU is longer than its type allows")
-        self._need(6 + length, deadline)
+        if here < 6 + length:
+            self._need(6 + length, deadline or time.monotonic() + self._patience)
         begin = self._start + 6
         self._start = begin + length
         return kind, self._view[begin : self._start]

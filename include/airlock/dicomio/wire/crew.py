@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from airlock.dicomio.outgoing import Outcome, Outgoing, contexts_for
 from airlock.dicomio.peer import Peer
 from airlock.dicomio.wire.exchange import Before, send_file
-from airlock.dicomio.wire.requestor import Requestor, request
+from airlock.dicomio.wire.requestor import Pace, Requestor, request
 from airlock.dicomio.wire.sender import Sender
 from airlock.errors import AirlockError, UnexpectedFailure
 
@@ -21,8 +21,9 @@ class Crew:
     Answers reach the caller through a queue; `before` is called from one thread at a time.
     """
 
-    def __init__(self, peer: Peer, batch: Sequence[Outgoing], before: Before) -> None:
+    def __init__(self, peer: Peer, batch: Sequence[Outgoing], before: Before, pace: Pace | None = None) -> None:
         self._peer = peer
+        self._pace = pace
         self._proposals = contexts_for(batch)
         self._todo = deque(batch)
         self._before = before
@@ -88,6 +89,7 @@ class Crew:
 
     def _send(self, established: Requestor) -> None:
         try:
+            established.pace = self._pace
             sender = Sender(established)
             while (file := self._next()) is not None:
                 self._said.put(send_file(established, sender, file))

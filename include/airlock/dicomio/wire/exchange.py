@@ -9,7 +9,7 @@ from airlock.dicomio.outgoing import Outcome, Outgoing, contexts_for
 from airlock.dicomio.peer import Peer
 from airlock.dicomio.wire.command import Command
 from airlock.dicomio.wire.glance import Meta
-from airlock.dicomio.wire.requestor import NothingAccepted, Requestor, association
+from airlock.dicomio.wire.requestor import NothingAccepted, Pace, Requestor, association
 from airlock.dicomio.wire.sender import DatasetFile, Message, Sender
 from airlock.errors import AirlockError, InstanceNotUnderstood, TransferIncomplete
 
@@ -17,7 +17,7 @@ _OTHER = {EXPLICIT: IMPLICIT, IMPLICIT: EXPLICIT}
 Before = Callable[[str], None]
 
 
-def send_batch(peer: Peer, batch: Sequence[Outgoing], before: Before) -> Iterator[Outcome]:
+def send_batch(peer: Peer, batch: Sequence[Outgoing], before: Before, pace: Pace | None = None) -> Iterator[Outcome]:
     """Send files that fit into one association and yield what became of each, as the answers come.
 
     Raises as :func:`airlock.dicomio.store.send_files`.
@@ -27,9 +27,10 @@ def send_batch(peer: Peer, batch: Sequence[Outgoing], before: Before) -> Iterato
             # Threads and queues take a while to import, which one association does without.
             from airlock.dicomio.wire.crew import Crew  # noqa: PLC0415 - as the comment says
 
-            yield from Crew(peer, batch, before).work()
+            yield from Crew(peer, batch, before, pace).work()
             return
         with association(peer, contexts_for(batch)) as established:
+            established.pace = pace
             yield from _send_in_turn(established, batch, before)
     except NothingAccepted:
         for file in batch:

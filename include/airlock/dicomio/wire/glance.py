@@ -18,6 +18,7 @@ _SHORT = struct.Struct("<HH2sH")
 _IMPLICIT = struct.Struct("<HHL")
 _LONG_VRS = frozenset((b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV"))
 _SHORT_VRS = frozenset(b"AE AS AT CS DA DS DT FL FD IS LO LT PN SH SL SS ST TM UI UL US".split())
+_NO_VRS: frozenset[bytes] = frozenset()
 _UID = re.compile(rb"[0-9]+(\.[0-9]+)*")
 SOP_CLASS, SOP_INSTANCE, STUDY, SERIES = 0x00080016, 0x00080018, 0x0020000D, 0x0020000E
 _WANTED = frozenset((SOP_CLASS, SOP_INSTANCE, STUDY, SERIES))
@@ -84,11 +85,16 @@ def _follow(head: bytes, position: int, syntax: str, stop: int) -> tuple[dict[in
     """Return the UIDs, the position after the last element that was looked at, and its tag."""
     if syntax in (DEFLATED, BIG_ENDIAN) or not is_known(syntax):
         return None
-    step = _step_implicit if syntax == IMPLICIT else _step_explicit
+    step, plain = (_step_implicit, _NO_VRS) if syntax == IMPLICIT else (_step_explicit, _SHORT_VRS)
     found: dict[int, str] = {}
-    end, last = len(head), -1
+    end, last, unpack = len(head), -1, _SHORT.unpack_from
     while position + 12 <= end and last < stop:
-        tag, start, length = step(head, position)
+        # What `step` does with most elements, without calling it: this loop is half of what sending a small file costs.
+        group, element, vr, length = unpack(head, position)
+        if vr in plain:
+            tag, start = group << 16 | element, position + 8
+        else:
+            tag, start, length = step(head, position)
         if tag <= last:
             return None
         last, position = tag, start + length

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 
 from airlock.dicomio.peer import Peer
@@ -16,6 +16,9 @@ from airlock.errors import AirlockError, AssociationAborted, AssociationRejected
 
 _ROOM = 1 << 16
 _RELEASE_SECONDS = 5.0
+_PACED_BYTES = 1 << 15
+Pace = Callable[[int], None]
+"""Called with a number of bytes, it returns when so many may go."""
 
 
 class NothingAccepted(AssociationRejected):
@@ -27,11 +30,14 @@ class Requestor:
 
     :param contexts: number of the presentation context that was accepted, by SOP class and transfer syntax.
     :param max_pdu: longest P-DATA-TF that the peer takes; 0 is no limit.
+
+    What is sent waits for :attr:`pace`, if there is one.
     """
 
     def __init__(
         self, peer: Peer, connection: Connection, contexts: Mapping[tuple[str, str], int], max_pdu: int
     ) -> None:
+        self.pace: Pace | None = None
         self._peer = peer
         self._connection = connection
         self.contexts = contexts
@@ -44,7 +50,10 @@ class Requestor:
         :raises PeerUnavailable: the peer takes nothing.
         """
         try:
-            self._connection.send(parts)
+            if self.pace is None:
+                self._connection.send(parts)
+            else:
+                self._send_slowly(parts, self.pace)
         except Lost:
             raise self._ended() from None
         except Silent:
@@ -99,6 +108,14 @@ class Requestor:
     def shut(self) -> None:
         """Have the thread that uses it find it ended."""
         self._connection.shut()
+
+    def _send_slowly(self, parts: Sequence[Bytes], pace: Pace) -> None:
+        for part in parts:
+            view = memoryview(part)
+            for start in range(0, len(view), _PACED_BYTES):
+                piece = view[start : start + _PACED_BYTES]
+                pace(len(piece))
+                self._connection.send([piece])
 
     def _collect(self, body: memoryview, data: bytearray) -> bool:
         """Add command fragments; return whether the last one has come."""
