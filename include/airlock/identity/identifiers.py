@@ -30,6 +30,8 @@ _EMPTY_ESCAPE = re.compile(r"\x1b[$()\-]{1,2}[A-Z@](?=\s|$)")
 # Characters of the shortest name that is searched in bytes in UTF-16, and of the shortest UID.
 _SHORTEST_IN_UTF16, _SHORTEST_UID = 2, 7
 _FEWEST_DIGITS, _FEWEST_IN_UID = 6, 4
+_FEW_NUMBERS = 64
+"""Bytes."""
 _NEITHER = bytes(code for code in range(256) if not (chr(code).isascii() and chr(code).isalnum()))
 """Bytes that are neither letters nor digits."""
 # Of longer binary values, equal bytes are chance.
@@ -256,20 +258,24 @@ class Identifiers:
 
     def any_in_bytes(self, values: Sequence[bytes]) -> bool:
         """Whether one of several short encoded values may hold an identifier, but for dates; a no is certain."""
-        if self.is_binary_number(b"".join(value for value in values if not len(value) % 4)):
+        if self.is_binary_number(b"".join([value for value in values if not len(value) % 4])):
             return True
         if self._literals[False] is None:
             # What has so few letters and digits, and no name in another encoding, is none; most numbers are like that.
             fewest = self._fewest
             values = [value for value in values if len(value.translate(None, _NEITHER)) >= fewest]
-        return any(bool(self.matches_in_bytes(together, dates=False)) for together in together_in_bytes(values))
+        return bool(values) and any(self.matches_in_bytes(one, dates=False) for one in together_in_bytes(values))
 
     def is_binary_number(self, data: bytes) -> bool:
         """Whether one of several binary numbers, of 4 or 8 bytes each, is an identifying one."""
         known = self._as_binary
-        if not any(form in data for form in known):
+        # There are about as many forms: of a few numbers, each is looked up in less time.
+        if len(data) > _FEW_NUMBERS and not any(form in data for form in known):
             return False
-        return any(data[at : at + size] in known for size in (4, 8) for at in range(0, len(data), 4))
+        for at in range(0, len(data), 4):
+            if data[at : at + 4] in known or data[at : at + 8] in known:
+                return True
+        return False
 
     def in_bytes(self, data: bytes, *, dates: bool) -> bool:
         """Whether encoded bytes hold an identifier; as :meth:`matches_in_bytes`."""
