@@ -272,10 +272,7 @@ class Identifiers:
         # There are about as many forms: of a few numbers, each is looked up in less time.
         if len(data) > _FEW_NUMBERS and not any(form in data for form in known):
             return False
-        for at in range(0, len(data), 4):
-            if data[at : at + 4] in known or data[at : at + 8] in known:
-                return True
-        return False
+        return not known.isdisjoint([data[at : at + size] for size in (4, 8) for at in range(0, len(data), 4)])
 
     def in_bytes(self, data: bytes, *, dates: bool) -> bool:
         """Whether encoded bytes hold an identifier; as :meth:`matches_in_bytes`."""
