@@ -46,6 +46,8 @@ class Evidence:
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Evidence) and vars(self) == vars(other)
 
+    __hash__ = None  # type: ignore[assignment]  # its sets grow
+
     def __repr__(self) -> str:
         return "<Evidence>"
 
