@@ -92,7 +92,7 @@ def breast(rows: int, columns: int, seed: int) -> Grey:
         x0, y0 = dice.integers(0, columns * 5 // 8), dice.integers(rows // 6, rows * 5 // 6)
         bends = (0.15 * dice.uniform(0, 6.28, 8)).cumsum()
         steps = np.stack([np.cos(bends), np.sin(bends)], axis=1).cumsum(axis=0) * (columns / 66)
-        line = np.rint(np.vstack([[0, 0], steps]) + (x0, y0)).astype(np.int32)
+        line = np.rint(np.vstack([[0, 0], steps]) + np.array([x0, y0])).astype(np.int32)
         cv2.polylines(picture, [line], False, dice.uniform(1800, 2600), int(dice.integers(3, 9)), cv2.LINE_AA)
     for x0, y0 in zip(
         dice.integers(0, columns * 5 // 8, 200), dice.integers(rows // 5, rows * 4 // 5, 200), strict=True
