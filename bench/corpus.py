@@ -15,6 +15,7 @@ from demo.phantoms.dataset import save, set_pixels
 SLICES = 100
 """Most slices of a series."""
 _PICTURES = 4
+_GIANT_FRAMES = 1600
 
 
 @dataclass(frozen=True)
@@ -120,6 +121,13 @@ def large(folder: Path, count: int) -> list[Path]:
         set_pixels(ds, _noise(SLICES, 256), "MONOCHROME2", 12)
         paths.append(save(ds, folder / f"enhanced-{number}"))
     return paths
+
+
+def giant(folder: Path) -> Path:
+    """Write an MR object of 1600 frames in one, 0.2 GB of pixels behind the header of a slice."""
+    ds: Dataset = scanner_image(Patient.invent(6000), "MR", 1, 1)
+    set_pixels(ds, _noise(_GIANT_FRAMES, 256), "MONOCHROME2", 12)
+    return save(ds, folder)
 
 
 def _noise(frames: int, side: int) -> np.ndarray[tuple[int, ...], np.dtype[np.uint16]]:

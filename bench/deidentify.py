@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
-from bench.airlock import PROJECT, airlock, expect
-from bench.corpus import Size, large, many, mixed
+from bench.airlock import PROJECT, airlock, environment, expect
+from bench.corpus import Size, giant, large, many, mixed
 from bench.measure import BenchError, Contender, Run, compare, run
 from bench.peers import COPY, GDCMANON, OPENSSL, missing
 from bench.python_peers import DICOGNITO, KITWARE, PYTHON_PEERS
-from bench.result import Measured, Result, Skipped
+from bench.result import Count, Measured, Result, Skipped
 
 _PLAIN = "airlock, plain engine (pydicom)"
 _TWO = "airlock, 2 processes"
@@ -22,6 +23,14 @@ _POLICY = "name: {name}\ndeidentify:\n  options: [clean_descriptors, retain_long
 # These take so long that one pair tells enough.
 _SLOW = (_PLAIN, KITWARE.package, DICOGNITO.package)
 _CLEANING_PROJECT = "bench-cleaning"
+# Somebody waits for the end of the process, so that it does not end before it has said this.
+_WITH_PEAK = """
+import atexit, resource
+from airlock.cli import main
+atexit.register(lambda: print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss))
+main()
+"""
+_BARE = "print(*[line.split()[1] for line in open('/proc/self/status') if line.startswith('VmHWM')])"
 
 
 def measure(scratch: Path, size: Size) -> Iterator[Result]:
@@ -33,9 +42,28 @@ def measure(scratch: Path, size: Size) -> Iterator[Result]:
     shutil.rmtree(source)
     source = scratch / "large"
     yield from _against(scratch, source, large(source, size.large), size, ("cp -r", "gdcmanon -e"))
+    yield _memory(scratch, source, size.large)
+    shutil.rmtree(source)
+    source = scratch / "giant"
+    giant(source)
+    yield _memory(scratch, source, 1)
     shutil.rmtree(source)
     source = scratch / "many"
     yield from _against(scratch, source, many(source, size.deidentified), size, (_TWO,))
+    yield _memory(scratch, source, size.deidentified)
+
+
+def _memory(scratch: Path, source: Path, files: int) -> Count:
+    """De-identify a folder once more, and tell how much memory the worker had at most."""
+    arguments = ("deidentify", str(source), str(scratch / "out"), "--project", PROJECT)
+    ours = environment(scratch) | {"AIRLOCK_WORKERS": "1"}
+    done = _into(scratch / "out", files, lambda: run([sys.executable, "-c", _WITH_PEAK, *arguments], ours))
+    said, peak_kib = done.output.rstrip().rsplit("\n", 1)
+    expect(said, f"in {files} / out {files} / skipped 0 / held 0")
+    bare = int(run([sys.executable, "-c", _BARE], ours).output) >> 10
+    largest = max(path.stat().st_size for path in source.rglob("*") if path.is_file()) / 1e6
+    work = f"memory of a worker, {files} files of up to {largest:.1f} MB"
+    return Count(work, f"{int(peak_kib) >> 10} MiB", f"a bare interpreter has {bare} MiB")
 
 
 def _against(

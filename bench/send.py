@@ -30,13 +30,10 @@ for path in sorted(pathlib.Path(sys.argv[2]).iterdir()):
         sys.exit(f"status {answer.status}")
 """
 _PEAK = """
-import sys
+import atexit
 from airlock.cli import main
-try:
-    main()
-except SystemExit as ended:
-    print(*[line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM")])
-    sys.exit(ended.code)
+atexit.register(lambda: print(*[line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM")]))
+main()
 """
 
 

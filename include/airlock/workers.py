@@ -17,7 +17,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from airlock.worker import Work
 from airlock.worker_process import Worker, can_fork, spawn
@@ -42,7 +42,7 @@ class Lost(NamedTuple):
     timed_out: bool
 
 
-class _Job(Generic[T]):
+class _Job:
     """What is done with tasks.
 
     :param number: jobs are numbered, because the same one may be given twice and must be made anew then.
@@ -50,16 +50,19 @@ class _Job(Generic[T]):
     :param least: None when it is the least that tasks are allowed.
     """
 
+    __slots__ = ("_alike", "_argument", "_encoded", "_least", "_made", "_make", "allowed", "number")
+
     def __init__(
         self,
         number: int,
-        make: Callable[[A], Work] | str,
-        argument: A,
-        allowed: Callable[[T], float],
+        make: Callable[[Any], Work] | str,
+        argument: object,
+        allowed: Callable[[Any], float],
         least: float | None,
+        alike: Callable[[Any], object] | None,
     ) -> None:
         self.number, self.allowed = number, allowed
-        self._make, self._argument, self._least = make, argument, least
+        self._make, self._argument, self._least, self._alike = make, argument, least, alike
         self._encoded = b""
         self._made: Work | None = None
 
@@ -79,7 +82,15 @@ class _Job(Generic[T]):
             self._encoded = pickle.dumps((name, pickle.dumps(self._argument), self.number))
         return self._encoded
 
-    def least(self, tasks: list[T]) -> float:
+    def cut(self, tasks: list[Any], size: int) -> list[Any]:
+        """Return the first of some tasks, about as many as are wanted: no less than half, and twice as many at most."""
+        if self._alike is None or len(tasks) <= size:
+            return tasks[:size]
+        kinds = list(map(self._alike, tasks))
+        ends = [end for end in range(max(1, size // 2), len(tasks)) if kinds[end] != kinds[end - 1]]
+        return tasks[: min(ends, key=lambda end: abs(end - size), default=size)]
+
+    def least(self, tasks: list[Any]) -> float:
         """Return how many seconds each of some tasks may take at least."""
         return min(map(self.allowed, tasks)) if self._least is None else self._least
 
@@ -112,6 +123,7 @@ class Workers:
         timeout_seconds: Callable[[T], float] | None = None,
         *,
         least_seconds: float | None = None,
+        alike: Callable[[T], object] | None = None,
         worth_a_worker: int = _TASKS_WORTH_A_WORKER,
     ) -> Iterator[tuple[T, R | Lost]]:
         """Do tasks; yield each with its result, in the order in which they end.
@@ -124,13 +136,14 @@ class Workers:
         :param argument: for `make`.
         :param timeout_seconds: for a task, from when it begins; two minutes by default.
         :param least_seconds: no task is allowed less; then it is asked only of tasks that take longer.
+        :param alike: says what neighbouring tasks share; those that share it take less time in the same worker.
         :param worth_a_worker: so many tasks take about as long as a worker to start.
         :raises Exception: what a task raised.
         """
         self._jobs += 1
         if timeout_seconds is None:
             timeout_seconds, least_seconds = (lambda _task: _SECONDS), _SECONDS
-        job = _Job(self._jobs, make, argument, timeout_seconds, least_seconds)
+        job = _Job(self._jobs, make, argument, timeout_seconds, least_seconds, alike)
         count = min(self._count, 1 + len(tasks) // worth_a_worker)
         lost: list[T] = []
         for task, result in self._round(job, deque(tasks), count):
@@ -141,7 +154,7 @@ class Workers:
         for task in lost:
             yield from self._round(job, deque([task]), 1)
 
-    def _round(self, job: _Job[T], waiting: deque[T], count: int) -> Iterator[tuple[T, Any]]:
+    def _round(self, job: _Job, waiting: deque[T], count: int) -> Iterator[tuple[T, Any]]:
         while waiting or any(worker.tasks for worker in self._workers):
             self._hand_out(job, waiting, count)
             busy = [worker for worker in self._workers if worker.tasks]
@@ -154,7 +167,7 @@ class Workers:
                 elif worker.is_late(time.monotonic()):
                     yield from self._lose(worker, waiting, timed_out=True)
 
-    def _hand_out(self, job: _Job[T], waiting: deque[T], count: int) -> None:
+    def _hand_out(self, job: _Job, waiting: deque[T], count: int) -> None:
         # Smaller chunks at the end, so that all workers end at about the same time.
         size = min(_TASKS_PER_CHUNK, 1 + len(waiting) // (2 * count))
         while waiting:
@@ -165,13 +178,13 @@ class Workers:
                 return
             if worker.job != job.number:
                 worker.begin(job.number, job.encoded(), job.allowed)
-            chunk = list(islice(waiting, size))
+            chunk = job.cut(list(islice(waiting, 2 * size)), size)
             if not worker.give(chunk, job.least(chunk)):
                 return
             for _ in chunk:
                 waiting.popleft()
 
-    def _one_more(self, job: _Job[T]) -> Worker:
+    def _one_more(self, job: _Job) -> Worker:
         fork = self._fork and can_fork()
         do = job.made() if fork else None
         worker = spawn(do, fork=fork, others=self._workers)

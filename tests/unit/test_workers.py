@@ -12,7 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from airlock.workers import Lost, Workers
+from airlock.worker import Channel, encode
+from airlock.worker_process import Worker
+from airlock.workers import Lost, Workers, _Job
 
 
 def make_worker(folder: str) -> Callable[[str], object]:
@@ -116,3 +118,63 @@ def test_forked_workers_are_as_safe(tmp_path: Path) -> None:
     command = [sys.executable, "-c", FORKING, str(tmp_path)]
     result = subprocess.run(command, capture_output=True, text=True, env=environment, check=False, timeout=60)
     assert result.stdout.splitlines() == ["Forked True", "bounded", "[('one', 'ONE')] Popen"], result.stderr
+
+
+def test_what_is_told_is_heard_whether_it_is_plain_or_not() -> None:
+    reading, writing = os.pipe()
+    channel = Channel(reading, writing)
+    for told in (("a", {1}, b"c", None), [Lost(True)], Path("x"), [("a", {("b", True)}, {"c": {b"d"}})]):
+        channel.send(encode(told))
+        heard = channel.receive()
+        assert heard == told
+        assert type(heard) is type(told)
+    channel.close()
+
+
+def test_nothing_is_given_to_a_worker_that_may_not_read_it() -> None:
+    class Noted(Channel):
+        sent = 0
+
+        def send(self, data: bytes) -> None:
+            self.sent += len(data)
+
+    channel = Noted(-1, -1)
+    worker = Worker(None, channel, None, room=1 << 16)  # type: ignore[arg-type] - neither is asked
+    # Who has nothing to do reads whatever comes.
+    assert worker.give(["x" * 40_000], 1.0)
+    assert worker.give(["y" * 10_000], 1.0)
+    sent = channel.sent
+    assert not worker.give(["z" * 20_000], 1.0)
+    assert channel.sent == sent
+    assert worker.answer(1) == ["x" * 40_000]
+    assert worker.give(["z" * 20_000], 1.0)
+    assert list(worker.tasks) == ["y" * 10_000, "z" * 20_000]
+
+
+def test_tasks_that_are_alike_stay_together() -> None:
+    job = _Job(1, "", None, lambda _task: 1.0, 1.0, lambda task: task[0])
+    tasks = [f"{folder}{n}" for folder in "abc" for n in range(100)]
+    assert job.cut(tasks[:200], 110) == tasks[:100]
+    assert job.cut(tasks[:160], 80) == tasks[:100]
+    # Not at any price: others wait.
+    assert len(job.cut(tasks[:60], 30)) == 30
+    assert len(job.cut(tasks[50:90], 80)) == 40
+
+
+TOLD = """
+import os, sys
+from airlock.workers import Workers
+made = []
+def make(argument):
+    made.append(os.getpid())
+    return lambda task: (os.getpid(), task, list(made))
+with Workers(2, fork=True) as pool:
+    results = list(pool.run(make, None, list(range(400)), worth_a_worker=1))
+print(made == [os.getpid()], {tuple(r[2]) for _, r in results} == {(os.getpid(),)}, len({r[0] for _, r in results}) - 1)
+"""
+
+
+def test_what_forked_workers_do_is_made_once() -> None:
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([*sys.path, str(Path.cwd())])}
+    result = subprocess.run([sys.executable, "-c", TOLD], capture_output=True, text=True, env=environment, check=True)
+    assert result.stdout.split()[:2] == ["True", "True"]

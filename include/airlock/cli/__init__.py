@@ -6,7 +6,9 @@ by click (:mod:`airlock.cli.group`), whose import takes as long as de-identifyin
 
 from __future__ import annotations
 
+import os
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from airlock.errors import AirlockError, HeldError, RefusedError
@@ -56,11 +58,26 @@ def main(arguments: list[str] | None = None) -> None:
     sys.exit(status if isinstance(status, int) else 0)
 
 
+def _end_at_once(status: int) -> None:
+    """End the process, unless somebody waits for its end: taking modules apart takes longer than many a command."""
+    import atexit  # noqa: PLC0415 - beside its only use
+
+    if "threading" not in sys.modules and not atexit._ncallbacks():  # noqa: SLF001 - there is no other way to ask
+        # What cannot be written is told by the usual way to the end.
+        with suppress(OSError, ValueError):
+            for stream in (sys.stdout, sys.stderr):
+                stream.flush()
+            os._exit(status)
+
+
 def _run(arguments: list[str]) -> object:
     from airlock.cli.direct import find_direct  # noqa: PLC0415 - it postpones the import of what others need at once
 
     if (work := find_direct(arguments)) is not None:
-        return work()
+        status = work()
+        if isinstance(status, int):
+            _end_at_once(status)
+        return status
     from airlock.cli.group import run  # noqa: PLC0415 - it imports click
 
     return run(arguments, FAILED)

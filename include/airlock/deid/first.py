@@ -10,10 +10,10 @@ if TYPE_CHECKING:
     from airlock.identity.evidence import Evidence
 
 Name = tuple[int, int]
-Told = tuple[
-    dict[str, set[Any]], tuple[Any, ...] | None, Name | None, dict[str, set[Any]] | None, dict[str, Any] | None
-]
-"""A :class:`First` in its order: sets by the names of evidence, a `Written`, its name, sets again, and questions."""
+Said = dict[str, Any]
+"""What there is of evidence or questions, by the names of their parts."""
+Told = tuple[Said, tuple[Any, ...] | None, Name | None, Said | None, Said | None]
+"""A :class:`First`, in its order."""
 
 
 class First(NamedTuple):

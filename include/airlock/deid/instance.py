@@ -12,7 +12,6 @@ from airlock.deid.marks import stamp_method, stamp_subject
 from airlock.deid.recipe import Recipe, Written
 from airlock.deid.stream.file import Place, Streamed, Streamer
 from airlock.errors import InstanceNotUnderstood
-from airlock.identity.harvest import Evidence
 from airlock.identity.identifiers import Identifiers
 from airlock.identity.uids import UidMap, is_registered
 
@@ -53,7 +52,7 @@ class Deidentifier:
         """What is cut from every text that is kept."""
         evidence, recipe = self._recipe.evidence, self._recipe
         if self._profile.keep_uids:
-            evidence = Evidence(**{**vars(evidence), "uids": set()})
+            evidence = evidence.without_uids()
         public = (recipe.subject, recipe.project, recipe.event)
         return self._asked_of(evidence, public, keep_dates=self._profile.full_dates)
 

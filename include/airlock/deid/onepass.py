@@ -10,15 +10,18 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from airlock.deid.basis import shared_profile
 from airlock.deid.first import First
 from airlock.deid.frame import key_of, study_of
 from airlock.deid.instance import Deidentifier
+from airlock.dicomio.dictionary import keyword_of
 from airlock.dicomio.head import open_head
 from airlock.errors import InstanceNotUnderstood
 from airlock.identity import harvest as plain
 from airlock.identity.asked import AskedIdentifiers
 from airlock.identity.stream import StreamHarvester
 from airlock.identity.stream_walk import KEYS
+from airlock.identity.uids import is_registered
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -54,11 +57,10 @@ class _Open:
 
     def seems_of(self, head: Head) -> bool:
         """Whether a file looks as if it were of this patient's study."""
-        return (
-            self.deidentifier.can_stream
-            and head.implicit is self.told.implicit
-            and all(sign and sign in head.data for sign in self._signs)
-        )
+        if not self.deidentifier.can_stream or head.implicit is not self.told.implicit:
+            return False
+        patient, study = self._signs
+        return bool(patient and study) and patient in head.data and study in head.data
 
 
 class OnePass:
@@ -68,6 +70,9 @@ class OnePass:
     """
 
     def __init__(self, frame: Frame, folder: str | Path) -> None:
+        # What all patients share is read here, where workers are forked from; they need not read it each.
+        shared_profile(frame.policy.edition, frame.policy.options, frame.policy)
+        is_registered(keyword_of(0x00080018))
         self._frame, self._folder = frame, str(folder)
         self._harvester = StreamHarvester()
         self._open: list[_Open] = []

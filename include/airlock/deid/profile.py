@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
+from airlock.deid.forgotten import FORGOTTEN, is_typed
 from airlock.deid.terms import OPTIONS, Terms
 from airlock.dicomio.dictionary import entry
 from airlock.errors import PolicyError
@@ -33,50 +34,6 @@ CODES = {
 
 
 _OVERLAY_SUBTYPE = 0x0045
-# What the table forgets: text about what somebody drew; who is to be called; where the originals lie; dates of the
-# patient's life in other calendars.
-_EXTRA = {
-    **dict.fromkeys(("GraphicLayerDescription", "ContentDescription"), "C"),
-    **dict.fromkeys(
-        (
-            "ContactDisplayName",
-            "ContactURI",
-            "HangingProtocolCreator",
-            "OwnerID",
-            "PatientBirthDateInAlternativeCalendar",
-            "PatientDeathDateInAlternativeCalendar",
-            "BreedRegistrationNumber",
-            "StoredInstanceBaseURI",
-            "FolderAccessURI",
-            "FileAccessURI",
-            "RetrieveURL",
-            "RetrieveURI",
-            "StorageURL",
-            "PixelDataProviderURL",
-        ),
-        "X/Z/D",
-    ),
-}
-# Text of any length is what people type into, but for these, which programs fill.
-_LONG_TEXT = frozenset(("ST", "LT", "UT"))
-_BY_PROGRAMS = frozenset(
-    (
-        "CodingSchemeExternalID",
-        "CodingSchemeName",
-        "CodingSchemeResponsibleOrganization",
-        "ExtendedCodeMeaning",
-        "TrackingID",
-        "ImageDisplayFormat",
-        "EXIFVersion",
-        "PrivateDataElementDescription",
-        "PrivateDataElementEncoding",
-        "ConceptualVolumeCombinationExpression",
-        "SpectralSensitivity",
-        "PositionAcquisitionTemplateID",
-    )
-)
-_REMARKS = ("Comment", "Notes", "Reason")
-_SHORT_TEXT = frozenset(("LO", "SH", "UC"))
 
 
 class Row(NamedTuple):
@@ -235,13 +192,13 @@ class Profile:
         # What PS3.6 only reserves has a VR, but no name.
         if not vr or not keyword or tag >> 16 <= 0x0007 or tag >> 16 >= 0xFFFA:
             return "X"
-        if keyword in _EXTRA:
-            return _EXTRA[keyword]
+        if keyword in FORGOTTEN:
+            return FORGOTTEN[keyword]
         if keyword == "TextValue":
             return "C" if "clean_structured_content" in self.options else "D"
         if keyword == "PrivateDataElementCharacteristicsSequence":
             return "K" if self.policy.private_mode == "safe" else "X"
-        return "C" if _is_typed(vr, keyword) else self._by_vr(vr)
+        return "C" if is_typed(vr, keyword) else self._by_vr(vr)
 
     def _by_vr(self, vr: str) -> str:
         if vr == "PN":
@@ -265,13 +222,6 @@ class Profile:
         if self.policy.unlisted == "remove" or tag >> 24 in (0x50, 0x60) or tag >> 16 <= 0x0007 or tag >> 16 >= 0xFFFA:
             return "X"
         return self._by_vr(vr)
-
-
-def _is_typed(vr: str, keyword: str) -> bool:
-    """Whether a person types a text that the table does not list: then it may say anything."""
-    if vr in _LONG_TEXT:
-        return keyword not in _BY_PROGRAMS
-    return vr in _SHORT_TEXT and any(word in keyword for word in _REMARKS)
 
 
 def _is_plain(tag: str) -> bool:

@@ -58,7 +58,7 @@ class Release:
         """Whether what was learned later changes an answer that was given."""
         evidence = recipe.evidence
         if "retain_uids" in recipe.options:
-            evidence = Evidence(**{**vars(evidence), "uids": set()})
+            evidence = evidence.without_uids()
         new = evidence.beyond(self._basis[opened])
         asked = self._asked.get(opened, Questions())
         if all(not found for name, found in vars(new).items() if name not in _NOT_IN_TEXT):

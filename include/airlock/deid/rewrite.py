@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from airlock.deid.descriptors import DescriptorCleaner
 
 _FREE = frozenset(("LO", "SH", "ST", "LT", "UT", "UC", "PN"))
+_BYTES = frozenset(("OB", "UN"))
 _CODED = frozenset(("AE", "CS", "AS", "UR"))
 # Of these only what is written as they must be is kept: anything else is text in the wrong place.
 _WRITTEN_AS = {
@@ -169,7 +170,8 @@ class Rewriter:
         if vr in ("DS", "IS"):
             found = any(self._is_misused(text) for text in _texts(value, vr, ()))
         else:
-            found = isinstance(value, bytes) and self._identifiers.in_bytes(value, dates=False)
+            # Bytes are not moved by days: a date in them is as it was.
+            found = isinstance(value, bytes) and self._identifiers.in_bytes(value, dates=vr in _BYTES)
         return self._fall_back(decision, tag, value, fallback) if found else SAME
 
     def _keep_text(self, decision: Decision, tag: int, value: Any, encodings: Sequence[str], fallback: str) -> New:

@@ -14,6 +14,12 @@ from typing import Any
 Entry = tuple[str, str, str, str, str]
 """VR (alternatives joined by ` or `), VM, name, `Retired` or empty, keyword."""
 
+# What PS3.6 2026d has beyond these tables, where somebody is named.
+_NEWER: dict[int, Entry] = {
+    0x00100011: ("SQ", "1", "Person Names to Use Sequence", "", "PersonNamesToUseSequence"),
+    0x00100012: ("LT", "1", "Name to Use", "", "NameToUse"),
+}
+
 
 @lru_cache(maxsize=16384)
 def entry(tag: int) -> Entry:
@@ -21,7 +27,7 @@ def entry(tag: int) -> Entry:
 
     :raises KeyError: when it has none.
     """
-    found = _attributes().DicomDictionary.get(tag)
+    found = _attributes().DicomDictionary.get(tag) or _NEWER.get(tag)
     if found is None and not tag & 0x10000:
         mask = next((mask for bits, wanted, mask in _repeaters() if tag & bits == wanted), None)
         found = None if mask is None else _attributes().RepeatersDictionary[mask]

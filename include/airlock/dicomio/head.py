@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Iterator
-from contextlib import contextmanager
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from airlock.dicomio.encodings import BIG_ENDIAN, DEFLATED, IMPLICIT, is_known
@@ -54,12 +53,10 @@ class Head:
         self.size = os.fstat(descriptor).st_size
         self.data = os.pread(descriptor, first_bytes, 0)
         try:
-            self.syntax, self.start = _read_meta(self.data)
+            encoded, self.start = _read_meta(self.data)
         except (struct.error, IndexError):
             raise Irregular from None
-        if self.syntax in (DEFLATED, BIG_ENDIAN) or not is_known(self.syntax):
-            raise Irregular
-        self.implicit = self.syntax == IMPLICIT
+        self.syntax, self.implicit = _syntax(encoded)
         # What :func:`airlock.dicomio.pixels.end_of` found.
         self.end: object = None
 
@@ -88,18 +85,29 @@ def next_bytes(used: int) -> int:
     return max(_LEAST_BYTES, min(used + margin, _MOST_GUESSED_BYTES))
 
 
-@contextmanager
-def open_head(path: str | Path, first_bytes: int = FIRST_BYTES) -> Iterator[Head]:
-    """Read the beginning of a file, at first so much of it.
+class open_head:  # noqa: N801 - used as a function
+    """Read the beginning of a file, at first so much of it; entering gives its :class:`Head`.
 
     :raises Irregular: when its encoding is none of those that are read here.
     :raises OSError: when it cannot be read.
     """
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        yield Head(descriptor, first_bytes)
-    finally:
-        os.close(descriptor)
+
+    __slots__ = ("_arguments", "_descriptor")
+
+    def __init__(self, path: str | Path, first_bytes: int = FIRST_BYTES) -> None:
+        self._arguments = path, first_bytes
+
+    def __enter__(self) -> Head:
+        path, first_bytes = self._arguments
+        self._descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            return Head(self._descriptor, first_bytes)
+        except BaseException:
+            os.close(self._descriptor)
+            raise
+
+    def __exit__(self, *_error: object) -> None:
+        os.close(self._descriptor)
 
 
 def read_at(descriptor: int, offset: int, size: int) -> bytes:
@@ -116,8 +124,20 @@ def read_at(descriptor: int, offset: int, size: int) -> bytes:
     return data
 
 
-def _read_meta(data: bytes) -> tuple[str, int]:
-    """Return the transfer syntax and where the dataset starts."""
+@lru_cache(maxsize=64)
+def _syntax(value: bytes) -> tuple[str, bool]:
+    """Return a transfer syntax, and whether it has implicit VRs.
+
+    :raises Irregular: when it is none of those that are read here.
+    """
+    syntax = value.decode("latin-1").strip(" \0")
+    if syntax in (DEFLATED, BIG_ENDIAN) or not is_known(syntax):
+        raise Irregular
+    return syntax, syntax == IMPLICIT
+
+
+def _read_meta(data: bytes) -> tuple[bytes, int]:
+    """Return the value of TransferSyntaxUID, and where the dataset starts."""
     if data[128:132] != b"DICM":
         raise Irregular
     position, syntax = 132, b""
@@ -133,7 +153,7 @@ def _read_meta(data: bytes) -> tuple[str, int]:
         if data[position + 2 : position + 4] == b"\x10\x00":
             syntax = data[start : start + length]
         position = start + length
-    return syntax.decode("latin-1").strip(" \0"), position
+    return syntax, position
 
 
 _tag_and_length = struct.Struct("<II").unpack_from

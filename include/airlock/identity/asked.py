@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from airlock.identity.evidence import Evidence
-from airlock.identity.identifiers import Identifiers, Span, together_in_bytes
+from airlock.identity.identifiers import Identifiers, Span
+from airlock.identity.in_bytes import together_in_bytes
 
 # Of one patient's values; who keeps more than that is asked anew from the beginning.
 _MOST_BYTES = 2 << 20
@@ -15,7 +15,6 @@ _MOST_BYTES = 2 << 20
 _SHORTEST_NUMBER, _SHORTEST_BYTES = 6, 4
 
 
-@dataclass
 class Questions:
     """What was asked, and answered with no. It holds patient data: never log it.
 
@@ -29,14 +28,16 @@ class Questions:
     :param too_many: not all of them are kept.
     """
 
-    texts: set[tuple[str, bool]] = field(default_factory=set)
-    numbers: set[str] = field(default_factory=set)
-    uids: set[str] = field(default_factory=set)
-    days: set[str] = field(default_factory=set)
-    values: set[bytes] = field(default_factory=set)
-    binary: set[bytes] = field(default_factory=set)
-    answered: bool = False
-    too_many: bool = False
+    # Not a dataclass, as :class:`Evidence`.
+    def __init__(self, **said: Any) -> None:
+        self.texts: set[tuple[str, bool]] = set()
+        self.numbers: set[str] = set()
+        self.uids: set[str] = set()
+        self.days: set[str] = set()
+        self.values: set[bytes] = set()
+        self.binary: set[bytes] = set()
+        self.answered = self.too_many = False
+        self.add(said)
 
     def add(self, said: dict[str, Any]) -> None:
         """Add what was asked somewhere else, or later, as :meth:`said` returned it."""
@@ -64,7 +65,7 @@ class Questions:
             or any(map(identifiers.is_birth, self.days))
             or any(map(identifiers.is_binary_number, self.binary))
             or any(identifiers.find(text, free=free) for text, free in self.texts)
-            or any(identifiers.in_bytes(value, dates=False) for value in self.values)
+            or any(identifiers.in_bytes(value, dates=True) for value in self.values)
         )
 
 
@@ -137,8 +138,10 @@ class AskedIdentifiers(Identifiers):
         """Note and answer."""
         if super().is_any_number(value):
             return True  # noted one by one
-        if len(value) >= _SHORTEST_NUMBER and value not in self._known.values and self._room(len(value)):
-            self._new.numbers.add(value.decode("latin-1"))
+        numbers = value.decode("latin-1")
+        if len(numbers) >= _SHORTEST_NUMBER and numbers not in self._known.numbers and self._room(len(numbers)):
+            self._known.numbers.add(numbers)
+            self._new.numbers.add(numbers)
         return False
 
     def is_binary_number(self, data: bytes) -> bool:

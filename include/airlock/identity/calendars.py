@@ -27,14 +27,19 @@ MONTHS = {
     for number, name in enumerate(names.split(), 1)
     if name.isalpha()
 }
-_ORDINALS = (
+_FIRST_TO_TWENTIETH = (
     "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth fourteenth fifteenth "
     "sixteenth seventeenth eighteenth nineteenth twentieth"
-).split()
-_CARDINALS = (
-    "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen "
-    "nineteen"
-).split()
+)
+_ORDINALS = _FIRST_TO_TWENTIETH.split()
+_ONE_TO_NINETEEN = (
+    "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
+    "eighteen nineteen"
+)
+_CARDINALS = _ONE_TO_NINETEEN.split()
+_TWELVE_MONTHS = "january february march april may june july august september october november december"
+OURS = tuple(_TWELVE_MONTHS.split())
+"""Our months in English."""
 _TENS = {2: "twenty", 3: "thirty", 4: "forty", 5: "fifty", 6: "sixty", 7: "seventy", 8: "eighty", 9: "ninety"}
 _SIGNS = "〇一二三四五六七八九"
 

@@ -17,10 +17,16 @@ from airlock.identity.vocabulary import fold, ordinary, vocabulary
 _ALONE, _FEWEST, _MOST = 3, 2, 16
 _SEMITIC = re.compile("[\u05d0-\u05ea\u0621-\u064a]")
 _WORD = re.compile(r"[^\W\d_]{2,}")
-_HEBREW = dict(zip("אבגדהוזחטיךכלםמןנסעףפץצקרשת", "-,b,g,d,-,-,s,-k,t,-,k,k,l,m,m,n,n,s,-,p,p,s,s,k,r,s,t".split(","), strict=True))
-_ARABIC = dict(
-    zip("ءابةتثجحخدذرزسشصضطظعغفقكلمنهويى", "-,-,b,-,t,t,g,-,-k,d,d,r,s,s,s,s,d,t,s,-,g,p,kg,k,l,m,n,-,-,-,-".split(","), strict=True)
-)  # fmt: skip
+_HEBREW_LETTERS, _HEBREW_SOUNDS = (
+    "אבגדהוזחטיךכלםמןנסעףפץצקרשת",
+    "- b g d - - s -k t - k k l m m n n s - p p s s k r s t",
+)
+_ARABIC_LETTERS, _ARABIC_SOUNDS = (
+    "ءابةتثجحخدذرزسشصضطظعغفقكلمنهويى",
+    "- - b - t t g - -k d d r s s s s d t s - g p kg k l m n - - - -",
+)
+_HEBREW = dict(zip(_HEBREW_LETTERS, _HEBREW_SOUNDS.split(), strict=True))
+_ARABIC = dict(zip(_ARABIC_LETTERS, _ARABIC_SOUNDS.split(), strict=True))
 # Longest first: two letters that are one sound.
 _LATIN = {
     "sch": "s", "tsch": "s", "kh": "-k", "ch": "-k", "gh": "g", "sh": "s", "th": "t", "dh": "ds", "ph": "p", "tz": "s",

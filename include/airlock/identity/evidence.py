@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any
 
 
-@dataclass
 class Evidence:
     """What was found, as it was spelled.
 
@@ -18,17 +16,37 @@ class Evidence:
     :param events: those of study, series, acquisition and content, which say when something was done.
     """
 
-    names: set[str] = field(default_factory=set)
-    numbers: set[str] = field(default_factory=set)
-    phrases: set[str] = field(default_factory=set)
-    phones: set[str] = field(default_factory=set)
-    dates: set[str] = field(default_factory=set)
-    birth_dates: set[str] = field(default_factory=set)
-    events: set[str] = field(default_factory=set)
-    uids: set[str] = field(default_factory=set)
-    patients: set[tuple[str, str]] = field(default_factory=set)
-    studies: set[str] = field(default_factory=set)
-    encoded: set[bytes] = field(default_factory=set)
+    # Not a dataclass: making one takes longer than harvesting a file.
+    def __init__(  # noqa: PLR0913, PLR0917 - one per kind
+        self,
+        names: set[str] | None = None,
+        numbers: set[str] | None = None,
+        phrases: set[str] | None = None,
+        phones: set[str] | None = None,
+        dates: set[str] | None = None,
+        birth_dates: set[str] | None = None,
+        events: set[str] | None = None,
+        uids: set[str] | None = None,
+        patients: set[tuple[str, str]] | None = None,
+        studies: set[str] | None = None,
+        encoded: set[bytes] | None = None,
+    ) -> None:
+        self.names = set() if names is None else names
+        self.numbers = set() if numbers is None else numbers
+        self.phrases = set() if phrases is None else phrases
+        self.phones = set() if phones is None else phones
+        self.dates = set() if dates is None else dates
+        self.birth_dates = set() if birth_dates is None else birth_dates
+        self.events = set() if events is None else events
+        self.uids = set() if uids is None else uids
+        self.patients = set() if patients is None else patients
+        self.studies = set() if studies is None else studies
+        self.encoded = set() if encoded is None else encoded
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Evidence) and vars(self) == vars(other)
+
+    __hash__ = None  # type: ignore[assignment]  # its sets grow
 
     def __repr__(self) -> str:
         return "<Evidence>"
@@ -55,6 +73,10 @@ class Evidence:
         """Return what this says and another does not."""
         known = vars(other)
         return _evidence({name: found - known[name] for name, found in vars(self).items()})
+
+    def without_uids(self) -> Evidence:
+        """Return the same for outputs that keep UIDs."""
+        return _evidence({**vars(self), "uids": set()})
 
 
 def _evidence(found: dict[str, set[Any]]) -> Evidence:

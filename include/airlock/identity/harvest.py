@@ -80,6 +80,8 @@ PHONES = frozenset(
         "ConsultingPhysicianTelephoneNumbers",
     )
 )
+# Names that are no PN: how somebody wants to be called (PS3.3 table C.2-3).
+NAMES = frozenset(("NameToUse",))
 # Dates of study, series, acquisition and content: a newborn's may be those of birth.
 EVENTS = frozenset((0x00080020, 0x00080021, 0x00080022, 0x00080023, 0x0008002A))
 _ALWAYS_ASCII = frozenset(("UI", "DA", "DT", "CS", "TM", "AE", "AS", "DS", "IS"))
@@ -141,7 +143,9 @@ def walk_text(dataset: Dataset) -> Iterator[tuple[int, str, bytes, list[str]]]:
             vr = vr_of(element)
             if vr == "SQ":
                 items = current[tag].value
-                stack.extend((item, encodings) for item in (items if isinstance(items, Iterable) else ()))
+                # Of attributes that pydicom does not know, what is implicit stays bytes.
+                readable = isinstance(items, Iterable) and not isinstance(items, bytes)
+                stack.extend((item, encodings) for item in (items if readable else ()))
             elif vr in TEXT_VRS:
                 raw = element.value if element.is_raw and element.value else b""
                 yield tag, vr, raw, texts(element, vr, encodings)
@@ -235,7 +239,12 @@ def _day(text: str) -> str | None:
 
 
 def _collect_by_keyword(evidence: Evidence, keyword: str, raw: bytes, values: list[str]) -> None:
-    for keywords, found in ((NUMBERS, evidence.numbers), (PHRASES, evidence.phrases), (PHONES, evidence.phones)):
+    for keywords, found in (
+        (NUMBERS, evidence.numbers),
+        (PHRASES, evidence.phrases),
+        (PHONES, evidence.phones),
+        (NAMES, evidence.names),
+    ):
         if keyword in keywords:
             found.update(values)
             evidence.encoded.update(_not_ascii(raw))

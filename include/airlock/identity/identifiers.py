@@ -10,6 +10,7 @@ from functools import cached_property
 from airlock.identity.consonants import Consonants
 from airlock.identity.encoded import binary_forms, encoded_forms, wide_text
 from airlock.identity.harvest import Evidence
+from airlock.identity.in_bytes import SMALL_BYTES, alternatives, binary, together_in_bytes
 from airlock.identity.judge import Names
 from airlock.identity.readings import Reading, readings
 from airlock.identity.spell_dates import spell_date
@@ -21,8 +22,6 @@ from airlock.identity.vocabulary import fold
 
 _UID_IN_TEXT = re.compile(r"\d+(?:\.\d+){3,}")
 _UID_IN_BYTES = re.compile(rb"\d+(?:\.\d+){3,}")
-# Above this, a few encoded characters in a row may be chance.
-_SMALL_BYTES = 4096
 # Cutting may bring together what stood apart.
 _MOST_CUTS = 8
 # An escape sequence of ISO 2022 that leads to nothing any more.
@@ -104,7 +103,7 @@ class Identifiers:
 
     @cached_property
     def _binary_spellings(self) -> list[tuple[bytes, Spelling]]:
-        return _binary(self._spellings)
+        return binary(self._spellings)
 
     @cached_property
     def _shortest(self) -> int:
@@ -119,7 +118,7 @@ class Identifiers:
 
     @cached_property
     def _binary_dates(self) -> list[tuple[bytes, Spelling]]:
-        return _binary(self._dates)
+        return binary(self._dates)
 
     @cached_property
     def _mangled(self) -> list[str]:
@@ -162,7 +161,7 @@ class Identifiers:
             return
         for literal in self._mangled:
             yield from (m.span() for m in re.finditer(re.escape(literal), text))
-        pattern = self._literals[len(text) > _SMALL_BYTES]
+        pattern = self._literals[len(text) > SMALL_BYTES]
         if pattern is not None and max(text) < "\u0100":
             yield from (m.span() for m in pattern.finditer(text.encode("latin-1")))
 
@@ -185,7 +184,7 @@ class Identifiers:
             if not value.isascii() and not self._is_public(fold(value)):
                 found.update(encoded_forms(value))
         small, large = (sorted(t for t in found if len(t) >= least) for least in (4, 6))
-        return _alternatives(small), _alternatives(large)
+        return alternatives(small), alternatives(large)
 
     def find(self, text: str, *, free: bool = True) -> list[Span]:
         """Return where identifiers stand in a text, as spans that may overlap.
@@ -283,7 +282,7 @@ class Identifiers:
         found: set[Match] = set()
         if len(data) <= _MOST_NUMBERS and not len(data) % 4 and self.is_binary_number(data):
             return frozenset((("number", False),))
-        literals = self._literals[len(data) > _SMALL_BYTES]
+        literals = self._literals[len(data) > SMALL_BYTES]
         said = len(data) - data.count(0)
         # Numbers are mostly zeros. UTF-16 has at most one in two bytes; all other spellings have none.
         if said < _SHORTEST_IN_UTF16 or (literals is None and not dates and said < self._shortest):
@@ -308,36 +307,10 @@ class Identifiers:
         return frozenset(found)
 
 
-def together_in_bytes(values: Sequence[bytes]) -> Iterator[bytes]:
-    """Yield short encoded values as a few longer ones that hold every identifier that one of them holds.
-
-    A line feed is neither letter, digit nor printable, as what is beside a value is: all that is searched in bytes ends
-    there. Of what is longer than a small value, fewer signs of names are believed.
-    """
-    size, first = 0, 0
-    for number, value in enumerate(values):
-        size += len(value) + 1
-        if size > _SMALL_BYTES and number > first:
-            yield b"\n".join(values[first:number])
-            first, size = number, len(value) + 1
-    if first < len(values):
-        yield b"\n".join(values[first:])
-
-
 def _is_sure(match: Match, *, dates: bool) -> bool:
     """Whether chance does not make a match in bytes."""
     kind, weak = match
     return not weak and (dates or kind != "date")
-
-
-def _binary(spellings: list[Spelling]) -> list[tuple[bytes, Spelling]]:
-    """Return the spellings that are searched in binary data, with what any match of them holds."""
-    searched = (s for s in spellings if s.strong and not s.free_only and s.pattern.isascii())
-    return [((s.key[:1] if s.gapped else s.key).encode(), s) for s in searched]
-
-
-def _alternatives(literals: list[bytes]) -> re.Pattern[bytes] | None:
-    return re.compile(b"|".join(map(re.escape, literals))) if literals else None
 
 
 def _is_no_letter(character: str) -> bool:

@@ -12,7 +12,6 @@ import base64
 import hmac
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -104,7 +103,6 @@ def load_master_key(path: str | Path) -> bytes:
     return load_keys(path)[0]
 
 
-@dataclass(frozen=True, repr=False)
 class KeyRing:
     """Derives the keys of one deployment. It never shows its key.
 
@@ -113,8 +111,17 @@ class KeyRing:
     :param newer: later generations, oldest first.
     """
 
-    master: bytes
-    newer: tuple[bytes, ...] = field(default=())
+    def __init__(self, master: bytes, newer: tuple[bytes, ...] = ()) -> None:
+        self.master, self.newer = master, newer
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, KeyRing) and (self.master, self.newer) == (other.master, other.newer)
+
+    def __hash__(self) -> int:
+        return hash((self.master, self.newer))
+
+    def __repr__(self) -> str:
+        return "<KeyRing>"
 
     @classmethod
     def load(cls, path: str | Path) -> KeyRing:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, repr=False)
-class Mapped:
+class Mapped(NamedTuple):
     """A text, and for each of its characters the span of the original that it stands for.
 
     :param starts: where each character begins in the original; `ends` where it ends.
@@ -17,6 +16,9 @@ class Mapped:
     text: str
     starts: Sequence[int]
     ends: Sequence[int]
+
+    def __repr__(self) -> str:
+        return "<Mapped>"
 
     @classmethod
     def of(cls, text: str) -> Mapped:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 
 from airlock.identity.coded import uncoded
 from airlock.identity.escapes import undone_in
@@ -21,25 +21,24 @@ _ACCENTED, _FOREIGN = re.compile("[\u0370-\u03ff\u1f00-\u1fff]"), re.compile("[\
 _GAPS = re.compile(r"[\W_]+")
 _SMALL, _LARGE, _SIGN = "a-zß-öø-ÿ", "A-ZÀ-ÖØ-Þ", "\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"
 
+_FIRST_SIGN = _SIGN[0]
 
-# Patterns of ranges this large take milliseconds to compile, and most texts are ASCII.
+
+# Patterns of ranges as large as those of signs take milliseconds to compile, and most texts have none of them.
 @lru_cache(maxsize=2)
-def _hump(*, is_ascii: bool) -> re.Pattern[str]:
+def _hump(*, signs: bool) -> re.Pattern[str]:
     """`ErikaMustermann`, `MRMustermann`, `患者Mustermann`; digits between letters stay what they are."""
-    if is_ascii:
-        return re.compile("(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
-    return re.compile(
-        f"(?<=[{_SMALL}])(?=[{_LARGE}])|(?<=[{_LARGE}])(?=[{_LARGE}][{_SMALL}])"
-        f"|(?<=[{_SMALL}{_LARGE}])(?=[{_SIGN}])|(?<=[{_SIGN}])(?=[{_SMALL}{_LARGE}])"
-    )
+    letters = f"(?<=[{_SMALL}])(?=[{_LARGE}])|(?<=[{_LARGE}])(?=[{_LARGE}][{_SMALL}])"
+    if not signs:
+        return re.compile(letters)
+    return re.compile(f"{letters}|(?<=[{_SMALL}{_LARGE}])(?=[{_SIGN}])|(?<=[{_SIGN}])(?=[{_SMALL}{_LARGE}])")
 
 
 @lru_cache(maxsize=2)
-def _spaced(*, is_ascii: bool) -> re.Pattern[str]:
+def _spaced(*, signs: bool) -> re.Pattern[str]:
     """`M U S T E R`, `M.U.S.T.E.R`, `张 小 东`: single letters with one sort of gap between them."""
     letters = r"(?<![^\W\d_])[^\W\d_]([\W_]{1,3})[^\W\d_](?:(?:\1|[\W_]{1,3})[^\W\d_](?![^\W\d_]))+(?![^\W\d_])"
-    signs = "" if is_ascii else f"|[{_SIGN}](?:[ \u3000._-]{{1,2}}[{_SIGN}])+"
-    return re.compile(letters + signs)
+    return re.compile(letters + (f"|[{_SIGN}](?:[ \u3000._-]{{1,2}}[{_SIGN}])+" if signs else ""))
 
 
 class Reading:
@@ -87,11 +86,11 @@ def readings(text: str) -> Iterator[Reading]:
     for mapped in {id(each): each for each in (*decoded, *map(undone_in, decoded))}.values():
         yield Reading(mapped)
         yield from map(Reading, _transliterated(mapped))
-        is_ascii = mapped.text.isascii()
-        apart = mapped.replaced(_hump(is_ascii=is_ascii), lambda _: " ")
+        signs = not mapped.text.isascii() and max(mapped.text) >= _FIRST_SIGN
+        apart = mapped.replaced(_hump(signs=signs), lambda _: " ")
         if apart is not mapped:
             yield Reading(apart)
-        together = mapped.replaced(_spaced(is_ascii=is_ascii), lambda match: _GAPS.sub("", match.group()))
+        together = mapped.replaced(_spaced(signs=signs), lambda match: _GAPS.sub("", match.group()))
         if together is not mapped:
             yield Reading(together)
 
@@ -102,7 +101,11 @@ def _transliterated(mapped: Mapped) -> Iterator[Mapped]:
         return
     plain = mapped.replaced(_ACCENTED, lambda match: _without_accent(match.group()))
     for table in in_latin_letters(plain.text):
-        yield plain.replaced(_FOREIGN, lambda match, table=table: table.get(ord(match.group()), match.group()))
+        yield plain.replaced(_FOREIGN, partial(_looked_up, table))
+
+
+def _looked_up(table: dict[int, str], match: re.Match[str]) -> str | None:
+    return table.get(ord(match.group()))
 
 
 def _without_accent(letter: str) -> str | None:

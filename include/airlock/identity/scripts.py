@@ -1,6 +1,6 @@
 """Chinese, Japanese and Korean names in Latin letters: pinyin, the systems of Japan, and how Koreans spell themselves.
 
-What a character is called in Chinese is taken from text-unidecode; what surnames are called otherwise is here. Kana are
+What a character is called in Chinese is taken from anyascii; what surnames are called otherwise is here. Kana are
 called what Unicode calls them. Which reading a Japanese name in Chinese characters has, only its kana can say.
 """
 
@@ -13,9 +13,11 @@ from itertools import islice, product
 
 _HAN, _KANA, _HANGUL = re.compile("[\u3400-\u9fff]"), re.compile("[\u3041-\u30fc]"), re.compile("[\uac00-\ud7a3]")
 _SURNAMES = {
-    "曾": "zeng", "单": "shan", "單": "shan", "仇": "qiu", "任": "ren", "解": "xie", "区": "ou", "區": "ou", "查": "zha",
-    "沈": "shen", "翟": "zhai", "盖": "ge", "蓋": "ge", "尉": "wei", "朴": "piao", "冼": "xian", "召": "shao", "乐": "yue",
-    "盛": "sheng", "覃": "qin", "石": "shi", "长": "chang", "隗": "wei", "繁": "po", "员": "yun",
+    "曾": "zeng", "单": "shan", "單": "shan", "仇": "qiu", "任": "ren", "解": "xie", "区": "ou", "區": "ou",
+    "查": "zha",
+    "沈": "shen", "翟": "zhai", "盖": "ge", "蓋": "ge", "尉": "wei", "朴": "piao", "冼": "xian",
+    "召": "shao", "乐": "yue", "盛": "sheng", "覃": "qin", "石": "shi", "长": "chang", "隗": "wei", "繁": "po",
+    "员": "yun",
 }  # fmt: skip
 _SIMPLE = (
     "張张東东劉刘陳陈楊杨趙赵黃黄吳吴孫孙馬马羅罗鄭郑謝谢韓韩馮冯鄧邓許许蘇苏盧卢蔣蒋賈贾葉叶閻阎鍾钟譚谭陸陆鄒邹韋韦"
@@ -32,19 +34,20 @@ _HEPBURN = (
     ("di", "ji"), ("du", "zu"),
 )  # fmt: skip
 _LONG = re.compile("ou|oo|uu")
-_INITIALS = "g,k;kk;n;d,t;tt;r,l;m;b,p;pp;s,sh;ss;;j,ch;jj;ch;k;t;p;h".split(";")
-_VOWELS = (
-    "a;ae;ya;yae;eo,u,o;e;yeo,yu,you;ye;o;wa;wae;oe,oi;yo;u,oo;wo,won;we;wi;yu,you,yoo;eu,u;ui,ee;i,ee".split(";")
+_PARTS = (
+    "g,k;kk;n;d,t;tt;r,l;m;b,p;pp;s,sh;ss;;j,ch;jj;ch;k;t;p;h",
+    "a;ae;ya;yae;eo,u,o;e;yeo,yu,you;ye;o;wa;wae;oe,oi;yo;u,oo;wo,won;we;wi;yu,you,yoo;eu,u;ui,ee;i,ee",
+    ";k,g;k;k;n;n;n;t;l;k;m;l;l;l;p;l;m;p;p;t;t;ng;t;t;k;t;p;t",
 )
-_FINALS = ";k,g;k;k;n;n;n;t;l;k;m;l;l;l;p;l;m;p;p;t;t;ng;t;t;k;t;p;t".split(";")
-_KOREAN_SURNAMES = dict(
-    pair.split(":")
-    for pair in (
-        "김:kim 이:lee,yi,rhee 박:park,pak 최:choi,choe 정:jung,jeong,chung 조:cho,jo 윤:yoon,yun 임:lim,im 오:oh 서:seo,suh "
-        "신:shin 권:kwon 안:ahn,an 류:ryu,yoo 유:yoo,yu 전:jeon,jun 고:ko,koh 문:moon 손:son,sohn 배:bae,pae 백:baek,paik "
-        "허:heo,hur,huh 심:shim 노:noh,roh 곽:kwak 성:sung,seong 주:joo 우:woo 구:koo,ku 엄:um 천:chun 공:kong 변:byun 추:choo"
-    ).split()
+# Initials, vowels and finals of a syllable in the order of Unicode (section 3.12); the usual way first.
+_INITIALS, _VOWELS, _FINALS = (part.split(";") for part in _PARTS)
+_FAMILIES = (
+    "김:kim 이:lee,yi,rhee 박:park,pak 최:choi,choe 정:jung,jeong,chung 조:cho,jo 윤:yoon,yun 임:lim,im 오:oh "
+    "서:seo,suh 신:shin 권:kwon 안:ahn,an 류:ryu,yoo 유:yoo,yu 전:jeon,jun 고:ko,koh 문:moon 손:son,sohn "
+    "배:bae,pae 백:baek,paik 허:heo,hur,huh 심:shim 노:noh,roh 곽:kwak 성:sung,seong 주:joo 우:woo 구:koo,ku "
+    "엄:um 천:chun 공:kong 변:byun 추:choo"
 )
+_KOREAN_SURNAMES = dict(pair.split(":") for pair in _FAMILIES.split())
 _MOST = 24
 
 
@@ -65,14 +68,14 @@ def in_latin(name: str) -> Iterator[str]:
 
 
 def _pinyin(name: str) -> Iterator[str]:
-    from text_unidecode import unidecode  # noqa: PLC0415 - its table is large, and few names need it
+    from anyascii import anyascii  # noqa: PLC0415 - its table is large, and few names need it
 
     family, *others = name.split("^")
     # Written without `^`, the first character is the family name.
     if not others and len(family) in (2, 3):
         family, others = family[0], [family[1:]]
-    syllables = [[_SURNAMES.get(c) or unidecode(c).strip().lower() for c in family]]
-    syllables += [[unidecode(c).strip().lower() for c in other] for other in others]
+    syllables = [[_SURNAMES.get(c) or anyascii(c).strip().lower() for c in family]]
+    syllables += [[anyascii(c).strip().lower() for c in other] for other in others]
     yield "^".join("".join(part) for part in syllables)
     if any(len(part) > 1 and len("".join(part)) <= 5 for part in syllables):
         yield "^".join(" ".join(part) for part in syllables)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from datetime import date
 
-from airlock.identity.calendars import MONTHS, chinese_number, chinese_year, elsewhere, ordinal, year_in_words
+from airlock.identity.calendars import MONTHS, OURS, chinese_number, chinese_year, elsewhere, ordinal, year_in_words
 from airlock.identity.vocabulary import fold
 
 Form = tuple[str, str]
@@ -20,7 +20,6 @@ _ERAS = (
 _JULIAN = 1721425
 _SEPARATED = rf"(?:[\W_]{{1,2}}|\s?(?:{SIGNS})\s?)"
 _FILLED = r"(?:[\W_]|the(?![^\W\d_])|of(?![^\W\d_])|day(?![^\W\d_]))*"
-_OURS = "january february march april may june july august september october november december".split()
 
 
 def spell_birth(value: str) -> Iterator[Form]:
@@ -44,8 +43,8 @@ def spell_birth(value: str) -> Iterator[Form]:
 def spell_personal_number(value: str) -> Iterator[Form]:
     """Yield the same of numbers that states give to people, which mostly begin with the date of birth.
 
-    Such as those of the Nordic and Baltic states, Belgium, Poland (month + 20), Czechia (month + 50), Bulgaria, Romania,
-    Korea, South Africa, and of China, where a place stands before it.
+    Such as those of the Nordic and Baltic states, Belgium, Poland (month + 20), Czechia (month + 50), Bulgaria,
+    Romania, Korea, South Africa, and of China, where a place stands before it.
     """
     year, month, day = value[2:4], int(value[4:6]), value[6:8]
     months = "|".join(f"{month + more:02}" for more in (0, 20, 50))
@@ -79,13 +78,16 @@ def _elsewhere(born: date) -> Iterator[Form]:
 
 
 def _in_words(born: date) -> Iterator[Form]:
-    month, day = rf"{_OURS[born.month - 1]}", _loose(ordinal(born.day))
+    month, day = rf"{OURS[born.month - 1]}", _loose(ordinal(born.day))
     day = rf"(?:{day}|0?{born.day}(?:st|nd|rd|th)?)"
     years = "|".join([str(born.year), *map(_loose, year_in_words(born.year) if 1800 <= born.year < 2100 else ())])
     either = rf"(?:{day}{_FILLED}{month}|{month}{_FILLED}{day})"
-    yield _OURS[born.month - 1], rf"(?<![^\W_]){either}{_FILLED}(?:{years})(?![^\W_])"
+    yield OURS[born.month - 1], rf"(?<![^\W_]){either}{_FILLED}(?:{years})(?![^\W_])"
     year = f"(?:{born.year}|{chinese_year(born.year)})"
-    yield "年", rf"{year}年(?:{chinese_number(born.month)}|0?{born.month})月(?:{chinese_number(born.day)}|0?{born.day})日"
+    yield (
+        "年",
+        rf"{year}年(?:{chinese_number(born.month)}|0?{born.month})月(?:{chinese_number(born.day)}|0?{born.day})日",
+    )
 
 
 def _loose(word: str) -> str:

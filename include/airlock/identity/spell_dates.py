@@ -1,5 +1,7 @@
 """The formats in which people and devices write a date."""
 
+# ruff: noqa: RUF001 - months of other alphabets are meant
+
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -11,7 +13,8 @@ from airlock.identity.vocabulary import fold
 # English and its neighbours.
 _MONTHS = (
     "jan|ene|gen|янв|ιαν|sty|tam|oca", "feb|fev|fév|фев|φεβ|lut|hel|şub", "mar|mrz|maar|мар|μαρ|maa",
-    "apr|avr|abr|апр|ápr|kwi|huh|nis", "mai|may|mei|maj|mag|май|мая|μαι|μαϊ|máj|tou", "jun|juin|giu|июн|ιουν|jún|cze|kes|haz",
+    "apr|avr|abr|апр|ápr|kwi|huh|nis", "mai|may|mei|maj|mag|май|мая|μαι|μαϊ|máj|tou",
+    "jun|juin|giu|июн|ιουν|jún|cze|kes|haz",
     "jul|juil|lug|июл|ιουλ|júl|lip|hei|tem", "aug|aou|ago|авг|αυγ|sie|elo|ağu", "sep|set|сен|σεπ|szept|wrz|syy|eyl",
     "okt|oct|out|ott|окт|οκτ|paź|lok|eki", "nov|ноя|νοε|lis|marras|kas", "dec|dez|des|dic|déc|дек|δεκ|gru|jou|ara",
 )  # fmt: skip
@@ -35,7 +38,9 @@ def spell_date(value: str, *, birth: bool = False) -> Iterator[Spelling]:
         yield Spelling(key, pattern, False, kind="date", least=_LEAST)
     # Six digits are also times and numbers.
     short = "|".join({year[2:] + month + day, day + month + year[2:], month + day + year[2:]})
-    yield Spelling(year[2:], rf"(?<!\d)(?:{short})(?!\d)", False, free_only=True, kind="date", weak=not birth, least=_LEAST)
+    yield Spelling(
+        year[2:], rf"(?<!\d)(?:{short})(?!\d)", False, free_only=True, kind="date", weak=not birth, least=_LEAST
+    )
     if birth:
         for key, pattern in spell_birth(value):
             yield Spelling(key, pattern, False, kind="date", least=_LEAST_IN_ERA)

@@ -30,7 +30,7 @@ _PIXEL_TAGS = (0x7FE00008, 0x7FE00009, 0x7FE00010)
 _CHARACTER_SET = 0x00080005
 # What tells the patient and the study; evidence that was told of one counts for no other.
 KEYS = (_CHARACTER_SET, 0x00100020, 0x00100021, 0x0020000D)
-_NAMED = plain.NUMBERS | plain.PHRASES | plain.PHONES
+_NAMED = plain.NUMBERS | plain.PHRASES | plain.PHONES | plain.NAMES
 _DEEPEST = 32
 # Walking over a sequence twice takes longer than what is gained, when it holds the frames of an object.
 _LONG_BYTES = 16 << 10

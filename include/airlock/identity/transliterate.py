@@ -12,7 +12,6 @@ from itertools import product
 from math import prod
 
 from airlock.identity.escapes import undone
-from airlock.identity.scripts import in_latin
 from airlock.identity.vocabulary import fold
 
 LOST = "ʭ"
@@ -80,6 +79,8 @@ def _of_one(name: str) -> Iterator[str]:
         for kana in (_KANA, _FROM_KATAKANA):
             yield name.translate(kana)
         if max(name) >= "\u3041":
+            from airlock.identity.scripts import in_latin  # noqa: PLC0415 - few patients have such names
+
             yield from in_latin(name)
     plain = fold(name)
     yield _CONTRACTED.sub(lambda match: _TO_CONTRACT[match.group()], plain)
@@ -119,7 +120,9 @@ def in_latin_letters(text: str) -> Iterator[dict[int, str]]:
 
 
 def _with_capitals(table: dict[int, str]) -> dict[int, str]:
-    return table | {ord(chr(code).upper()): latin.title() for code, latin in table.items() if len(chr(code).upper()) == 1}
+    return table | {
+        ord(chr(code).upper()): latin.title() for code, latin in table.items() if len(chr(code).upper()) == 1
+    }
 
 
 def _greek(name: str) -> Iterator[str]:

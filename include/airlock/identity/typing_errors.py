@@ -16,6 +16,7 @@ from airlock.identity.transliterate import variants
 from airlock.identity.vocabulary import fold, ordinary, vocabulary
 
 SHORTEST = 6
+_MOST_ASKED = 20_000
 _WORD = re.compile(rf"[^\W_]{{{SHORTEST - 1},}}")
 
 
@@ -28,6 +29,7 @@ class TypingErrors:
 
     def __init__(self, names: Iterable[str], public: Iterable[str]) -> None:
         self._names = names
+        self._asked: dict[str, bool] = {}
         self._right = frozenset(word for text in public for word in _WORD.findall(text))
 
     def __repr__(self) -> str:
@@ -53,6 +55,14 @@ class TypingErrors:
                 yield match.span()
 
     def _is_meant(self, word: str) -> bool:
+        found = self._asked.get(word)
+        if found is None:
+            found = self._is_near(word)
+            if len(self._asked) < _MOST_ASKED:
+                self._asked[word] = found
+        return found
+
+    def _is_near(self, word: str) -> bool:
         if word in vocabulary() or word in ordinary() or word in self._right or sum(map(str.isdigit, word)) > 1:
             return False
         meant = {name for rest in _without_one(word) for name in self._meant.get(rest, ())}

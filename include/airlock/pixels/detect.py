@@ -21,6 +21,7 @@ from airlock.pixels.judge import SAFE_WORDS, Judge, is_anatomy, known_words, mer
 from airlock.pixels.patches import Details, Patch, whole
 from airlock.pixels.strokes import Mask, strokes_of, text_like, texture
 from airlock.pixels.views import planes
+from airlock.pixels.voi import through_tables
 
 OCR: Source = "ocr"
 
@@ -94,25 +95,26 @@ class Examiner:
         return [replace(found, frame=frame.number) for found in self._seen[digest]]
 
     def _look(self, frame: Frame) -> list[Found]:
-        values = planes(displayable(frame, self._module))
+        values = through_tables(planes(displayable(frame, self._module)), frame.pixels, self._module)
         found_strokes = strokes_of(values)
         dense = text_like(found_strokes)
         self._like = dense.both
         speckle = texture(dense.both)
         strokes = found_strokes.both & _widened(dense.pieces) & ~speckle
-        level, upright = dense.level, dense.upright
+        within: Mask | None = None
         self._kept = []
         first = self._before is None
         if self._before is not None and (change := difference(self._before.pixels, frame.pixels)) is not None:
             self._kept = [f for f in self._before.found if change.spares(f.box) or _still(f.box, dense.both)]
-            level, upright = level & change.around, upright & change.around
+            within = change.around
         details = Details(values)
-        lines = self._found(itertools.chain(whole(values), details.patches(level)), frame, strokes)
+        lines = self._found(itertools.chain(whole(values), details.patches(dense.level, within)), frame, strokes)
         # Lines that run up or down are seen in a turned picture; where a line was found, there is none.
-        upright = upright & ~_covered([*lines, *self._kept], upright)
+        beside = ~_covered([*lines, *self._kept], strokes)
         # Of later frames, moving speckle is not searched for them again: what stood in it is kept.
-        upright = upright if first else upright & ~speckle
-        turned = self._found(details.patches(upright, turned=True), frame, strokes)
+        beside = beside if first else beside & ~speckle
+        beside = beside if within is None else beside & within
+        turned = self._found(details.patches(dense.upright, beside, turned=True), frame, strokes)
         return merge([*lines, *turned, *self._kept])
 
     def _found(self, looked_at: Iterable[Patch], frame: Frame, strokes: Mask) -> list[Found]:
@@ -129,10 +131,7 @@ class Examiner:
         if not boxes:
             return []
         verdicts = self._judge.judge(boxes, self._read(patch, boxes), side, patch.tallest)
-        return [
-            Found(frame.number, places[v.box], OCR, v.confidence, v.matches_identifier)
-            for v in verdicts
-        ]
+        return [Found(frame.number, places[v.box], OCR, v.confidence, v.matches_identifier) for v in verdicts]
 
     def _read(self, patch: Patch, boxes: list[Box]) -> list[Reading]:
         keys = [_digest(patch, box) for box in boxes]

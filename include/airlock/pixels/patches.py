@@ -13,7 +13,7 @@ import numpy as np
 from airlock.findings import Box
 from airlock.pixels.areas import MARGIN, areas
 from airlock.pixels.network import STEP
-from airlock.pixels.strokes import TALLEST, Mask, Planes
+from airlock.pixels.strokes import TALLEST, Mask, Planes, TextLike, strokes_of, text_like
 from airlock.pixels.views import Picture, evened_view, is_flat, range_view
 
 ENLARGED = 2.0
@@ -33,8 +33,9 @@ WHOLE, LARGEST = 640, 0.625
 DOUBLED, LARGE_LETTER = 16, 32
 """Pixels of letters in the reduced frame from which it shows them surely, and of those in the frame that are large."""
 
-VAST, HALVED = 2000, 0.5
-"""Frames with a longer side are looked at in a size between the two as well."""
+VAST, BETWEEN = 2000, (0.5, 0.25)
+"""Frames with a longer side are looked at in sizes between the two as well, as far as the whole is reduced more: their
+letters are larger than strokes are looked for in the enlarged parts, and smaller than the reduced frame shows."""
 
 
 @dataclass(frozen=True)
@@ -89,26 +90,39 @@ class Details:
     def __init__(self, values: Planes) -> None:
         self._values = values
 
-    def patches(self, dense: Mask, *, turned: bool = False) -> Iterator[Patch]:
+    def patches(self, dense: Mask, within: Mask | None = None, *, turned: bool = False) -> Iterator[Patch]:
         """Yield what the network looks at.
 
         :param dense: where strokes are as dense as in text.
+        :param within: what is looked at in any size; None is all of the frame.
         :param turned: turn each patch by a quarter; the network sees upright lines badly.
         """
-        found = areas(dense)
-        if not found:
-            return
-        cut = list(_cut(found, dense))
         doubled = max(DOUBLED / _whole_scale(self._values), LARGE_LETTER)
-        yield from _tiles(self._evened, cut, ENLARGED, turned=turned, doubled=doubled)
-        if max(self._values.shape[:2]) > VAST:
-            halves = (Part(_scaled(part.box, HALVED), part.short) for part in cut)
-            view = evened_view(resized(self._values, HALVED))
-            yield from _tiles(view, halves, 1.0, HALVED, turned=turned, doubled=doubled)
+        wanted = dense if within is None else dense & within
+        if found := areas(wanted):
+            yield from _tiles(self._evened, _cut(found, wanted), ENLARGED, turned=turned, doubled=doubled)
+        for view, like, scale in self._between:
+            size = like.level.shape[1], like.level.shape[0]
+            mask = like.upright if turned else like.level
+            if within is not None:
+                mask = mask & (cv2.resize(within.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST) > 0)
+            yield from _tiles(view, _cut(areas(mask), mask), 1.0, scale, turned=turned, doubled=doubled)
 
     @cached_property
     def _evened(self) -> Picture:
         return evened_view(self._values)
+
+    @cached_property
+    def _between(self) -> list[tuple[Picture, TextLike, float]]:
+        """The evened view of a vast frame in each size between, and where text may be in it."""
+        if max(self._values.shape[:2]) <= VAST:
+            return []
+        found = []
+        for scale in BETWEEN:
+            if scale > _whole_scale(self._values):
+                reduced = resized(self._values, scale)
+                found.append((evened_view(reduced), text_like(strokes_of(reduced)), scale))
+        return found
 
 
 @dataclass(frozen=True)
@@ -168,10 +182,6 @@ def _frame(part: Part, step: int) -> tuple[int, int, int, int]:
     left, top, right, below = (FRAME * short for short in part.short)
     wide, high = -(x1 - x0 + left + right) % step, -(y1 - y0 + top + below) % step
     return left + wide // 2, top + high // 2, right + wide - wide // 2, below + high - high // 2
-
-
-def _scaled(box: Box, scale: float) -> Box:
-    return int(box[0] * scale), int(box[1] * scale), int(np.ceil(box[2] * scale)), int(np.ceil(box[3] * scale))
 
 
 def _enlarged(tile: Picture, scale: float) -> Picture:

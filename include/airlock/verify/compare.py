@@ -148,6 +148,9 @@ class Comparison:
         if not place.path and tag in self._stamped:
             return _KEPT
         allowed = self._table.allowed(place.path, tag)
+        if not allowed and tag >> 24 in (0x50, 0x60):
+            kind = place.output.value(tag & 0xFFFF0000 | 0x0040) or b""
+            return self._table.graphics(tag, kind.strip(b" \0"))
         if not allowed and entry(tag)[1] and self._kind(place, tag) in ("1", "1C"):
             # Removing it would break the object: then a meaningless value stands in its place.
             return frozenset((DUMMY,))

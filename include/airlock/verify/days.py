@@ -1,5 +1,7 @@
 """Read the dates that a text mentions, and compare them with those of the inputs."""
 
+# ruff: noqa: RUF001 - months of other alphabets are meant
+
 from __future__ import annotations
 
 import re

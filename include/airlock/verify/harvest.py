@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from airlock.identity.evidence import Evidence
@@ -31,6 +31,7 @@ _PHRASES = _INSTITUTIONS | {0x00080092, 0x00101040, 0x00380400, 0x00401102}
 _PHONES = frozenset((0x00080094, 0x00102154, 0x00102155, 0x00401103, 0x00401104, 0x00402010, 0x00402011))
 # Of these VRs, nothing that identifies is harvested, whatever the attribute.
 _SILENT = frozenset(b"AE AS AT CS DS FD FL IS OB OD OF OL OV OW SL SS SV TM UL US UV".split())
+_NAMES = frozenset((0x00100012,))
 _BIRTH_DATE = 0x00100030
 # When something was done, which may have been on the day of birth.
 _EVENTS = frozenset((0x00080020, 0x00080021, 0x00080022, 0x00080023, 0x0008002A))
@@ -159,7 +160,8 @@ class Harvester:
             yield from self._by_tag(tag, vr, raw, charset)
 
     def _by_tag(self, tag: int, vr: bytes, raw: bytes, charset: bytes) -> Iterator[Fact]:
-        for tags, kind in ((_NUMBERS, "numbers"), (self._phrases, "phrases"), (_PHONES, "phones")):
+        by_tag = ((_NUMBERS, "numbers"), (self._phrases, "phrases"), (_PHONES, "phones"), (_NAMES, "names"))
+        for tags, kind in by_tag:
             if tag in tags:
                 yield from ((kind, value) for value in values(raw, vr, charset))
                 yield from _encoded(raw)
@@ -175,7 +177,7 @@ def _encoded(raw: bytes) -> Iterator[Fact]:
 
 def _evidence(facts: set[Fact]) -> Evidence:
     evidence = Evidence()
-    known = {part.name: getattr(evidence, part.name) for part in fields(evidence)}
+    known = vars(evidence)
     for kind, value in facts:
         known[kind].add(value)
     return evidence

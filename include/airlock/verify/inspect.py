@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
@@ -88,7 +88,7 @@ class Inspector:
     def __init__(self, expectation: Expectation) -> None:
         marks, evidence = expectation.marks, expectation.evidence
         if "retain_uids" in marks.options:
-            evidence = replace(evidence, uids=set())
+            evidence = evidence.without_uids()
         self._marks = marks
         self._outputs, self._sources, self._pixels = _readers()
         keep_dates = marks.dates == "UNMODIFIED"

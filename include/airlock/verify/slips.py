@@ -1,4 +1,4 @@
-"""Words that are a name with a slip of the finger in it, by their distance (Damerau and Levenshtein) from every name."""
+"""Words that are a name with a slip of the finger in it: one letter apart (Damerau and Levenshtein) from it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable
 from airlock.identity.vocabulary import ordinary, vocabulary
 from airlock.verify.words import PARTICLES
 
-_SHORTEST = 6
+_SHORTEST, _MOST_KNOWN = 6, 20_000
 
 
 class Slips:
@@ -20,12 +20,21 @@ class Slips:
     def __init__(self, words: Iterable[str], public: Collection[str]) -> None:
         said = vocabulary() | ordinary() | PARTICLES
         self._public = frozenset(public)
+        self._known: dict[str, bool] = {}
         self._by_length: dict[int, list[str]] = {}
         for word in {word for word in words if len(word) >= _SHORTEST and word.isalpha() and word not in said}:
             self._by_length.setdefault(len(word), []).append(word)
 
     def near(self, word: str) -> bool:
         """Whether a folded word is one letter apart from a name."""
+        found = self._known.get(word)
+        if found is None:
+            found = self._near(word)
+            if len(self._known) < _MOST_KNOWN:
+                self._known[word] = found
+        return found
+
+    def _near(self, word: str) -> bool:
         if len(word) < _SHORTEST - 1 or word in vocabulary() or word in ordinary() or word in self._public:
             return False
         near = (name for size in (-1, 0, 1) for name in self._by_length.get(len(word) + size, ()))

@@ -10,13 +10,15 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache, partial
-from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 from airlock.dicomio.dictionary import tag_of
 from airlock.verify.text import entry
 from airlock.verify.uids import is_structural
 
+PROFILES = Path(__file__).parent.parent / "deid" / "profiles"
+"""The shipped tables."""
 KEEP, SAME, CLEAN, SHIFT, MAP, DUMMY, EMPTY = "keep", "same", "clean", "shift", "map", "dummy", "empty"
 """What a value that is left may be: the input's, its allowed words, its date moved, its UID mapped, a dummy, none.
 
@@ -41,6 +43,7 @@ _OF_PROGRAMS = frozenset(
         0x20100010, 0x3010000C, 0x30020120,
     )
 )  # fmt: skip
+_SUBTYPE = 0x0045
 _REMARK = re.compile("Comment|Notes|Reason")
 NOTHING: frozenset[str] = frozenset()
 Allowance = frozenset[str]
@@ -64,7 +67,7 @@ class Row:
 
 @lru_cache(maxsize=4)
 def _document(name: str) -> dict[str, Any]:
-    text = (files("airlock.deid") / "profiles" / f"{name}.json").read_text("utf-8")
+    text = (PROFILES / f"{name}.json").read_bytes()
     content: dict[str, Any] = json.loads(text)
     return content
 
@@ -162,6 +165,19 @@ class Table:
             # People type into these: only words that say nothing of a person may stay.
             return frozenset((CLEAN, DUMMY))
         return self.by_vr(vr)
+
+    def graphics(self, tag: int, kind: bytes) -> Allowance:
+        """Return what is allowed for an attribute of a curve (50xx) or an overlay (60xx).
+
+        :param kind: type of the overlay (PS3.3 section C.9.2): only regions of interest hold no drawn text.
+        """
+        vr, _ = entry(tag)
+        group, number = tag >> 24, tag & 0xFFFF
+        if "clean_graphics" not in self.options or not vr:
+            return NOTHING
+        if kind != b"R" if group == 0x60 else 0x2000 <= number < 0x2500:
+            return NOTHING
+        return frozenset((CLEAN, DUMMY)) if vr in (_LONG_TEXT | _SHORT_TEXT) and number != _SUBTYPE else _SAME
 
     def by_vr(self, vr: bytes) -> Allowance:
         """Return what is allowed for an attribute of which nothing but its VR says anything."""

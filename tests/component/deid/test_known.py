@@ -13,11 +13,13 @@ import pytest
 import yaml
 from pydicom.dataset import Dataset
 from pydicom.filewriter import dcmwrite
+from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from airlock.deid.step import deidentify
 from airlock.identity.keys import KeyRing
 from airlock.identity.store import open_store
 from airlock.settings import Settings, load_settings
+from airlock.verify.step import verify_output
 from tests.commands import Ended, airlock
 from tests.component.deid.conftest import fill
 from tests.synthetic import STUDY, ct
@@ -159,3 +161,43 @@ def test_a_store_of_another_key_stops_everything(home: Path, run: Run) -> None:
     ended = run("again", ct(1))
     assert ended.status == 2
     assert not (home / "again").exists()
+
+
+PATTERN = {"name": "Study One", "identity": {"patient": "pattern", "pattern": "TRIAL-[0-9]{5}"}}
+
+
+@pytest.mark.parametrize("syntax", [ExplicitVRLittleEndian, ImplicitVRLittleEndian])
+def test_ids_by_a_pattern_and_names_to_use_through_the_step(home: Path, syntax: str) -> None:
+    datasets = [ct(1), ct(2, FrameLabel="Ziggy head", SegmentLabel="for Wolpertinger")]
+    for ds in datasets:
+        ds.file_meta.TransferSyntaxUID = syntax
+    called = Dataset()
+    called.add_new(0x00100012, "LT", "Ziggy Wolpertinger")
+    datasets[0].add_new(0x00100011, "SQ", [called])
+    datasets[0].add_new(0x00100013, "LT", "since 2019, Zebedee")
+    subjects = set()
+    for number in (1, 2):
+        # The second transfer is of another study of the same patient.
+        for ds in datasets:
+            ds.StudyInstanceUID = f"{STUDY}.{number}"
+            ds.SOPInstanceUID = f"{ds.SOPInstanceUID}.{number}"
+        transfer = make_transfer(
+            home,
+            study_uid=f"{STUDY}.{number}",
+            policy=PATTERN,
+            settings={"workers": 1, "identity_url": f"sqlite:///{home}/identity.db"},
+            transfer_project_name="Study One",
+            transfer_name="asked for",
+        )
+        fill(transfer, datasets)
+        assert deidentify(transfer).held == 0
+        assert verify_output(transfer).held == 0
+        for path in transfer.workspace.folder("deidentified").rglob("*.dcm"):
+            ds = pydicom.dcmread(path)
+            subjects.add((ds.PatientID, str(ds.PatientName), ds.ClinicalTrialSubjectID))
+            data = path.read_bytes().lower()
+            assert not [word for word in (b"ziggy", b"wolpertinger", b"zebedee", b"quillfeather") if word in data]
+            assert not {0x00100011, 0x00100012, 0x00100013} & set(ds.keys())
+    ((patient, name, subject),) = subjects
+    assert patient == name == subject
+    assert re.fullmatch(r"TRIAL-[0-9]{5}", patient)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -97,3 +98,17 @@ def test_what_is_imported_late_is_there_when_it_is_used() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["_Postponed", "1", "module"]
+
+
+@pytest.mark.parametrize("registered", [False, True])
+def test_whoever_waits_for_the_end_is_told_of_it(tmp_path: Path, registered: bool) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "x").write_text("no DICOM")
+    program = "import atexit, sys; from airlock.cli import main\n"
+    program += "atexit.register(print, 'told')\n" if registered else ""
+    arguments = ["deidentify", str(tmp_path / "in"), str(tmp_path / "out"), "--project", "P"]
+    environment = {**os.environ, "AIRLOCK_HOME": str(tmp_path / "home"), "AIRLOCK_PROJECTS": str(tmp_path / "none")}
+    command = [sys.executable, "-c", program + "main()", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    assert done.returncode == 3
+    assert done.stdout.splitlines() == ["in 1 / out 0 / skipped 0 / held 1", *(["told"] if registered else [])]

@@ -9,6 +9,7 @@ import pytest
 
 from airlock.cli.remembered import Memory
 from airlock.deid.policy import ProjectTerms
+from airlock.errors import UnknownProject
 from airlock.identity.keys import KeyRing
 from airlock.project import find_policy
 
@@ -87,3 +88,14 @@ def test_a_damaged_memory_is_made_anew(folder: Path, content: str) -> None:
 
 def test_a_folder_that_cannot_be_read_is_left_to_who_reads_policies(tmp_path: Path) -> None:
     assert memory(tmp_path / "absent" / "projects").find("plain") is None
+
+
+def test_that_there_is_no_policy_is_remembered_as_long_as_there_is_none(folder: Path) -> None:
+    memory(folder).note_unknown("later")
+    with pytest.raises(UnknownProject):
+        memory(folder).find("later")
+    assert memory(folder, key=b"x").find("later") is None
+    (folder / "later.yaml").write_text(PLAIN.replace("plain", "later"))
+    assert memory(folder).find("later") is None
+    assert noted(folder, "later").name == "later"
+    assert memory(folder).find("later") is not None

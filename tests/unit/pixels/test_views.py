@@ -110,3 +110,20 @@ def test_the_neighbourhood_is_what_it_would_be_of_every_pixel():
     frame = draw_text(grey(300, 400, noise=20), ["HANSEN"], (100, 90), 14, 700).astype(np.float32)
     exact = cv2.GaussianBlur(frame, (0, 0), 8)
     assert float(np.abs(_smooth(frame, 8.0) - exact).mean()) < 0.001 * float(np.ptp(frame))
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_letters_between_the_sizes_are_looked_at_in_vast_frames(turned):
+    """Of 60 and of 110 pixels: strokes of neither are searched enlarged, and both vanish in the reduced frame."""
+    frame = draw_text(np.full((600, 5000), 20.0), ["OSTERHAUG, Sigurd"], (300, 60), 60, 200)
+    frame = draw_text(frame, ["OSTERHAUG, Sigurd"], (3000, 300), 110, 200)
+    values = planes(np.ascontiguousarray(frame.T if turned else frame).astype(np.float32))
+    rows, columns, _ = values.shape
+    seen = np.zeros((rows, columns), bool)
+    for patch in Details(values).patches(np.zeros((rows, columns), bool), turned=turned):
+        height, width = patch.picture.shape[:2]
+        x0, y0, x1, y1 = patch.place((0, 0, width, height), columns, rows)
+        seen[y0:y1, x0:x1] = True
+    assert seen[values[..., 0] > 100].all()
+    nowhere = np.zeros((rows, columns), bool)
+    assert list(Details(values).patches(~nowhere, nowhere)) == []

@@ -9,10 +9,12 @@ column is not to stay as it is, though it should, are walked over one by one.
 from __future__ import annotations
 
 import struct
+from itertools import repeat
 from typing import TYPE_CHECKING
 
 from airlock.deid.decide import Context
-from airlock.deid.stream.shape import LOOKED_UP, MAPPED, Leaf, Shape
+from airlock.deid.stream.output import LOOKED_UP, MAPPED, Leaf
+from airlock.deid.stream.shape import Shape
 from airlock.deid.stream.table import Plan, Table
 from airlock.dicomio.head import Irregular
 
@@ -65,9 +67,7 @@ class Frames:
             made = self._made(shape, [items[number] for number in numbers], rows)
             for number, new in zip(numbers, made or (), strict=made is not None):
                 news[number] = new
-        return [
-            self._walk.item(item, table) if new is None else new for item, new in zip(items, news, strict=True)
-        ]
+        return [self._walk.item(item, table) if new is None else new for item, new in zip(items, news, strict=True)]
 
     def _shaped(self, item: bytes, table: Table) -> tuple[Shape, tuple[bytes, ...]] | None:
         if len(item) > _LONGEST_BYTES:
@@ -102,9 +102,6 @@ class Frames:
         # In order, so that what was asked is the same in every run.
         if not all(self._walk.may_stay(sort, sorted(values)) for sort, values in judged.items()):
             return None
-        if not given:
-            parts = shape.parts((), ())
-            return [b"".join([part if type(part) is bytes else item[part] for part in parts]) for item in items]
         return _put_together(shape, items, given)
 
     def _looked_up(self, leaf: Leaf, column: tuple[bytes, ...]) -> list[bytes] | None:
@@ -127,12 +124,14 @@ class Frames:
 
 def _put_together(shape: Shape, items: list[bytes], given: list[Column]) -> list[bytes]:
     columns = tuple(number for number, _ in given)
+    rows = zip(*(news for _, news in given), strict=True) if given else repeat(())
     made = []
-    for item, news in zip(items, zip(*(news for _, news in given), strict=True), strict=True):
-        parts = shape.parts(columns, tuple(map(len, news)))
-        made.append(
-            b"".join(
-                [part if type(part) is bytes else news[part] if type(part) is int else item[part] for part in parts]
-            )
-        )
+    for item, news in zip(items, rows, strict=False):
+        pieces = []
+        for part in shape.parts(columns, tuple(map(len, news))):
+            if isinstance(part, bytes):
+                pieces.append(part)
+            else:
+                pieces.append(news[part] if isinstance(part, int) else item[part])
+        made.append(b"".join(pieces))
     return made

@@ -102,7 +102,18 @@ class Table:
     :param telling: somebody is told of elements that may say something of the patient.
     """
 
-    __slots__ = ("_beside", "_decider", "_implicit", "_taken", "_telling", "context", "items", "memo", "plans", "shapes")
+    __slots__ = (
+        "_beside",
+        "_decider",
+        "_implicit",
+        "_taken",
+        "_telling",
+        "context",
+        "items",
+        "memo",
+        "plans",
+        "shapes",
+    )
 
     def __init__(
         self,
@@ -154,7 +165,7 @@ class Table:
         return plan
 
     def _constant(self, tag: int, decision: Decision) -> bytes | None:
-        """Return what elements become whose values do not count: empty, or a dummy that every character set spells so."""
+        """Return what elements become whose values do not count: empty, or a dummy in all character sets the same."""
         if decision.letter not in ("D", "Z") or decision.needs_dataset or decision.hold:
             return None
         if decision.vr in ("SQ", "UI", "UN"):

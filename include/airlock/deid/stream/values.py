@@ -41,6 +41,15 @@ def encode_element(tag: int, vr: str, value: Any, encodings: Sequence[str], *, i
     return bytes(buffer.getvalue())
 
 
+def encode_uid(element: bytes, uid: str, *, implicit: bool) -> bytes:
+    """Return an element with VR UI, as it is encoded, with another UID."""
+    body = uid.encode()
+    body += b"\0" * (len(body) % 2)
+    if implicit:
+        return element[:4] + len(body).to_bytes(4, "little") + body
+    return element[:6] + len(body).to_bytes(2, "little") + body
+
+
 def element_header(tag: int, vr: bytes, length: int, *, implicit: bool) -> bytes:
     """Return tag, VR and length of an element.
 

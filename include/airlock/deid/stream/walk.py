@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from dataclasses import dataclass, field
 
 from airlock.deid.basis import Basis
 from airlock.deid.decide import TOP
@@ -12,7 +11,7 @@ from airlock.deid.stream.beside import Siblings
 from airlock.deid.stream.judge import may_stay
 from airlock.deid.stream.sequences import Sequences
 from airlock.deid.stream.table import DROP, MISSING, STOP, TAKE, UID, Plan, Table
-from airlock.deid.stream.values import encode_element
+from airlock.deid.stream.values import encode_element, encode_uid
 from airlock.dicomio.head import UNDEFINED, Irregular, More, end_of_sequence
 from airlock.errors import InstanceNotUnderstood
 from airlock.identity.stream import Teller
@@ -25,7 +24,6 @@ _LONGEST_REMEMBERED = 32 << 10
 _PLAIN_UID = re.compile(rb"[0-9.]+\0?")
 
 
-@dataclass(slots=True)
 class Walked:
     """What a walk over the top level came to.
 
@@ -35,10 +33,18 @@ class Walked:
     :param position: where the walk stopped: at the pixel data, or at the end.
     """
 
-    pieces: list[bytes | int] = field(default_factory=list)
-    taken: dict[int, tuple[bytes, bytes]] = field(default_factory=dict)
-    values: dict[int, bytes] = field(default_factory=dict)
-    position: int = 0
+    __slots__ = ("pieces", "position", "taken", "values")
+
+    def __init__(
+        self,
+        pieces: list[bytes | int] | None = None,
+        taken: dict[int, tuple[bytes, bytes]] | None = None,
+        values: dict[int, bytes] | None = None,
+    ) -> None:
+        self.pieces = [] if pieces is None else pieces
+        self.taken = {} if taken is None else taken
+        self.values = {} if values is None else values
+        self.position = 0
 
 
 class Walk:
@@ -70,7 +76,7 @@ class Walk:
         self._sequences = Sequences(self, basis, sop_class_uid, encodings, implicit=implicit, telling=telling)
         self.unreadable_dates = 0
 
-    def top(self, data: bytes, position: int, last: int = -1) -> Walked:  # noqa: C901 - calls cost too much
+    def top(self, data: bytes, position: int, last: int = -1) -> Walked:
         """Walk over the top level, up to the pixel data or to the end of the bytes.
 
         :param last: tag before the first one.
@@ -240,11 +246,7 @@ class Walk:
         new = uid if is_registered(uid) else self._basis.rewriter.uid(uid)
         if new == uid:
             return None
-        body = new.encode()
-        body += b"\0" * (len(body) % 2)
-        if self._implicit:
-            return element[:4] + len(body).to_bytes(4, "little") + body
-        return element[:6] + len(body).to_bytes(2, "little") + body
+        return encode_uid(element, new, implicit=self._implicit)
 
     def item(self, data: bytes, table: Table) -> bytes:
         """Return what becomes of an item of a sequence, without its header."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -151,3 +152,51 @@ def test_the_evidence_is_that_of_the_plain_harvest(tmp_path: Path, options: tupl
         assert second.evidence == expected, path.name
         written += first.written is not None and second.written is not None
     assert written >= 80
+
+
+@pytest.mark.parametrize(
+    ("varying", "names"),
+    [
+        ({"SliceThickness": "778899{n}"}, {"AccessionNumber": "7788993"}),
+        ({"SliceLocation": "1.5", "XRayTubeCurrent": "778899{n}"}, {"AccessionNumber": "7788993"}),
+        ({"ConvolutionKernel": "B3{n} 7788993"}, {"AccessionNumber": "7788993"}),
+        ({"ConvolutionKernel": "Wolpertinger {n}"}, {"OperatorsName": "Wolpertinger^7788993"}),
+        ({"AcquisitionTime": "10111{n}", "SpacingBetweenSlices": "7788993.0"}, {"AccessionNumber": "7788993"}),
+    ],
+)
+def test_what_a_series_has_in_common_and_what_differs_is_asked_again(
+    run: Run, varying: dict[str, str], names: dict[str, str]
+) -> None:
+    slices = [uncut(n, **{keyword: value.format(n=n) for keyword, value in varying.items()}) for n in range(1, 7)]
+    again, made = run([*slices, uncut(7, **names)])
+    assert again == 7
+    assert not [name for name, content in made.items() if b"7788993" in content or b"Wolpertinger" in content]
+
+
+def uncut(n: int, **values: Any) -> Dataset:
+    """Return an instance that keeps no text of which something is cut: then nothing is asked but for itself."""
+    return ct(n, **{"ManufacturerModelName": "Scanner", **values})
+
+
+def test_a_name_that_concerns_nothing_is_no_reason_to_write_again(run: Run) -> None:
+    again, _ = run([uncut(1), uncut(2), uncut(3, OperatorsName="Wolpertinger^Ada")])
+    assert again == 0
+
+
+@pytest.mark.parametrize(
+    ("number", "names"),
+    [
+        (struct.unpack("<dd", b"Wolpertinger\0\0\0\0"), {"OperatorsName": "Wolpertinger^Ada"}),
+        ((7788993.0, 1.0), {"AccessionNumber": "7788993"}),
+    ],
+)
+def test_binary_numbers_that_turn_out_to_identify(run: Run, number: tuple[float, ...], names: dict[str, str]) -> None:
+    def of(n: int) -> Dataset:
+        dataset = uncut(n)
+        dataset.add_new(0x00189327, "FD", [1.5 * n, *number])
+        return dataset
+
+    again, made = run([*map(of, range(1, 6)), uncut(6, **names)])
+    assert again == 6
+    planted = struct.pack(f"<{len(number)}d", *number)
+    assert not [name for name, content in made.items() if planted in content]
