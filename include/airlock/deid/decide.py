@@ -101,6 +101,9 @@ class Decider:
         vr = actual_vr(encoded_vr, dictionary_vr)
         action, needs_dataset = self._action(context, tag, vr, dictionary_vr, keyword)
         kind = self._types.get(context.parent, {}).get(keyword, "3")
+        if keyword in ANIMALS and context == TOP and kind == "3":
+            # A patient is the same one in objects of classes that don't ask for it, or that nobody knows.
+            kind = "2C"
         rule = self.overrides.find(context.paths, tag, vr, None)
         if rule is not None and rule.action in _LETTERS:
             action, needs_dataset = self._checked(_LETTERS[rule.action], tag, vr, dictionary_vr), False

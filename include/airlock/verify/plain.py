@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import re
 import unicodedata
 from contextlib import suppress
@@ -30,11 +29,19 @@ def plain_texts(text: str) -> set[str]:
     current = text
     for _ in range(_ROUNDS):
         found |= {current.translate(table) for table in in_latin_letters(current)}
-        current = _character_set(_bytes(_NUMBERED.sub(_numbered, html.unescape(_TAG.sub("", current)))))
+        current = _character_set(_bytes(_NUMBERED.sub(_numbered, _unescaped(_TAG.sub("", current)))))
         if current in found:
             break
         found.add(current)
     return found
+
+
+def _unescaped(text: str) -> str:
+    if "&" not in text:
+        return text
+    from html import unescape  # noqa: PLC0415 - few texts have any
+
+    return unescape(text)
 
 
 def _numbered(match: re.Match[str]) -> str:

@@ -12,11 +12,10 @@ import re
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from importlib.resources import files
 from typing import Any, Protocol
 
 from airlock.verify.compare import Private
-from airlock.verify.table import CLEAN, DUMMY, EMPTY, KEEP, MAP, SHIFT, Allowance, Override
+from airlock.verify.table import CLEAN, DUMMY, EMPTY, KEEP, MAP, PROFILES, SHIFT, Allowance, Override
 from airlock.verify.text import entry
 
 
@@ -169,8 +168,7 @@ class PrivateReader:
 
 @lru_cache(maxsize=1)
 def _safe_elements() -> frozenset[tuple[str, int, int]]:
-    path = files("airlock.deid") / "profiles" / "safe_private.json"
-    document = json.loads(path.read_text("utf-8"))
+    document = json.loads((PROFILES / "safe_private.json").read_bytes())
     return frozenset(
         (creator, int(group, 16), int(text[:2], 16))
         for creator, groups in document["elements"].items()

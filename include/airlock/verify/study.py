@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable
+from typing import TypeVar
 
 from airlock.verify.found import Problem
 from airlock.verify.inspect import Inspected
 from airlock.verify.text import name_of
 
+T = TypeVar("T")
 _STUDY, _SERIES, _INSTANCE, _PATIENT = 0x0020000D, 0x0020000E, 0x00080018, 0x00100020
 
 
@@ -29,6 +31,8 @@ class Study:
         self._own_old: set[str] = set()
         self._own_new: set[str] = set()
         self._inspected: dict[str, Inspected] = {}
+        self._new_of: dict[str, str] = {}
+        self._old_of: dict[str, str] = {}
 
     def __repr__(self) -> str:
         return "<Study>"
@@ -53,6 +57,8 @@ class Study:
     def problems(self) -> dict[str, list[Problem]]:
         """Return what is wrong, by instance."""
         found: dict[str, list[Problem]] = {}
+        self._new_of = {old: _most(new) for old, new in self._forward.items()}
+        self._old_of = {new: _most(old) for new, old in self._backward.items()}
         for instance_id, inspected in self._inspected.items():
             problems = [*self._uids(inspected), *self._lost(inspected), *self._dates(inspected)]
             problems += self._patient(inspected)
@@ -65,9 +71,9 @@ class Study:
         if self._keep_uids and any(old not in (new, *inspected.telling) for old, new, _ in own):
             yield Problem(name_of(_INSTANCE), "a UID changed that the project retains")
         for old, new, tag in (*(each for each in own if all(each[:2])), *inspected.found.pairs):
-            if self._forward[old].most_common(1)[0][0] != new:
+            if self._new_of[old] != new:
                 yield Problem(name_of(tag), "a UID has another new UID than elsewhere")
-            if self._backward[new].most_common(1)[0][0] != old:
+            if self._old_of[new] != old:
                 yield Problem(name_of(tag), "two UIDs have the same new UID")
             if old in self._own_old and new not in self._own_new:
                 yield Problem(name_of(tag), "a reference within the study leads nowhere")
@@ -83,18 +89,25 @@ class Study:
         return inspected.old[0] if self._each_study else inspected.patients[0]
 
     def _dates(self, inspected: Inspected) -> Iterable[Problem]:
-        known = self._offsets[self._moved_together(inspected)]
+        if not inspected.found.offsets:
+            return
+        known = _most(self._offsets[self._moved_together(inspected)])
         for days, tag in inspected.found.offsets:
-            if days != known.most_common(1)[0][0]:
+            if days != known:
                 yield Problem(name_of(tag), "a date moved by other days than the others")
             elif abs(days) > self._largest:
                 yield Problem(name_of(tag), "a date moved by more days than the project allows")
 
     def _patient(self, inspected: Inspected) -> Iterable[Problem]:
         old, new = inspected.patients
-        if new != self._patients[old].most_common(1)[0][0]:
+        if new != _most(self._patients[old]):
             yield Problem(name_of(_PATIENT), "the patient has several research subjects")
         if new and any(
             new in others for patient, others in self._patients.items() if patient != old and old and patient
         ):
             yield Problem(name_of(_PATIENT), "several patients have one research subject")
+
+
+def _most(counted: Counter[T]) -> T:
+    """Return what was counted most often: nearly always there is nothing else."""
+    return next(iter(counted)) if len(counted) == 1 else counted.most_common(1)[0][0]

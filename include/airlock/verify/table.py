@@ -10,13 +10,15 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache, partial
-from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 from airlock.dicomio.dictionary import tag_of
 from airlock.verify.text import entry
 from airlock.verify.uids import is_structural
 
+PROFILES = Path(__file__).parent.parent / "deid" / "profiles"
+"""The shipped tables."""
 KEEP, SAME, CLEAN, SHIFT, MAP, DUMMY, EMPTY = "keep", "same", "clean", "shift", "map", "dummy", "empty"
 """What a value that is left may be: the input's, its allowed words, its date moved, its UID mapped, a dummy, none.
 
@@ -65,7 +67,7 @@ class Row:
 
 @lru_cache(maxsize=4)
 def _document(name: str) -> dict[str, Any]:
-    text = (files("airlock.deid") / "profiles" / f"{name}.json").read_text("utf-8")
+    text = (PROFILES / f"{name}.json").read_bytes()
     content: dict[str, Any] = json.loads(text)
     return content
 

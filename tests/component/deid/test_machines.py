@@ -1,4 +1,4 @@
-"""`airlock deidentify` as a user runs it on two machines: a folder of good and broken files gives the same everywhere."""
+"""`airlock deidentify` as a user runs it, on two machines: a folder of good and broken files gives the same."""
 
 from __future__ import annotations
 
