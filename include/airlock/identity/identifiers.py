@@ -149,6 +149,8 @@ class Identifiers:
 
     def _found(self, text: str, *, free: bool) -> Iterator[tuple[Spelling, Span]]:
         """Yield each spelling with where it stands in the text."""
+        if not (self._spellings or self._dates or self._evidence.names):
+            return
         for reading in readings(text):
             for spelling in self._candidates(reading, free=free):
                 for match in spelling.compiled.finditer(reading.folded):
