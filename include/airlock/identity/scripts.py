@@ -1,6 +1,6 @@
 """Chinese, Japanese and Korean names in Latin letters: pinyin, the systems of Japan, and how Koreans spell themselves.
 
-What a character is called in Chinese is taken from text-unidecode; what surnames are called otherwise is here. Kana are
+What a character is called in Chinese is taken from anyascii; what surnames are called otherwise is here. Kana are
 called what Unicode calls them. Which reading a Japanese name in Chinese characters has, only its kana can say.
 """
 
@@ -68,14 +68,14 @@ def in_latin(name: str) -> Iterator[str]:
 
 
 def _pinyin(name: str) -> Iterator[str]:
-    from text_unidecode import unidecode  # noqa: PLC0415 - its table is large, and few names need it
+    from anyascii import anyascii  # noqa: PLC0415 - its table is large, and few names need it
 
     family, *others = name.split("^")
     # Written without `^`, the first character is the family name.
     if not others and len(family) in (2, 3):
         family, others = family[0], [family[1:]]
-    syllables = [[_SURNAMES.get(c) or unidecode(c).strip().lower() for c in family]]
-    syllables += [[unidecode(c).strip().lower() for c in other] for other in others]
+    syllables = [[_SURNAMES.get(c) or anyascii(c).strip().lower() for c in family]]
+    syllables += [[anyascii(c).strip().lower() for c in other] for other in others]
     yield "^".join("".join(part) for part in syllables)
     if any(len(part) > 1 and len("".join(part)) <= 5 for part in syllables):
         yield "^".join(" ".join(part) for part in syllables)

@@ -24,6 +24,7 @@ _LONGEST = {
 }
 _QUICKACK = getattr(socket, "TCP_QUICKACK", None)  # Linux has it
 _TIME = struct.Struct("@ll")  # struct timeval
+_LONGEST_SECONDS = 1e8  # three years; more would not fit
 
 
 class Lost(Exception):
@@ -140,6 +141,7 @@ class Connection:
         The kernel keeps the time where it can: Python would ask it with a call of its own before each of ours, and
         writing would come back for every few bytes that there is room for.
         """
+        seconds = min(seconds, _LONGEST_SECONDS)
         if self._encrypted:
             self._socket.settimeout(seconds)
             return
