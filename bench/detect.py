@@ -8,18 +8,22 @@ from pathlib import Path
 from statistics import median
 
 import numpy as np
-from pydicom.uid import CTImageStorage
+from pydicom.uid import CTImageStorage, DigitalMammographyXRayImageStorageForPresentation
 
 from bench.airlock import airlock
 from bench.corpus import Size
-from bench.grounds import ct_slice
+from bench.grounds import breast, ct_slice
 from bench.measure import BenchError, Run
 from bench.result import Figure
+from bench.truth import CORE
 from demo.phantoms import Patient, ultrasound_cine
 from demo.phantoms.dataset import common, save, set_pixels
 from demo.phantoms.drawing import draw_text
 
 SIDE = 512
+
+VAST = (5000, 4000)
+"""Rows and columns of a mammogram."""
 
 
 def measure(scratch: Path, size: Size) -> Iterator[Figure]:
@@ -36,6 +40,29 @@ def measure(scratch: Path, size: Size) -> Iterator[Figure]:
         wall, cpu = (median(values) for values in zip(*((r.wall_seconds, r.cpu_seconds) for r in runs), strict=True))
         rate = f"{frames / wall:.1f} frames/s; boxes on {strays[0]} frames without text"
         yield Figure(f"detect {frames} frames: {name}", wall, cpu, rate)
+    yield _vast(scratch, patient)
+
+
+def _vast(scratch: Path, patient: Patient) -> Figure:
+    """Examine a mammogram with lines of three sizes, all of which must be masked."""
+    grey, ink = breast(*VAST, 7), np.zeros(VAST)
+    for lines, place, size in (
+        (["R MLO"], (3300, 300), 120),
+        (patient.lines, (3000, 600), 48),
+        (patient.lines, (3000, 4600), 20),
+    ):
+        grey, ink = draw_text(grey, lines, place, size, 3600), draw_text(ink, lines, place, size, 1)
+    ds = common(patient, DigitalMammographyXRayImageStorageForPresentation, "MG", 1, 1)
+    set_pixels(ds, np.rint(grey).astype(np.uint16)[None], "MONOCHROME2", 12)
+    done = airlock(scratch, "detect", save(ds, scratch / "detect-mg"), "--json")
+    [frame] = json.loads(done.output)["frames"]
+    masked = np.zeros(VAST, bool)
+    for x0, y0, x1, y1 in frame["boxes"]:
+        masked[y0:y1, x0:x1] = True
+    if not masked[ink > CORE].all():
+        raise BenchError("a line of the mammogram was not masked whole")
+    rate = f"{len(frame['boxes'])} boxes at 7 lines"
+    return Figure("detect MG 5000 x 4000, letters of 20, 48 and 120 pixels", done.wall_seconds, done.cpu_seconds, rate)
 
 
 def text_slices(total: int) -> set[int]:

@@ -77,6 +77,30 @@ def ct_slice(rows: int, columns: int, seed: int, level: float = 15.0) -> Grey:
     return np.asarray(cv2.GaussianBlur(hounsfield, (0, 0), 0.7) + grain * (level / grain.std()))
 
 
+def breast(rows: int, columns: int, seed: int) -> Grey:
+    """Return an invented mammogram, 0 to 4095: tissue of all scales, ducts, calcifications, air around.
+
+    :param rows: at least 500, as `columns`.
+    """
+    dice = np.random.default_rng(seed)
+    y, x = np.mgrid[0:rows, 0:columns].astype(np.float32)
+    depth = 1 - np.sqrt((x / (0.72 * columns)) ** 2 + ((y - rows / 2) / (0.42 * rows)) ** 2)
+    fat = np.asarray(cv2.resize(_clouds(rows // 8, columns // 8, seed, 12), (columns, rows)), np.float32)
+    tissue = 1200 + 900 * fat + 60 * _tissue(rows, columns, seed, 1.0)
+    picture = np.where(depth > 0, tissue * np.clip(depth, 0, 1) ** 0.3, 60.0).astype(np.float32)
+    for _ in range(60):
+        x0, y0 = dice.integers(0, columns * 5 // 8), dice.integers(rows // 6, rows * 5 // 6)
+        bends = (0.15 * dice.uniform(0, 6.28, 8)).cumsum()
+        steps = np.stack([np.cos(bends), np.sin(bends)], axis=1).cumsum(axis=0) * (columns / 66)
+        line = np.rint(np.vstack([[0, 0], steps]) + np.array([x0, y0])).astype(np.int32)
+        cv2.polylines(picture, [line], False, dice.uniform(1800, 2600), int(dice.integers(3, 9)), cv2.LINE_AA)
+    for x0, y0 in zip(
+        dice.integers(0, columns * 5 // 8, 200), dice.integers(rows // 5, rows * 4 // 5, 200), strict=True
+    ):
+        cv2.circle(picture, (int(x0), int(y0)), int(dice.integers(2, 6)), 3200.0, -1)
+    return np.asarray(np.clip(picture + dice.normal(0, 8, (rows, columns)), 0, 4095), np.float64)
+
+
 def _vessels(hounsfield: Grey, lung: npt.NDArray[np.bool_], dice: np.random.Generator) -> None:
     """Draw bright spots and short branches into a lung."""
     ys, xs = np.nonzero(lung)

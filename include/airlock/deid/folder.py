@@ -3,46 +3,31 @@
 from __future__ import annotations
 
 import os
-from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from itertools import chain
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from airlock.deid.batch import Refused, Task, deidentify_all, first_pass, in_order
-from airlock.deid.frame import Frame, key_of, study_of
-from airlock.deid.patient import Outcome, Patient
-from airlock.deid.recipe import Written
+from airlock.deid.frame import Frame
+from airlock.deid.patient import Outcome
 from airlock.deid.release import Release
+from airlock.deid.sources import Found, Sources, files_of
 from airlock.dicomio.copying import same_content, sync
 from airlock.dicomio.progress import Progress, no_progress
 from airlock.errors import RefusedError
-from airlock.identity.evidence import Evidence
 from airlock.workers import Workers
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from airlock.deid.first import Name, Told
     from airlock.deid.known import KnownPatients
+    from airlock.deid.patient import Patient
     from airlock.deid.policy import ProjectTerms
-    from airlock.deid.recipe import EngineName, Recipe
+    from airlock.deid.recipe import EngineName, Recipe, Written
     from airlock.identity.keys import KeyRing
 
 _PENDING = ".airlock-pending"
 _TWO_PATIENTS = "Its study holds instances of more than one patient. Have the study corrected, or split it."
-
-
-class _Found(NamedTuple):
-    """What the first pass found of an input.
-
-    :param evidence: of all inputs that say the same patient and the same study.
-    :param written: None when only the second pass can write it.
-    :param opened: names what it was written with.
-    """
-
-    evidence: Evidence
-    written: Written | None
-    opened: Name | None
 
 
 class FolderRun:
@@ -75,7 +60,6 @@ class FolderRun:
         self.known: KnownPatients | None = None
         self.patients: list[Patient] = []
         self._release = Release()
-        self._said: dict[tuple[frozenset[tuple[str, str]], frozenset[str]], Evidence] = {}
         self._taken: set[str] = set()
 
     def run(self, progress: Progress | None = None) -> Iterator[Outcome]:
@@ -102,7 +86,8 @@ class FolderRun:
         sync(self._target)
 
     def _run(self, pool: Workers, tasks: list[Task], pending: str, progress: Progress) -> Iterator[Outcome]:
-        found: dict[str, _Found] = {}
+        found: dict[str, Found] = {}
+        sources = Sources(self._release)
         done = 0
         # Who patients become, an identity store says when all is harvested.
         frame = self._frame._replace(writes=self.known is None)
@@ -111,17 +96,22 @@ class FolderRun:
                 yield Outcome(key, "held", result.reason)
                 done += 1
             else:
-                found[key] = noted = self._note(result)
+                found[key] = noted = sources.note(result)
                 done += noted.written is not None
             progress(done, len(tasks))
-        mixed = _mixed_studies(self._said.values())
+        mixed = sources.mixed_studies()
         readable = [task for task in tasks if task.key in found]
         if mixed:
             for task in readable:
                 if found[task.key].evidence.studies & mixed:
                     yield Outcome(task.key, "held", _TWO_PATIENTS)
             readable = [task for task in readable if not found[task.key].evidence.studies & mixed]
-        self._group(readable, found)
+        self.patients = sources.patients(readable, found, self._frame.subject_of)
+        if self._frame.subject is not None and len(self.patients) > 1:
+            raise RefusedError(
+                f"The folder holds {len(self.patients)} patients, and one subject was given for them. "
+                "Leave out --subject, or give one patient's folder."
+            )
         for patient in self.patients:
             held = self.known.identify(patient) if self.known is not None else ()
             for outcome in chain(held, self._deidentify(pool, patient, pending, found)):
@@ -129,50 +119,7 @@ class FolderRun:
                 done = min(done + (found[outcome.name].written is None), len(tasks))
                 progress(done, len(tasks))
 
-    def _note(self, told: Told) -> _Found:
-        """Take in what the first pass tells of a file."""
-        said, written, opened, basis, asked = told
-        source = frozenset(said.pop("patients", ())), frozenset(said.pop("studies", ()))
-        evidence = self._said.get(source)
-        if evidence is None:
-            evidence = self._said[source] = Evidence(patients=set(source[0]), studies=set(source[1]))
-        evidence.add(said)
-        if opened is not None and (basis or asked):
-            self._release.note(opened, evidence, basis, asked)
-        return _Found(evidence, None if written is None else Written(*written), opened)
-
-    def _group(self, tasks: list[Task], found: dict[str, _Found]) -> None:
-        issuers: dict[str, set[str]] = defaultdict(set)
-        patients: dict[str, Patient] = {}
-        # Of the inputs that say the same patient and the same study, the evidence is the same object.
-        whose: dict[int, tuple[Patient, str]] = {}
-        said = list({id(evidence): evidence for evidence in (found[task.key].evidence for task in tasks)}.values())
-        for evidence in said:
-            for patient_id, issuer in evidence.patients:
-                issuers[patient_id].add(issuer)
-        for evidence in said:
-            patient_id, issuer = min(evidence.patients, default=("", ""))
-            # Where only some instances name the issuer, they belong to the same patient.
-            if len(known := issuers[patient_id] - {""}) == 1:
-                issuer = next(iter(known))
-            key = key_of(evidence, issuer)
-            patient = patients.get(key)
-            if patient is None:
-                patient = patients[key] = Patient(key, patient_id, self._frame.subject_of(key), issuer=issuer)
-            patient.evidence.update(evidence)
-            whose[id(evidence)] = patient, study_of(evidence)
-        for task in tasks:
-            patient, study = whose[id(found[task.key].evidence)]
-            patient.tasks.append(task)
-            patient.studies[task.key] = study
-        self.patients = list(patients.values())
-        if self._frame.subject is not None and len(patients) > 1:
-            raise RefusedError(
-                f"The folder holds {len(patients)} patients, and one subject was given for them. "
-                "Leave out --subject, or give one patient's folder."
-            )
-
-    def _deidentify(self, pool: Workers, patient: Patient, pending: str, found: dict[str, _Found]) -> Iterator[Outcome]:
+    def _deidentify(self, pool: Workers, patient: Patient, pending: str, found: dict[str, Found]) -> Iterator[Outcome]:
         by_study = self.known is not None or self._frame.policy.shift_by != "patient"
         for study in sorted({patient.studies[task.key] for task in patient.tasks}) if by_study else [""]:
             recipe = self._frame.recipe(patient.key, study, patient.evidence)
@@ -182,7 +129,7 @@ class FolderRun:
             yield from self._deidentify_tasks(pool, patient.key, recipe, pending, tasks, found)
 
     def _deidentify_tasks(
-        self, pool: Workers, key: str, recipe: Recipe, pending: str, tasks: list[Task], found: dict[str, _Found]
+        self, pool: Workers, key: str, recipe: Recipe, pending: str, tasks: list[Task], found: dict[str, Found]
     ) -> Iterator[Outcome]:
         """Let outputs of the first pass go out, and make the others anew."""
         keep = self._harmless_paths(recipe, tasks) if self._keep_paths else set()
@@ -236,29 +183,6 @@ class FolderRun:
         return [patient for patient in self.patients if self.known is None or patient.identities]
 
 
-def files_of(folder: str | Path) -> list[str]:
-    """Return every file below a folder, in order of path, and every link that leads to none: that will be held.
-
-    :raises RefusedError: when a folder cannot be read: files in it would be missing from every count.
-    """
-    found: list[str] = []
-    folders = [str(folder)]
-    while folders:
-        try:
-            with os.scandir(folders.pop()) as entries:
-                for entry in entries:
-                    if entry.is_dir(follow_symlinks=False):
-                        folders.append(entry.path)
-                    elif entry.is_symlink() or entry.is_file():
-                        found.append(entry.path)
-        except OSError as error:
-            raise RefusedError(
-                f"A folder below the input cannot be read: {error.strerror}. Correct its permissions."
-            ) from None
-    # As paths are compared, folder by folder.
-    return sorted(found, key=lambda path: path.split("/"))
-
-
 def _remove(pending: str) -> None:
     try:
         os.rmdir(pending)  # noqa: PTH106 - pathlib takes longer to import than to use
@@ -268,12 +192,3 @@ def _remove(pending: str) -> None:
         import shutil  # noqa: PLC0415 - mostly, everything was moved out
 
         shutil.rmtree(pending, ignore_errors=True)
-
-
-def _mixed_studies(found: Iterable[Evidence]) -> set[str]:
-    """Return the studies whose instances have more than one PatientID."""
-    patients: dict[str, set[str]] = defaultdict(set)
-    for evidence in found:
-        for study in evidence.studies:
-            patients[study].update(patient_id for patient_id, _issuer in evidence.patients)
-    return {study for study, ids in patients.items() if len(ids) > 1}

@@ -21,7 +21,7 @@ _COMMON_MODULES = (
     "frame-of-reference",
     "sop-common",
 )
-_STRICTNESS = ("1", "1C", "2", "2C")
+_STRICTNESS = {"1": 0, "1C": 1, "2": 2, "2C": 3}
 _MODULES = b'"modules": {'
 Types = dict[str, dict[str, str]]
 """Type by innermost enclosing sequence (empty: top level) and keyword."""
@@ -64,8 +64,10 @@ def types_of(sop_class_uid: str) -> Types:
         for parent, by_type in _module(name).items():
             known = types.setdefault(parent, {})
             for kind, keywords in by_type.items():
+                strictness = _STRICTNESS[kind]
                 for keyword in keywords.split():
-                    known[keyword] = min(known.get(keyword, "2C"), kind, key=_STRICTNESS.index)
+                    if keyword not in known or strictness < _STRICTNESS[known[keyword]]:
+                        known[keyword] = kind
     return types
 
 

@@ -46,6 +46,8 @@ class KnownPatients:
                 patient.identities[study] = self._identity(patient, study, files[study])
             except HeldError as held:
                 yield from (Outcome(t.key, "held", str(held)) for t in patient.tasks if patient.studies[t.key] == study)
+        for identity in patient.identities.values():
+            patient.evidence.update(identity.known)
         patient.tasks = [task for task in patient.tasks if patient.studies[task.key] in patient.identities]
         patient.subject = next((identity.subject for identity in patient.identities.values()), patient.subject)
 

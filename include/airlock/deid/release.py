@@ -61,7 +61,10 @@ class Release:
             evidence = evidence.without_uids()
         new = evidence.beyond(self._basis[opened])
         asked = self._asked.get(opened, Questions())
-        if all(not found for name, found in vars(new).items() if name not in _NOT_IN_TEXT):
+        said = new.said()
+        if not said:
+            return False
+        if all(name in _NOT_IN_TEXT for name in said):
             # What a text is cut by beside UIDs is the same.
             return asked.concern(Identifiers(Evidence(uids=new.uids)))
         # Where one identifier was cut, another one may change what is left.

@@ -125,6 +125,7 @@ def make_recipe(transfer: Transfer, evidence: Evidence) -> Recipe:
     policy = transfer.policy
     check_offset(policy.deidentify, transfer.request.options.date_offset_days)
     identity = identity_of(transfer, evidence)
+    evidence.update(identity.known)
     if identity.illegal_uids:
         transfer.ledger.event(transfer.id, "deidentify", "illegal UIDs kept", count=identity.illegal_uids)
     return Recipe(

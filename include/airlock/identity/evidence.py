@@ -46,7 +46,8 @@ class Evidence:
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Evidence) and vars(self) == vars(other)
 
-    __hash__ = None  # type: ignore[assignment]  # its sets grow
+    # It grows.
+    __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
         return "<Evidence>"

@@ -12,6 +12,7 @@ from airlock.identity.encoded import binary_forms, encoded_forms, wide_text
 from airlock.identity.harvest import Evidence
 from airlock.identity.in_bytes import SMALL_BYTES, alternatives, binary, together_in_bytes
 from airlock.identity.judge import Names
+from airlock.identity.key_index import Keys
 from airlock.identity.readings import Reading, readings
 from airlock.identity.spell_dates import spell_date
 from airlock.identity.spell_names import spell_name
@@ -29,6 +30,8 @@ _EMPTY_ESCAPE = re.compile(r"\x1b[$()\-]{1,2}[A-Z@](?=\s|$)")
 # Characters of the shortest name that is searched in bytes in UTF-16, and of the shortest UID.
 _SHORTEST_IN_UTF16, _SHORTEST_UID = 2, 7
 _FEWEST_DIGITS, _FEWEST_IN_UID = 6, 4
+_FEW_NUMBERS = 64
+"""Bytes."""
 _NEITHER = bytes(code for code in range(256) if not (chr(code).isascii() and chr(code).isalnum()))
 """Bytes that are neither letters nor digits."""
 # Of longer binary values, equal bytes are chance.
@@ -83,10 +86,12 @@ class Identifiers:
     def _secret(self, spellings: Iterable[Spelling]) -> list[Spelling]:
         """Return those that do not stand in what the output carries on purpose."""
         public = [(text, re.sub(r"[\W_]+", "", text)) for text in self._public]
+        all_public = "\n".join(text for both in public for text in both)
         return [
             s
             for s in set(spellings)
-            if not any((s.key in text or s.key in compact) and s.compiled.search(text) for text, compact in public)
+            if s.key not in all_public
+            or not any((s.key in text or s.key in compact) and s.compiled.search(text) for text, compact in public)
         ]
 
     @cached_property
@@ -127,25 +132,25 @@ class Identifiers:
         return [part for part in parts if len(part) >= 3 and any(_is_no_letter(c) for c in part)]
 
     @cached_property
-    def _by_key(self) -> tuple[dict[str, list[Spelling]], dict[str, list[Spelling]]]:
+    def _by_key(self) -> tuple[Keys, Keys]:
         """Spellings by what any match of them holds; most texts hold none of it, so that few are ever compiled.
 
         Those in the second mapping hold it without their separators.
         """
-        found: tuple[dict[str, list[Spelling]], dict[str, list[Spelling]]] = {}, {}
+        found = Keys(), Keys()
         for spelling in (*self._spellings, *self._dates):
-            found[spelling.gapped].setdefault(spelling.key, []).append(spelling)
+            found[spelling.gapped].add(spelling)
         return found
 
     def _candidates(self, reading: Reading, *, free: bool) -> Iterator[Spelling]:
         solid, gapped = self._by_key
         for keys, text in ((solid, reading.folded), (gapped, reading.compact)):
-            for key, spellings in keys.items():
-                if key in text:
-                    yield from (spelling for spelling in spellings if free or not spelling.free_only)
+            yield from (spelling for spelling in keys.held_by(text) if free or not spelling.free_only)
 
     def _found(self, text: str, *, free: bool) -> Iterator[tuple[Spelling, Span]]:
         """Yield each spelling with where it stands in the text."""
+        if not (self._spellings or self._dates or self._evidence.names):
+            return
         for reading in readings(text):
             for spelling in self._candidates(reading, free=free):
                 for match in spelling.compiled.finditer(reading.folded):
@@ -255,20 +260,21 @@ class Identifiers:
 
     def any_in_bytes(self, values: Sequence[bytes]) -> bool:
         """Whether one of several short encoded values may hold an identifier, but for dates; a no is certain."""
-        if self.is_binary_number(b"".join(value for value in values if not len(value) % 4)):
+        if self.is_binary_number(b"".join([value for value in values if not len(value) % 4])):
             return True
         if self._literals[False] is None:
             # What has so few letters and digits, and no name in another encoding, is none; most numbers are like that.
             fewest = self._fewest
             values = [value for value in values if len(value.translate(None, _NEITHER)) >= fewest]
-        return any(bool(self.matches_in_bytes(together, dates=False)) for together in together_in_bytes(values))
+        return bool(values) and any(self.matches_in_bytes(one, dates=False) for one in together_in_bytes(values))
 
     def is_binary_number(self, data: bytes) -> bool:
         """Whether one of several binary numbers, of 4 or 8 bytes each, is an identifying one."""
         known = self._as_binary
-        if not any(form in data for form in known):
+        # There are about as many forms: of a few numbers, each is looked up in less time.
+        if len(data) > _FEW_NUMBERS and not any(form in data for form in known):
             return False
-        return any(data[at : at + size] in known for size in (4, 8) for at in range(0, len(data), 4))
+        return not known.isdisjoint([data[at : at + size] for size in (4, 8) for at in range(0, len(data), 4)])
 
     def in_bytes(self, data: bytes, *, dates: bool) -> bool:
         """Whether encoded bytes hold an identifier; as :meth:`matches_in_bytes`."""

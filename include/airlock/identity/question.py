@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from airlock.errors import HeldError
 from airlock.identity.dates import patient_key
+from airlock.identity.evidence import Evidence
 from airlock.identity.keys import KeyRing
 from airlock.identity.rows import storable
 from airlock.identity.uids import UidMap
@@ -45,6 +46,7 @@ class Identity:
     :param accessions: original accession number to new one; what is missing here must be emptied.
     :param study_id: StudyID, where the project's rule makes it; else None.
     :param illegal_uids: how many of the new UIDs break PS3.5 section 9.1, for the audit.
+    :param known: what other studies of the patient say.
     """
 
     subject: str
@@ -55,6 +57,7 @@ class Identity:
     accessions: Mapping[str, str] = field(default_factory=dict)
     study_id: str | None = None
     illegal_uids: int = 0
+    known: Evidence = field(default_factory=Evidence)
 
 
 @dataclass(frozen=True, repr=False)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cached_property, lru_cache, partial
 
 from airlock.identity.coded import uncoded
@@ -22,6 +22,7 @@ _GAPS = re.compile(r"[\W_]+")
 _SMALL, _LARGE, _SIGN = "a-zß-öø-ÿ", "A-ZÀ-ÖØ-Þ", "\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"
 
 _FIRST_SIGN = _SIGN[0]
+_LONGEST_REMEMBERED = 64
 
 
 # Patterns of ranges as large as those of signs take milliseconds to compile, and most texts have none of them.
@@ -79,8 +80,18 @@ class Reading:
         return self._mapped.text[self._index[start] : self._index[end - 1] + 1]
 
 
-def readings(text: str) -> Iterator[Reading]:
-    """Yield every reading of a text that differs from the others."""
+def readings(text: str) -> Iterable[Reading]:
+    """Return every reading of a text that differs from the others."""
+    return _known_readings(text) if len(text) <= _LONGEST_REMEMBERED else _readings(text)
+
+
+# Codes, and what devices write, are the same in the files of all patients.
+@lru_cache(maxsize=1024)
+def _known_readings(text: str) -> tuple[Reading, ...]:
+    return tuple(_readings(text))
+
+
+def _readings(text: str) -> Iterator[Reading]:
     plain = Mapped.of(text)
     decoded = [plain, *uncoded(plain)]
     for mapped in {id(each): each for each in (*decoded, *map(undone_in, decoded))}.values():

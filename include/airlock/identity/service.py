@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection
 from airlock.errors import HeldError, PolicyError
 from airlock.identity.dates import offset_days
 from airlock.identity.decide import Decision
+from airlock.identity.elsewhere import known_evidence
 from airlock.identity.fiona import fiona_study_id
 from airlock.identity.keys import KeyRing
 from airlock.identity.question import Identity, Person, Question, person_of
@@ -74,6 +75,7 @@ class IdentityService:
                 accessions=decision.accessions(patient),
                 study_id=self._study_id(question.study_uid),
                 illegal_uids=illegal,
+                known=known_evidence(session, patient),
             )
 
     def known_subject(self, patients: Collection[tuple[str, str]], study_uid: str) -> str:

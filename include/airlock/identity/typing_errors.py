@@ -39,9 +39,9 @@ class TypingErrors:
     def _meant(self) -> dict[str, set[str]]:
         """Words of names by what is left of them when one letter is missing, or none."""
         found: dict[str, set[str]] = {}
-        said = vocabulary() | ordinary() | PARTICLES
+        said = (vocabulary(), ordinary(), PARTICLES)
         for word in {run for name in self._names for variant in variants(name) for run in RUNS.findall(fold(variant))}:
-            if len(word) >= SHORTEST and word.isalpha() and word not in said:
+            if len(word) >= SHORTEST and word.isalpha() and not any(word in words for words in said):
                 for rest in _without_one(word):
                     found.setdefault(rest, set()).add(word)
         return found

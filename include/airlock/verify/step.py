@@ -38,6 +38,7 @@ def verify_output(transfer: Transfer, progress: Progress | None = None) -> Count
         inputs.evidence.uids.add(transfer.request.study_instance_uid)
         request, policy = transfer.request, transfer.policy
         identity = identity_of(transfer, inputs.evidence)
+        inputs.evidence.update(identity.known)
         expectation = expectation_of(policy, inputs.evidence, identity.subject, request.transfer_event_name)
         days = abs(identity.offset_days)
         problems = inspect(pool, expectation, checks, policy, progress, days=days).problems

@@ -12,7 +12,7 @@ import pytest
 from pydicom.filewriter import dcmwrite
 
 from airlock.deid import batch, work
-from airlock.deid.folder import files_of
+from airlock.deid.sources import files_of
 from airlock.errors import RefusedError
 from airlock.settings import load_settings
 from tests.commands import Ended, airlock

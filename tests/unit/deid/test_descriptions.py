@@ -14,7 +14,8 @@ L MLO
 HeadNeckPETCT|Topogram 0.6 T20f|MPR Thick Range[1]|T1 VIBE DIXON opp|prostate multiparametric
 presentation state|Screen Save
 Ganzkörper|Kniegelenk links 2 Ebenen|Lungenübersicht p.a.|TEP corps entier|tórax PA|NUCLEAR MEDICINE BONE SCAN
-Thin Lung 1.25mm|CTA HEAD & NECK|Hand AP/obl/lat left|CINE 4 chamber"""
+Thin Lung 1.25mm|CTA HEAD & NECK|Hand AP/obl/lat left|CINE 4 chamber
+T1 AX POST GAD|W/O CONTRAST|AX 3D T1 POST GAD FSPGR|PET WB CORRECTED|FDG AC|ABDOMEN W CONTRAST|DELAYED PHASE|3 PLANE LOC"""
 CUT = {
     "CT CHEST Dr. Okonkwo": "CT CHEST",
     "R Okonkwo CT": "CT",
@@ -44,3 +45,11 @@ def test_what_is_not_known_goes(cleaner: DescriptorCleaner, text: str, left: str
 def test_half_of_without_never_stays(cleaner: DescriptorCleaner) -> None:
     assert cleaner.clean("HEAD W/O") == "HEAD W/O"
     assert cleaner.clean("HEAD w/ contrast") == "HEAD w/ contrast"
+
+
+@pytest.mark.parametrize("name", ["Axford^Gadd", "Contreras^Ana", "Corona^Vera", "Postma^Lot", "Martin^Paula", "王^芳"])
+def test_a_name_that_resembles_a_description_cuts_nothing_from_it(name: str) -> None:
+    evidence = Evidence(names={name}, numbers={"QF-7731942"}, birth_dates={"19610203"}, dates={"20200110"})
+    cleaner = DescriptorCleaner(Identifiers(evidence))
+    texts = [text for line in WHOLE.splitlines() for text in line.split("|")]
+    assert [text for text in texts if cleaner.clean(text) != text] == []
