@@ -7,7 +7,8 @@ from typing import NamedTuple
 from airlock.deid.stream.layout import Layout
 from airlock.deid.stream.stamping import INSTANCE, MOST_KEPT, NONE, UIDS, Stamping, is_uid, new_uid, new_uids
 from airlock.deid.stream.stamps import Stamps
-from airlock.deid.stream.walk import Walk, Walked
+from airlock.deid.stream.walk import Walk
+from airlock.deid.stream.walked import Walked
 from airlock.deid.stream.walks import Walks
 from airlock.dicomio.head import Head, Irregular
 from airlock.dicomio.meta import meta_bytes

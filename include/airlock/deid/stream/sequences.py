@@ -13,9 +13,8 @@ from airlock.deid.items import item_action
 from airlock.deid.stream.beside import Beside, Siblings, look, sequence_body, text_of
 from airlock.deid.stream.frames import FEWEST, Frames
 from airlock.deid.stream.table import MISSING, Plan, Table
-from airlock.deid.stream.values import element_header, encode_element
-from airlock.deid.values import DUMMY_CODE, STANDARD_SCHEMES
-from airlock.dicomio.dictionary import tag_of, vr_of
+from airlock.deid.stream.values import element_header, encode_dummy_code
+from airlock.deid.values import STANDARD_SCHEMES
 from airlock.dicomio.head import UNDEFINED, Irregular, end_of_sequence
 
 if TYPE_CHECKING:
@@ -69,7 +68,7 @@ class Sequences:
         try:
             if decision.letter == "D" and self._holds_code(element):
                 self._told(element)
-                return self._dummy_code(plan.tag)
+                return encode_dummy_code(plan.tag, self._encodings, implicit=self._implicit)
             return self._rebuilt(plan, element, *self._chooser(decision.items))
         except Siblings:
             self._told(element)
@@ -185,15 +184,6 @@ class Sequences:
         items = self._items(sequence_body(element, implicit=self._implicit))
         found = [look(item, _CODE, implicit=self._implicit) for item, _ in items]
         return any(_CODE_VALUE in one or _MEANING in one for one in found)
-
-    def _dummy_code(self, tag: int) -> bytes:
-        tags = {keyword: tag_of(keyword) or 0 for keyword in DUMMY_CODE}
-        item = b"".join(
-            encode_element(tags[keyword], vr_of(tags[keyword]), text, self._encodings, implicit=self._implicit)
-            for keyword, text in DUMMY_CODE.items()
-        )
-        header = element_header(tag, b"SQ", len(item) + 8, implicit=self._implicit)
-        return header + _item_header(_ITEM, len(item)) + item
 
     def _rebuilt(self, plan: Plan, element: bytes, choose: Choose, table: Table | None = None) -> bytes:
         if self._depth >= _DEEPEST:

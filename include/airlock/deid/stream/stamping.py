@@ -8,7 +8,7 @@ from typing import Any
 
 from airlock.deid.stream.stamps import Stamps, touched_by
 from airlock.deid.stream.values import element_header
-from airlock.deid.stream.walk import Walked
+from airlock.deid.stream.walked import Walked
 from airlock.dicomio.head import Irregular
 
 NONE = (b"", b"")

@@ -6,6 +6,8 @@ import struct
 from collections.abc import Sequence
 from typing import Any
 
+from airlock.deid.values import DUMMY_CODE
+from airlock.dicomio.dictionary import tag_of, vr_of
 from airlock.dicomio.head import LONG_VRS
 
 # Text whose encoding is the same in all character sets as long as it is ASCII (PS3.5 section 6.2).
@@ -48,6 +50,17 @@ def encode_uid(element: bytes, uid: str, *, implicit: bool) -> bytes:
     if implicit:
         return element[:4] + len(body).to_bytes(4, "little") + body
     return element[:6] + len(body).to_bytes(2, "little") + body
+
+
+def encode_dummy_code(tag: int, encodings: Sequence[str], *, implicit: bool) -> bytes:
+    """Return a sequence with one item, a code that says nothing."""
+    tags = {keyword: tag_of(keyword) or 0 for keyword in DUMMY_CODE}
+    item = b"".join(
+        encode_element(tags[keyword], vr_of(tags[keyword]), text, encodings, implicit=implicit)
+        for keyword, text in DUMMY_CODE.items()
+    )
+    header = element_header(tag, b"SQ", len(item) + 8, implicit=implicit)
+    return header + struct.pack("<II", 0xE000FFFE, len(item)) + item
 
 
 def element_header(tag: int, vr: bytes, length: int, *, implicit: bool) -> bytes:

@@ -12,6 +12,7 @@ from airlock.deid.stream.judge import may_stay
 from airlock.deid.stream.sequences import Sequences
 from airlock.deid.stream.table import DROP, MISSING, STOP, TAKE, UID, Plan, Table
 from airlock.deid.stream.values import encode_element, encode_uid
+from airlock.deid.stream.walked import Walked
 from airlock.dicomio.head import UNDEFINED, Irregular, More, end_of_sequence
 from airlock.errors import InstanceNotUnderstood
 from airlock.identity.stream import Teller
@@ -24,35 +25,12 @@ _LONGEST_REMEMBERED = 32 << 10
 _PLAIN_UID = re.compile(rb"[0-9.]+\0?")
 
 
-class Walked:
-    """What a walk over the top level came to.
-
-    :param pieces: bytes to write; a number stands for the place of the element with that tag.
-    :param taken: elements that were asked for: as they were, and what became of them.
-    :param values: where in the taken elements the value starts.
-    :param position: where the walk stopped: at the pixel data, or at the end.
-    """
-
-    __slots__ = ("pieces", "position", "taken", "values")
-
-    def __init__(
-        self,
-        pieces: list[bytes | int] | None = None,
-        taken: dict[int, tuple[bytes, bytes]] | None = None,
-        values: dict[int, bytes] | None = None,
-    ) -> None:
-        self.pieces = [] if pieces is None else pieces
-        self.taken = {} if taken is None else taken
-        self.values = {} if values is None else values
-        self.position = 0
-
-
 class Walk:
     """Walks over the datasets of one SOP class in one character set and encoding.
 
     :param encodings: Python's names of the character sets.
     :param taken: tags at the top level that are to be taken out, ascending.
-    :param telling: whether `tell` is called with elements of the top level that say something of the patient, when
+    :param telling: whether `teller` is told of elements of the top level that say something of the patient, when
         they were not seen before.
     """
 

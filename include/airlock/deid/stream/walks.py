@@ -9,7 +9,8 @@ from airlock.deid.basis import Basis
 from airlock.deid.stream.series import Series
 from airlock.deid.stream.stamping import CHARACTER_SET, CLASS, MOST_KEPT, NONE
 from airlock.deid.stream.stamps import Stamps
-from airlock.deid.stream.walk import Walk, Walked
+from airlock.deid.stream.walk import Walk
+from airlock.deid.stream.walked import Walked
 from airlock.dicomio.charsets import plain_encoding
 from airlock.dicomio.head import Head, Irregular, More
 from airlock.identity.stream import Teller
