@@ -16,8 +16,9 @@ from airlock.pixels.change import difference
 from airlock.pixels.colours import displayable
 from airlock.pixels.decode import Array, Frame, StoredImage
 from airlock.pixels.engine import Reading, TextEngine
-from airlock.pixels.grow import grown
+from airlock.pixels.grow import grown, with_room
 from airlock.pixels.judge import SAFE_WORDS, Judge, is_anatomy, known_words, merge
+from airlock.pixels.network import WEAK
 from airlock.pixels.patches import Details, Patch, whole
 from airlock.pixels.strokes import Mask, strokes_of, text_like, texture
 from airlock.pixels.views import planes
@@ -92,7 +93,9 @@ class Examiner:
         if digest not in self._seen:
             self._seen[digest] = self._look(frame)
         self._before = _Before(frame.pixels, self._seen[digest])
-        return [replace(found, frame=frame.number) for found in self._seen[digest]]
+        rows, columns = frame.pixels.shape[:2]
+        # Not before: what a later frame keeps, and what it is searched for, is told by the line that was seen.
+        return [replace(with_room(found, rows, columns), frame=frame.number) for found in self._seen[digest]]
 
     def _look(self, frame: Frame) -> list[Found]:
         values = through_tables(planes(displayable(frame, self._module)), frame.pixels, self._module)
@@ -122,7 +125,8 @@ class Examiner:
 
     def _judged(self, patch: Patch, frame: Frame) -> list[Found]:
         rows, columns = frame.pixels.shape[:2]
-        boxes = [candidate.box for candidate in self._engine.find(patch.picture)]
+        candidates = self._engine.find(patch.picture)
+        boxes = [candidate.box for candidate in candidates]
         side = round(min(rows, columns) * patch.scale)
         places = {b: patch.place(b, columns, rows) for b in boxes}
         # What was read in the frame before needs not be read again.
@@ -130,7 +134,8 @@ class Examiner:
         boxes = [b for b in boxes if not is_anatomy(b, side, patch.doubled, _share(self._like, places[b]))]
         if not boxes:
             return []
-        verdicts = self._judge.judge(boxes, self._read(patch, boxes), side, patch.tallest)
+        weak = frozenset(candidate.box for candidate in candidates if candidate.score < WEAK)
+        verdicts = self._judge.judge(boxes, self._read(patch, boxes), side, patch.tallest, weak)
         return [Found(frame.number, places[v.box], OCR, v.confidence, v.matches_identifier) for v in verdicts]
 
     def _read(self, patch: Patch, boxes: list[Box]) -> list[Reading]:

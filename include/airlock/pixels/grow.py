@@ -25,11 +25,22 @@ its line: a rib, or the edge of a sector, may hide the letter at its end."""
 
 
 def grown(found: list[Found], strokes: Mask) -> list[Found]:
-    """Return the boxes, each as long as strokes like its own go on to either side, along its longer side, and a little.
+    """Return the boxes, each as long as strokes like its own go on to either side, along its longer side.
 
     :param strokes: without those of texture, which go on without end.
     """
     return [replace(f, box=_grown(f.box, strokes)) if _height(f.box) <= TALLEST else f for f in found]
+
+
+def with_room(found: Found, rows: int, columns: int) -> Found:
+    """Return a box with room for a letter at either end of its line, within the frame."""
+    x0, y0, x1, y1 = found.box
+    height = _height(found.box)
+    if height > TALLEST or max(x1 - x0, y1 - y0) < LINE * height:
+        return found
+    if x1 - x0 >= y1 - y0:
+        return replace(found, box=(max(x0 - height, 0), y0, min(x1 + height, columns), y1))
+    return replace(found, box=(x0, max(y0 - height, 0), x1, min(y1 + height, rows)))
 
 
 def _height(box: Box) -> int:
@@ -38,12 +49,11 @@ def _height(box: Box) -> int:
 
 def _grown(box: Box, strokes: Mask) -> Box:
     x0, y0, x1, y1 = box
-    beyond = _height(box) if max(x1 - x0, y1 - y0) >= LINE * _height(box) else 0
     if x1 - x0 >= y1 - y0:
         first, last = _along(strokes, box)
-        return max(first - beyond, 0), y0, min(last + beyond, strokes.shape[1]), y1
+        return first, y0, last, y1
     first, last = _along(strokes.T, (y0, x0, y1, x1))
-    return x0, max(first - beyond, 0), x1, min(last + beyond, strokes.shape[0])
+    return x0, first, x1, last
 
 
 def _along(strokes: Mask, box: Box) -> tuple[int, int]:

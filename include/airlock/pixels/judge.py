@@ -131,16 +131,25 @@ class Judge:
     known: frozenset[str] = field(default=frozenset(), repr=False)
     safe_words: frozenset[str] = SAFE_WORDS
 
-    def judge(self, boxes: list[Box], readings: list[Reading], side: int, tallest: float = math.inf) -> list[Verdict]:
+    def judge(
+        self,
+        boxes: list[Box],
+        readings: list[Reading],
+        side: int,
+        tallest: float = math.inf,
+        weak: frozenset[Box] = frozenset(),
+    ) -> list[Verdict]:
         """Return the boxes to mask, in their order.
 
         :param side: shorter side of the whole frame, in pixels of the picture that the boxes are in.
         :param tallest: height of letters that the picture shows, in the same pixels; larger ones are looked for in
             another.
+        :param weak: boxes of which the network is not sure; they must be read as a word, and with little doubt.
         """
         both = list(zip(boxes, readings, strict=True))
         safe = {b for b, r in both if self._is_safe(r)}
         kept = {b for b, r in both if b not in safe and self._is_text(b, r, side, tallest)}
+        kept -= {b for b, r in both if b in weak and not self._is_word(r)}
         # A label beside something that is masked may be a part of it: an initial, a day of a date.
         kept |= {box for box in safe if any(_beside(box, other) for other in kept)}
         return [Verdict(b, round(r.confidence, 1), self._is_known(_plain(r.text))) for b, r in both if b in kept]
@@ -161,6 +170,10 @@ class Judge:
             return letter and height <= GLYPH * side and reading.confidence >= max(SINGLE, self.confidence)
         least = SURE if height > GIANT * side else SINGLE if height > LARGE * side else 0.0
         return reading.confidence >= max(least, self.confidence)
+
+    def _is_word(self, reading: Reading) -> bool:
+        plain = _plain(reading.text)
+        return self._is_known(plain) or (len(plain) >= WORD and reading.confidence >= SINGLE)
 
     def _is_known(self, text: str) -> bool:
         if len(text) < 3:

@@ -22,9 +22,9 @@ STEP = 32
 THRESHOLD = 0.3
 """Probability from which a pixel belongs to the core of a line."""
 
-SCORE = 0.4
-"""Mean probability of its pixels from which a component is a candidate. Small faint letters have less than those of
-which the network is sure; what they say decides."""
+SCORE, WEAK = 0.4, 0.5
+"""Mean probability of its pixels from which a component is a candidate, and below which it is a weak one: small faint
+letters, and speckle. What a weak one says decides."""
 
 SHORTEST = 3
 """Pixels of a component's shorter side; smaller ones are noise."""

@@ -118,6 +118,12 @@ def test_detect_command(tmp_path, monkeypatch):
     assert "FJELDSTAD" not in (done.stdout + done.stderr).upper()
 
 
+def test_a_frame_after_text_is_left_as_it_is(tmp_path):
+    """The room at the ends of a line reaches out of what has changed when the line goes; it must go with it."""
+    [cine] = ultrasound_cine(tmp_path, Patient.invent(1001), 3, text_frames=[1], **SMALL)
+    assert [n for n, found in examine(StoredImage(cine), load_engine(), 20) if found] == [1]
+
+
 @pytest.mark.parametrize("quarter_turns", [1, 2, 3])
 def test_text_is_found_however_the_picture_is_turned(tmp_path, quarter_turns):
     capture = dcmread(secondary_capture(tmp_path, Patient()))

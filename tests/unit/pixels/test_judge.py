@@ -129,3 +129,14 @@ def test_a_known_identifier_is_masked_however_large_its_letters_are():
 )
 def test_what_no_line_can_be_is_not_read(box, doubled, like, anatomy):
     assert is_anatomy(box, SIDE, doubled, like) is anatomy
+
+
+@pytest.mark.parametrize(
+    ("text", "confidence", "kept"),
+    [("OSTERHAUG", 60.0, True), ("OSTERHAUG", 59.0, False), ("10", 90.0, False), ("SORLIE", 5.0, True)],
+)
+def test_what_the_network_hardly_sees_must_be_a_word(text, confidence, kept):
+    judge = Judge(known=known_words(header()))
+    verdicts = judge.judge([LINE], [Reading(text, confidence)], SIDE, weak=frozenset([LINE]))
+    assert bool(verdicts) is kept
+    assert judge.judge([LINE], [Reading("OSTERHAUG", 30.0)], SIDE)
