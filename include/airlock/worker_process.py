@@ -80,11 +80,11 @@ class Worker:
         """Give it more to do, if its pipe has room: who waits for a worker to read does not hear what it says.
 
         :param least: seconds that every one of the tasks may take.
+        :return: whether there was room; for a single task there is, when nothing else is on its way.
         """
         data = encode(tasks)
         on_the_way = sum(size for _, size in self._messages)
-        # Where nothing is on its way, the worker reads.
-        if on_the_way and on_the_way + len(data) + _PAGE_BYTES > self._room:
+        if (on_the_way or len(tasks) > 1) and on_the_way + len(data) + _PAGE_BYTES > self._room:
             return False
         self._least = min(least, self._least) if self.tasks else least
         self.tasks.extend(tasks)

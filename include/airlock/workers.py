@@ -179,8 +179,10 @@ class Workers:
             if worker.job != job.number:
                 worker.begin(job.number, job.encoded(), job.allowed)
             chunk = job.cut(list(islice(waiting, 2 * size)), size)
-            if not worker.give(chunk, job.least(chunk)):
-                return
+            while not worker.give(chunk, job.least(chunk)):
+                if worker.tasks:
+                    return
+                chunk = chunk[: len(chunk) // 2]
             for _ in chunk:
                 waiting.popleft()
 

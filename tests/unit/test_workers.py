@@ -140,7 +140,7 @@ def test_nothing_is_given_to_a_worker_that_may_not_read_it() -> None:
 
     channel = Noted(-1, -1)
     worker = Worker(None, channel, None, room=1 << 16)  # type: ignore[arg-type] - neither is asked
-    # Who has nothing to do reads whatever comes.
+    assert not worker.give(["x" * 40_000, "y" * 40_000], 1.0)
     assert worker.give(["x" * 40_000], 1.0)
     assert worker.give(["y" * 10_000], 1.0)
     sent = channel.sent
@@ -159,6 +159,12 @@ def test_tasks_that_are_alike_stay_together() -> None:
     # Not at any price: others wait.
     assert len(job.cut(tasks[:60], 30)) == 30
     assert len(job.cut(tasks[50:90], 80)) == 40
+
+
+def test_tasks_that_fill_the_pipe_are_given_by_and_by(tmp_path: Path) -> None:
+    tasks = [f"{n} {'x' * 200_000}" for n in range(5)]
+    with Workers(1) as pool:
+        assert dict(pool.run(make_worker, str(tmp_path), tasks)) == {task: task.split()[0] for task in tasks}
 
 
 TOLD = """

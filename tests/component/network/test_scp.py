@@ -185,8 +185,8 @@ def test_memory_is_constant_at_both_ends(tmp_path):
     with service(tmp_path / "got", "--any-caller", "--no-sync") as (process, port, _):
         before = _peak_kib(process.pid)
         address = ["--host", "127.0.0.1", "--port", str(port), "--called-aet", "SERVICE"]
-        program = "import sys; from airlock.cli import main\ntry: main()\nexcept SystemExit: pass\n"
-        program += "print(*[l.split()[1] for l in open('/proc/self/status') if l.startswith('VmHWM')])"
+        program = "import atexit; from airlock.cli import main\n@atexit.register\ndef tell():\n"
+        program += "    print(*[l.split()[1] for l in open('/proc/self/status') if l.startswith('VmHWM')])\nmain()"
         sending = subprocess.run(
             [sys.executable, "-c", program, "send", str(path), *address], capture_output=True, text=True, check=True
         )

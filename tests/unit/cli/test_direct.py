@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydicom.filewriter import dcmwrite
 
 from airlock.cli import deidentify, direct, folder
 from tests.commands import airlock
+from tests.synthetic import ct
 
 Call = tuple[tuple[Any, ...], dict[str, Any]]
 
@@ -112,3 +114,17 @@ def test_whoever_waits_for_the_end_is_told_of_it(tmp_path: Path, registered: boo
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     assert done.returncode == 3
     assert done.stdout.splitlines() == ["in 1 / out 0 / skipped 0 / held 1", *(["told"] if registered else [])]
+
+
+def test_what_takes_long_to_import_is_not_imported(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    dcmwrite(tmp_path / "in" / "1.dcm", ct(), enforce_file_format=True)
+    unwanted = "pathlib dataclasses ast logging pickle subprocess tempfile shutil click pydicom pydantic sqlalchemy"
+    program = "import atexit, sys; from airlock.cli import main\n"
+    program += f"atexit.register(lambda: print(sorted(set('{unwanted}'.split()) & sys.modules.keys())))\nmain()"
+    environment = {**os.environ, "AIRLOCK_HOME": str(tmp_path / "home"), "AIRLOCK_PROJECTS": str(tmp_path / "none")}
+    arguments = ["deidentify", str(tmp_path / "in"), str(tmp_path / "out"), "--project", "P"]
+    for _ in range(2):  # the first run makes the key
+        command = [sys.executable, "-c", program, *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    assert done.stdout.splitlines() == ["in 1 / out 1 / skipped 0 / held 0", "[]"], done.stderr

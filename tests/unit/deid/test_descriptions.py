@@ -15,7 +15,8 @@ HeadNeckPETCT|Topogram 0.6 T20f|MPR Thick Range[1]|T1 VIBE DIXON opp|prostate mu
 presentation state|Screen Save
 Ganzkörper|Kniegelenk links 2 Ebenen|Lungenübersicht p.a.|TEP corps entier|tórax PA|NUCLEAR MEDICINE BONE SCAN
 Thin Lung 1.25mm|CTA HEAD & NECK|Hand AP/obl/lat left|CINE 4 chamber
-T1 AX POST GAD|W/O CONTRAST|AX 3D T1 POST GAD FSPGR|PET WB CORRECTED|FDG AC|ABDOMEN W CONTRAST|DELAYED PHASE|3 PLANE LOC"""
+T1 AX POST GAD|W/O CONTRAST|AX 3D T1 POST GAD FSPGR|PET WB CORRECTED|FDG AC|ABDOMEN W CONTRAST
+DELAYED PHASE|3 PLANE LOC"""
 CUT = {
     "CT CHEST Dr. Okonkwo": "CT CHEST",
     "R Okonkwo CT": "CT",

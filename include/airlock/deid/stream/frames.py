@@ -26,6 +26,8 @@ FEWEST = 4
 """Fewer items are walked over one by one."""
 # Of one kind of item. Where nearly every item has a shape of its own, reading shapes takes longer than walking.
 _MOST_SHAPES, _MOST_NEW_SHAPES = 256, 24
+# Of one length: each is tried.
+_MOST_ALIKE = 8
 _LONGEST_BYTES = 32 << 10
 Shapes = dict[int, list[Shape]]
 Column = tuple[int, list[bytes]]
@@ -77,6 +79,8 @@ class Frames:
             values = shape.values(item)
             if values is not None:
                 return shape, values
+        if len(known) >= _MOST_ALIKE:
+            return None
         try:
             shape = Shape(self, item, table.context)
         except (Irregular, struct.error):

@@ -137,6 +137,17 @@ def test_what_is_planted_in_frames(both: Both, options: tuple[str, ...], planted
         assert not left_in(made)
 
 
+def test_frames_that_each_have_a_shape_of_their_own(both: Both) -> None:
+    lengths: dict[int, Values] = {n: {(*CONTENT, 0x00209056): b"Zebedee " * n} for n in range(1, 40)}
+    made = both(multiframe(lengths, frames=40), streamed=True)[0]
+    assert isinstance(made, bytes)
+    assert b"Zebedee" not in made
+    places: dict[int, Values] = {
+        n: {(*CONTENT, 0x00209056): b"1 " * n, (*PLANE, 0x00200032): b"1\\" * (60 - n)} for n in range(1, 40)
+    }
+    both(multiframe(places, frames=40), streamed=True)
+
+
 def test_dates_that_cannot_be_moved_are_counted_in_every_frame(both: Both) -> None:
     planted = {n: {(*CONTENT, 0x00189074): b"2020"} for n in (3, 4, 9)}
     assert both(multiframe(planted), ("retain_longitudinal_modified_dates",), streamed=True)[3] == 3
