@@ -143,7 +143,8 @@ class RapidOcrEngine:
         except Exception as error:  # noqa: BLE001 - as above
             raise DetectorUnavailable(f"The text detector failed ({type(error).__name__}). {_REPAIR}") from None
         for (number, _turn), (text, score) in zip(turns, results, strict=True):
-            yield number, Reading(text, 100 * float(score))
+            # However sure it is of blanks alone, they say nothing: the line may stand on its head.
+            yield number, Reading(text, 100 * float(score)) if text.strip() else Reading("", 0.0)
 
 
 def _is_block(box: Box) -> bool:

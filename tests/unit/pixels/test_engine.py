@@ -73,3 +73,12 @@ def test_what_is_turned_on_its_head(monkeypatch, box, said, turns):
     monkeypatch.setattr(RapidOcrEngine, "_read_turned", read)
     engine.read(np.zeros((300, 300, 3), np.uint8), [box])
     assert asked == turns
+
+
+def test_blanks_are_no_reading(monkeypatch):
+    """A line on its head was once read as two blanks, without doubt, and not turned."""
+    engine = RapidOcrEngine()
+    answers = iter([([("  ", 0.94)], 0.0), ([("11 APR 1956", 0.9)], 0.0)])
+    monkeypatch.setattr(engine, "_recognizer", lambda _crops: next(answers))
+    [reading] = engine.read(np.zeros((40, 300, 3), np.uint8), [(0, 0, 300, 40)])
+    assert reading.text == "11 APR 1956"
