@@ -7,6 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
+
+# How long an example takes says something about the machine, not about the program.
+settings.register_profile("airlock", deadline=None)
+settings.load_profile("airlock")
 
 # Debian puts servers where an ordinary user's PATH doesn't look.
 _SERVERS = ["/usr/sbin", "/usr/local/sbin", *map(str, Path("/usr/lib/postgresql").glob("*/bin"))]
