@@ -47,7 +47,7 @@ class OutsideHours(PeerUnavailable):
 
 
 class DiskFull(RetryableError):
-    """There is too little room to begin; nothing was begun."""
+    """There is too little room to begin, or to go on; what was done by then is known."""
 
 
 class AssociationAborted(RetryableError):

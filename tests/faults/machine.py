@@ -8,7 +8,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from pydicom.uid import generate_uid
@@ -148,6 +148,36 @@ def disk(injected: str, options: str, mended: str, method: str) -> Callable[[Pat
     return run
 
 
+def full_while_sending(folder: Path) -> Outcome:
+    """The disk with everything on it, the ledger too, fills up while it is sent; then there is room again."""
+    outcome = Outcome("disk full, the ledger's too, at the 10th C-STORE, until the 3rd try")
+    files = make_study(folder / "made", str(generate_uid()), 2, COUNT // 2)
+    with _small_disk(folder / "home", "size=8m") as home:
+        settings = {"home": home, "ledger_url": f"sqlite:///{home / 'ledger.db'}"}
+        transfer = make_transfer(folder, settings=settings)
+        make_ready(transfer, files)
+        filler = home / "filler"
+        left = [2]
+
+        def mend() -> None:
+            left[0] -= 1
+            if not left[0]:
+                filler.unlink()
+
+        pacs = SimulatedPacs(on_store=lambda number: _fill(filler) if number == 10 else None)
+        with pacs.running() as peer, Clock(outcome):
+            until_done(outcome, lambda: send_to_research(transfer, peer), between=mend)
+            until_done(outcome, lambda: confirm_receipt(transfer, peer))
+        return compare(outcome, transfer, pacs.stored, files)
+
+
+def _fill(file: Path) -> None:
+    """Leave no byte on a disk."""
+    with file.open("wb", buffering=0) as stream, suppress(OSError):
+        while True:
+            stream.write(bytes(4096))
+
+
 def _remount(folder: Path, options: str) -> None:
     subprocess.run(["mount", "-o", f"remount,{options}", str(folder)], check=True, capture_output=True)
 
@@ -192,5 +222,6 @@ SCENARIOS: dict[str, Callable[[Path], Outcome]] = {
         for m in ("c-move", "c-get")
     },
     "disk read-only": disk("disk read-only, then writable", "ro", "rw", "c-get"),
+    "disk full sending": full_while_sending,
     "cancelled": cancelled,
 }
