@@ -57,7 +57,7 @@ def guarded() -> Iterator[None]:
         if _is_of_a_disk(error):
             raise DiskFull(
                 f"A disk cannot be written, at {place_of(error)}: it is full, or read-only. Make room below "
-                "AIRLOCK_HOME and where the databases are. It is tried again by itself, and goes on where this try stopped."
+                "AIRLOCK_HOME and where the databases are. It is tried again, and goes on where this try stopped."
             ) from None
         raise UnexpectedFailure(
             f"An unexpected {type(error).__name__} at {place_of(error)}. It is tried again by itself; "
