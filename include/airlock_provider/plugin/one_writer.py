@@ -1,6 +1,6 @@
 """OneWriter: calls of the API that write take turns, where Airflow keeps its metadata in SQLite.
 
-Airflow's API server writes its audit log in the event loop. If another call holds SQLite's one write lock just then, and
+Airflow's API server writes its audit log in the event loop. If another call holds SQLite's one write lock then, and
 needs the event loop to end, both wait until the lock's time is over (a minute), and everything else waits with them.
 Other databases lock rows, so that this does not happen there.
 """
