@@ -65,6 +65,23 @@ def test_from_dicomweb_to_an_encrypted_destination_and_one_that_is_down(installa
     assert installation.patients[-1].name not in told
 
 
+def test_from_an_encrypted_source(installation, tmp_path):
+    """C-GET and C-MOVE over TLS, both ways: the source shows a certificate, and so does what it moves studies to."""
+    ours, theirs = (make_certificate(tmp_path / "certificates", name) for name in ("ours", "theirs"))
+    with orthanc_tls(tmp_path / "clinical", ours, theirs) as encrypted:
+        installation.add_connection("encrypted_clinical", encrypted)
+        requests = []
+        for method in ("c-get", "c-move"):
+            files = phantoms.ct_series(tmp_path / method, installation.patient(), slices=2, side=64)
+            assert all(o.stored for o in send_files(encrypted, [Outgoing.of(f.name, f) for f in files]))
+            source = {"method": method, "connection": "encrypted_clinical"}
+            study = str(dcmread(files[0], stop_before_pixels=True).StudyInstanceUID)
+            requests.append(installation.request(study, project="demo", source=source))
+        ids = [installation.drop(request) for request in requests]
+        assert installation.wait(*ids) == dict.fromkeys(ids, "success")
+        assert [installation.find(transfer_id).counts.sent for transfer_id in ids] == [2, 2]
+
+
 def _compared(installation, names):
     """Run the DAG `reconcile`; return the states of the comparisons of some destinations."""
     run = installation.airflow.api("POST", "dags/reconcile/dagRuns", json={"logical_date": None}).json()["dag_run_id"]
