@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, cast
 
 from airlock.dicomio.progress import Progress, no_progress
 from airlock.dicomio.wire.part_file import FileReception, PartFile
+from airlock.dicomio.wire.received import ReceivedFile
 from airlock.dicomio.wire.sink import (
     DUPLICATE,
     MISMATCH,
     NOT_AUTHORISED,
     OUT_OF_RESOURCES,
     SUCCESS,
+    Caller,
     Incoming,
     Reception,
     Refusal,
@@ -92,10 +94,14 @@ class Inbox:
         :raises OSError: when they cannot be written.
         """
         # A large instance is a sign of life long before it is whole.
-        self.last_arrival = time.monotonic()
+        self.notice()
         part.write(data)
 
-    def take(self, part: PartFile) -> int:
+    def notice(self) -> None:
+        """Take note that something is under way."""
+        self.last_arrival = time.monotonic()
+
+    def take(self, part: ReceivedFile) -> int:
         """Keep a whole file, if it is one that was asked for; return the status of the answer.
 
         :raises UnreadableInstance: when it is not a dataset.
@@ -117,6 +123,9 @@ class Inbox:
             self.received.add(sop_uid)
             self._progress(len(self.received), self._total)
         return SUCCESS
+
+    def ended(self, caller: Caller) -> None:
+        """Go on: a PACS may send a study over several associations."""
 
     def answered(self, status: int) -> None:
         """Count an instance by the status of its answer."""

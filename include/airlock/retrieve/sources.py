@@ -55,7 +55,7 @@ def source_of(transfer: Transfer, remote: Remote | None) -> Source:
     if isinstance(remote, WebPeer) != (method == "dicomweb"):
         kind = "DICOMweb service" if method == "dicomweb" else "DICOM application entity"
         raise PolicyError(f"The method {method} needs a connection of type {kind}. Correct source.connection.")
-    return Pacs(transfer, remote, link_to(remote, by_get=method == "c-get"))
+    return Pacs(transfer, remote, link_to(remote, by_get=method == "c-get", home=transfer.settings.home))
 
 
 def method_of(transfer: Transfer) -> Method:
@@ -187,7 +187,7 @@ class Pacs:
         policy = self.transfer.policy.source
         if method_of(self.transfer) != "c-move" or not policy.guard or not isinstance(self.remote, Peer):
             return
-        guard = Guard(self.transfer.settings.home / "guards", self.remote)
+        guard = Guard(self.transfer.settings.home, self.remote)
         if guard.proven:
             return
         study_uid, listing = next(iter(listings.items()))
@@ -198,7 +198,7 @@ class Pacs:
 
     def _report(self, fetched: Fetched) -> None:
         if fetched.lacking == fetched.expected and isinstance(self.remote, Peer):
-            Guard(self.transfer.settings.home / "guards", self.remote).forget()
+            Guard(self.transfer.settings.home, self.remote).forget()
         self.transfer.ledger.event(
             self.transfer.id,
             "pull",

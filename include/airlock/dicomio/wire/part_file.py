@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import struct
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -13,7 +14,7 @@ from airlock.dicomio.implementation import IMPLEMENTATION_CLASS_UID, IMPLEMENTAT
 from airlock.dicomio.wire.received import LOOK_BYTES, ReceivedFile, hidden_name
 from airlock.dicomio.wire.sink import CANNOT_UNDERSTAND, OUT_OF_RESOURCES, Incoming
 
-File = TypeVar("File", bound=ReceivedFile, contravariant=True)
+File_contra = TypeVar("File_contra", bound=ReceivedFile, contravariant=True)
 
 
 class PartFile(ReceivedFile):
@@ -30,6 +31,8 @@ class PartFile(ReceivedFile):
         header = file_header(instance)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         super().__init__(path, descriptor, instance, len(header), sync=sync)
+        self.told_at = time.monotonic()
+        """When somebody was last told that it is coming; at first, when it began."""
         try:
             _write(descriptor, memoryview(header))
         except OSError:
@@ -59,10 +62,10 @@ class PartFile(ReceivedFile):
                 os.unlink(self._path)  # noqa: PTH108 - it is a text
 
 
-class Taker(Protocol[File]):
+class Taker(Protocol[File_contra]):
     """Decides about files that are whole. Called from several threads."""
 
-    def take(self, part: File) -> int:
+    def take(self, part: File_contra) -> int:
         """Keep a whole file or not; return the status of the answer. Raises UnreadableInstance, OSError."""
 
     def answered(self, status: int) -> None:
@@ -102,7 +105,7 @@ class FileReception:
         self._part.discard()
 
 
-def decided(part: File | None, taker: Taker[File]) -> int:
+def decided(part: File_contra | None, taker: Taker[File_contra]) -> int:
     """Have a file kept or not, let go of it, and count it; return the status of the answer. Raises nothing.
 
     :param part: None when it could not be written.

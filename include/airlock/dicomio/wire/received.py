@@ -147,6 +147,13 @@ class OfferedFile(ReceivedFile):
             self.discard()
             raise
 
+    def read(self) -> bytes:
+        """Return all of it.
+
+        :raises OSError: when it cannot be read.
+        """
+        return os.pread(self._descriptor, self.offset + self.size, 0)
+
 
 _NAMES = {
     glance.SOP_CLASS: "sop_class_uid",
@@ -189,7 +196,10 @@ def _copy(part: str, target: Path) -> None:
     """Name a copy: the file is on another file system, or others need it."""
     copy = hidden_name(target.parent)
     try:
-        with Path(part).open("rb") as source, open(os.open(copy, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as made:
+        with (
+            Path(part).open("rb") as source,
+            os.fdopen(os.open(copy, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as made,
+        ):
             shutil.copyfileobj(source, made, _COMPARE_BYTES)
             made.flush()
             os.fsync(made.fileno())

@@ -7,13 +7,12 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable
 from contextlib import suppress
 
 from airlock.dicomio.wire.acceptor import Admission
 from airlock.dicomio.wire.counts import Counts
 from airlock.dicomio.wire.service import Patience
-from airlock.dicomio.wire.sink import Caller, Sink
+from airlock.dicomio.wire.sink import Sink
 from airlock.dicomio.wire.visit import House, Seats, Visit
 from airlock.errors import PeerUnavailable
 
@@ -30,7 +29,6 @@ class StorageServer:
     :param port: 0 takes a free one; see :attr:`port`.
     :param most: associations at a time; one more is rejected for the moment.
     :param tls: context of encrypted associations; None takes plain ones.
-    :param ended: told of each association that has ended, by its own thread.
     :raises PeerUnavailable: when the port is taken.
     """
 
@@ -45,11 +43,10 @@ class StorageServer:
         patience: Patience | None = None,
         tls: ssl.SSLContext | None = None,
         counts: Counts | None = None,
-        ended: Callable[[Caller], None] = lambda _: None,
     ) -> None:
         self.counts = counts or Counts()
         self._most_connections = most * _CONNECTIONS_PER_SEAT
-        self._house = House(sink, admission, patience or Patience(), Seats(most), tls, self.counts, ended)
+        self._house = House(sink, admission, patience or Patience(), Seats(most), tls, self.counts)
         self._lock = threading.Lock()
         self._visits: set[Visit] = set()
         self._stopping = False

@@ -118,6 +118,9 @@ class Shelf:
         """Count an instance that was not taken."""
         self._counts.answered(status)
 
+    def ended(self, caller: Caller) -> None:
+        """Keep what came: who sent it has no part in where it is."""
+
     def _tell(self, target: Path, part: PartFile) -> None:
         if self._arrived is None or not part.readable:
             return

@@ -64,6 +64,9 @@ class Sink(Protocol):
     def begin(self, instance: Incoming) -> Reception:
         """Begin to receive an instance. Raises nothing: what cannot be taken is a :class:`Refusal`."""
 
+    def ended(self, caller: Caller) -> None:
+        """Take note that an association has ended. Raises nothing."""
+
 
 class Refusal:
     """An instance that is not wanted: its bytes are let pass.

@@ -7,7 +7,6 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -46,10 +45,7 @@ class Seats:
 
 @dataclass(frozen=True)
 class House:
-    """What all visits share.
-
-    :param ended: told of each association that has ended.
-    """
+    """What all visits share."""
 
     sink: Sink
     admission: Admission
@@ -57,7 +53,6 @@ class House:
     seats: Seats
     tls: ssl.SSLContext | None
     counts: Counts
-    ended: Callable[[Caller], None] = lambda _: None
 
 
 class Visit:
@@ -168,7 +163,7 @@ class Visit:
             connection.send([pdu.encode_acceptance(request, acceptance)])
             self._service.run()
         finally:
-            house.ended(caller)
+            house.sink.ended(caller)
 
     def _address(self) -> str:
         with suppress(OSError):

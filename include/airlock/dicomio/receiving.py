@@ -1,0 +1,89 @@
+"""How what a PACS sends us gets to who asked for it: by the service that many share, else by a port of our own."""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from pathlib import Path
+
+from airlock.dicomio.claiming import Decide, claimed
+from airlock.dicomio.peer import Peer
+from airlock.dicomio.wire.claim import Claim
+from airlock.settings import load_settings
+
+log = logging.getLogger(__name__)
+_OWN_MESSAGE_ID = 1
+
+
+def services_folder(home: Path | None = None) -> Path:
+    """Return where the sockets of receiving services are.
+
+    :param home: `AIRLOCK_HOME`; None: that of the environment.
+    """
+    return (home or load_settings().home) / "scp"
+
+
+def claim_of(peer: Peer, studies: frozenset[str]) -> Claim:
+    """Return what a pull of these studies claims; without any, what waits for a report of storage commitment."""
+    return Claim(
+        aet=peer.move_aet if studies else peer.calling_aet,
+        asked_as=peer.calling_aet,
+        source=peer.name,
+        studies=studies,
+        reports=not studies,
+        caller=peer.move_caller if studies else None,
+        tls=peer.move_tls,
+    )
+
+
+@contextmanager
+def receiving(
+    peer: Peer,
+    claim: Claim,
+    decide: Decide,
+    alive: Callable[[], None],
+    listen: Callable[[], AbstractContextManager[None]],
+    home: Path | None = None,
+) -> Iterator[int]:
+    """Have what is claimed come to us while the block runs; yield the Message ID to ask with.
+
+    Where no service holds the port, those of this user on this machine who listen there take turns.
+
+    :param decide: on each file that the service offers.
+    :param alive: called when one is under way.
+    :param listen: listens at the port, when there is no service.
+    :raises PeerUnavailable: our port is taken, or the service doesn't answer, or ended before the block did.
+    :raises PolicyError: the service cannot serve this claim.
+    """
+    folder, port = services_folder(home), peer.move_port
+    with ExitStack() as stack:
+        holding = stack.enter_context(claimed(folder, port, claim, decide, alive))
+        if holding is None:
+            turn = stack.enter_context(ExitStack())
+            turn.enter_context(our_turn(port))
+            # A service waits for its turn too, and may have begun meanwhile.
+            holding = stack.enter_context(claimed(folder, port, claim, decide, alive))
+            if holding is None:
+                stack.enter_context(listen())
+                log.info("What %s sends is received here, at port %d: no service does.", peer.name, port)
+                yield _OWN_MESSAGE_ID
+                return
+            turn.close()
+        log.info("What %s sends is received by the service at port %d.", peer.name, port)
+        yield holding.message_id
+
+
+@contextmanager
+def our_turn(port: int) -> Iterator[None]:
+    """Let the pulls of this user on this machine use the port one after the other."""
+    path = Path(tempfile.gettempdir()) / f"airlock-{os.getuid()}-move-{port}.lock"
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
