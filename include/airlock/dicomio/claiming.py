@@ -5,9 +5,10 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Protocol
 
 from airlock.dicomio.wire.claim import (
     Claim,
@@ -25,8 +26,19 @@ from airlock.errors import PeerUnavailable, PolicyError
 
 _PATIENCE_SECONDS = 10.0
 _READ_BYTES = 1 << 14
-Decide = Callable[[OfferedFile | None], int]
-"""Keeps a file or not, and returns the status of the answer; None is a file that is not there. Raises nothing."""
+
+
+class Waiting(Protocol):
+    """Who waits for what is claimed. Called from a thread of the claim's own; raises nothing."""
+
+    def decide(self, file: OfferedFile | None) -> int:
+        """Keep a file or not, and let go of it; return the status of the answer. None is a file that is not there."""
+
+    def notice(self) -> None:
+        """Take note that something is under way."""
+
+    def give_up(self) -> None:
+        """Wait no longer: nothing more will come."""
 
 
 class Holding:
@@ -43,12 +55,11 @@ class Holding:
         lines: Lines,
         welcome: tuple[int, bool],
         coming: Path,
-        decide: Decide,
-        alive: Callable[[], None],
+        waiting: Waiting,
     ) -> None:
         self.message_id, self._sync = welcome
         self._socket, self._lines, self._coming = plain, lines, coming
-        self._decide, self._alive = decide, alive
+        self._waiting = waiting
         self._ending = False
         self.lost = False
         """Whether the service ended before we did."""
@@ -83,14 +94,15 @@ class Holding:
         if self.lost:
             with suppress(OSError):
                 self._socket.shutdown(socket.SHUT_RDWR)
+            self._waiting.give_up()
 
     def _take(self, text: bytes) -> None:
         said = said_in(text)
         if "offer" not in said:
-            self._alive()
+            self._waiting.notice()
             return
         offer = Offer.of(said)
-        status = self._decide(self._file(offer))
+        status = self._waiting.decide(self._file(offer))
         self._socket.sendall(line({"offer": offer.number, "status": status}))
 
     def _file(self, offer: Offer) -> OfferedFile | None:
@@ -100,14 +112,10 @@ class Holding:
 
 
 @contextmanager
-def claimed(
-    folder: Path, port: int, claim: Claim, decide: Decide, alive: Callable[[], None] = lambda: None
-) -> Iterator[Holding | None]:
+def claimed(folder: Path, port: int, claim: Claim, waiting: Waiting) -> Iterator[Holding | None]:
     """Have the service of a port, if there is one, give us what we ask for while the block runs.
 
     :param folder: `<AIRLOCK_HOME>/scp`.
-    :param decide: called from a thread of its own.
-    :param alive: called when something is under way.
     :returns: None when there is no service.
     :raises PeerUnavailable: when it doesn't answer, or ended before the block did.
     :raises PolicyError: when it cannot serve this claim.
@@ -121,7 +129,7 @@ def claimed(
         lines = Lines()
         plain.sendall(claim.line())
         first, *rest = _first_lines(plain, lines)
-        holding = Holding(plain, lines, _welcome(first), coming_folder(folder, port), decide, alive)
+        holding = Holding(plain, lines, _welcome(first), coming_folder(folder, port), waiting)
     except (OSError, NotUnderstood):
         plain.close()
         raise _silent(path, port) from None

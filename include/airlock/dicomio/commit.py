@@ -55,6 +55,13 @@ class _Report:
             file.discard()
         return SUCCESS
 
+    def notice(self) -> None:
+        """Wait as long as for any report."""
+
+    def give_up(self) -> None:
+        """Wait no longer: the receiving service has ended."""
+        self.came.set()
+
     def take(self, information: Dataset) -> None:
         """Take a report; those of other transactions mean nothing."""
         if str(information.get("TransactionUID", "")) == self.transaction_uid:
@@ -86,7 +93,7 @@ def _transaction(peer: Peer, instances: Collection[tuple[str, str]], patience_se
     report = _Report(str(generate_uid()))
     handlers: list[Any] = [(evt.EVT_N_EVENT_REPORT, report.handle)]
     listen = partial(_listening, peer, handlers)
-    with receiving(peer, claim_of(peer, frozenset()), report.decide, lambda: None, listen):
+    with receiving(peer, claim_of(peer, frozenset()), report, listen):
         deadline = time.monotonic() + patience_seconds
         with associate(peer, [build_context(COMMITMENT)], handlers=handlers) as association:
             since = time.monotonic()

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from airlock.dicomio.progress import Progress, no_progress
-from airlock.dicomio.wire.part_file import FileReception, PartFile
-from airlock.dicomio.wire.received import ReceivedFile
+from airlock.dicomio.wire.part_file import FileReception, PartFile, decided
+from airlock.dicomio.wire.received import OfferedFile, ReceivedFile
 from airlock.dicomio.wire.sink import (
     DUPLICATE,
     MISMATCH,
@@ -56,6 +56,7 @@ class Inbox:
         self._total = total
         self._progress = progress
         self._changed = threading.Condition()
+        self._given_up = False
         self.received = set(known)
         self.acknowledged = 0
         self.refused = 0
@@ -84,7 +85,7 @@ class Inbox:
     def wait(self, acknowledged: int, patience_seconds: float) -> None:
         """Wait until that many instances were acknowledged, or nothing came for that long."""
         with self._changed:
-            while self.acknowledged < acknowledged:
+            while self.acknowledged < acknowledged and not self._given_up:
                 if not self._changed.wait(patience_seconds):
                     return
 
@@ -100,6 +101,16 @@ class Inbox:
     def notice(self) -> None:
         """Take note that something is under way."""
         self.last_arrival = time.monotonic()
+
+    def decide(self, file: OfferedFile | None) -> int:
+        """Keep a file that the receiving service offers, or not; return the status of the answer."""
+        return decided(file, self)
+
+    def give_up(self) -> None:
+        """Wait for nothing more."""
+        with self._changed:
+            self._given_up = True
+            self._changed.notify_all()
 
     def take(self, part: ReceivedFile) -> int:
         """Keep a whole file, if it is one that was asked for; return the status of the answer.

@@ -18,7 +18,6 @@ from airlock.dicomio.receiving import claim_of, receiving
 from airlock.dicomio.retrieval import Retrieval, RetrievalResult
 from airlock.dicomio.scp import storage_server
 from airlock.dicomio.syntaxes import STUDY_ROOT_MOVE
-from airlock.dicomio.wire.part_file import decided
 from airlock.dicomio.wire.tls import move_context
 from airlock.errors import AssociationRejected, PeerUnavailable
 
@@ -39,10 +38,9 @@ def move(peer: Peer, retrievals: Sequence[Retrieval], inbox: Inbox, home: Path |
     :raises PolicyError: when a certificate cannot be used, or the service's port is another than the connection says.
     """
     claim = claim_of(peer, frozenset(retrieval.study_uid for retrieval in retrievals))
-    decide = partial(decided, taker=inbox)
     listen = partial(_listening, peer, inbox)
     with (
-        receiving(peer, claim, decide, inbox.notice, listen, home) as message_id,
+        receiving(peer, claim, inbox, listen, home) as message_id,
         associate(peer, [build_context(STUDY_ROOT_MOVE)]) as association,
     ):
         result = RetrievalResult(0)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 
-from airlock.dicomio.claiming import Decide, claimed
+from airlock.dicomio.claiming import Waiting, claimed
 from airlock.dicomio.peer import Peer
 from airlock.dicomio.wire.claim import Claim
 from airlock.settings import load_settings
@@ -32,6 +32,7 @@ def claim_of(peer: Peer, studies: frozenset[str]) -> Claim:
     return Claim(
         aet=peer.move_aet if studies else peer.calling_aet,
         asked_as=peer.calling_aet,
+        asked=peer.called_aet,
         source=peer.name,
         studies=studies,
         reports=not studies,
@@ -44,8 +45,7 @@ def claim_of(peer: Peer, studies: frozenset[str]) -> Claim:
 def receiving(
     peer: Peer,
     claim: Claim,
-    decide: Decide,
-    alive: Callable[[], None],
+    waiting: Waiting,
     listen: Callable[[], AbstractContextManager[None]],
     home: Path | None = None,
 ) -> Iterator[int]:
@@ -53,20 +53,19 @@ def receiving(
 
     Where no service holds the port, those of this user on this machine who listen there take turns.
 
-    :param decide: on each file that the service offers.
-    :param alive: called when one is under way.
+    :param waiting: told of what the service offers.
     :param listen: listens at the port, when there is no service.
     :raises PeerUnavailable: our port is taken, or the service doesn't answer, or ended before the block did.
     :raises PolicyError: the service cannot serve this claim.
     """
     folder, port = services_folder(home), peer.move_port
     with ExitStack() as stack:
-        holding = stack.enter_context(claimed(folder, port, claim, decide, alive))
+        holding = stack.enter_context(claimed(folder, port, claim, waiting))
         if holding is None:
             turn = stack.enter_context(ExitStack())
             turn.enter_context(our_turn(port))
             # A service waits for its turn too, and may have begun meanwhile.
-            holding = stack.enter_context(claimed(folder, port, claim, decide, alive))
+            holding = stack.enter_context(claimed(folder, port, claim, waiting))
             if holding is None:
                 stack.enter_context(listen())
                 log.info("What %s sends is received here, at port %d: no service does.", peer.name, port)

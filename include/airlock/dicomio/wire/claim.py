@@ -41,7 +41,8 @@ class Claim:
 
     :param aet: AE title that it has things sent to.
     :param asked_as: AE title that it asks with.
-    :param source: whom it asked, as errors name it.
+    :param asked: AE title of the PACS that it asks.
+    :param source: this PACS, as errors name it.
     :param studies: StudyInstanceUIDs.
     :param reports: it waits for a report of storage commitment.
     :param caller: calling AE title that what it asked for must come with; None: any.
@@ -50,6 +51,7 @@ class Claim:
 
     aet: str
     asked_as: str
+    asked: str
     source: str
     studies: frozenset[str] = frozenset()
     reports: bool = False
@@ -63,6 +65,7 @@ class Claim:
                 "claim": VERSION,
                 "aet": self.aet,
                 "asked_as": self.asked_as,
+                "asked": self.asked,
                 "source": self.source,
                 "studies": sorted(self.studies),
                 "reports": self.reports,
@@ -78,7 +81,7 @@ class Claim:
         :raises NotUnderstood: when it is none, or asks for nothing.
         """
         studies, caller = said.get("studies"), said.get("caller")
-        titles = [said.get("aet"), said.get("asked_as"), *([] if caller is None else [caller])]
+        titles = [said.get("aet"), said.get("asked_as"), said.get("asked"), *([] if caller is None else [caller])]
         valid = (
             said.get("claim") == VERSION
             and all(isinstance(title, str) and 0 < len(title) <= _MOST_TITLE for title in titles)
@@ -92,7 +95,14 @@ class Claim:
         if not valid:
             raise NotUnderstood("a claim is not valid")
         return cls(
-            titles[0], titles[1], said["source"], frozenset(said["studies"]), said["reports"], caller, said["tls"]
+            titles[0],
+            titles[1],
+            titles[2],
+            said["source"],
+            frozenset(said["studies"]),
+            said["reports"],
+            caller,
+            said["tls"],
         )
 
 

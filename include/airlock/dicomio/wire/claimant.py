@@ -42,14 +42,14 @@ class Claimant:
         self._gone = False
 
     @property
-    def asked_as(self) -> str:
-        """AE title that it asks its PACS with."""
-        return self.claim.asked_as if self.claim else ""
-
-    @property
     def source(self) -> str:
         """Whom it asked."""
         return self.claim.source if self.claim else ""
+
+    @property
+    def titles(self) -> frozenset[str]:
+        """What its PACS may give as the Move Originator: who asked, or, against the standard, the PACS itself."""
+        return frozenset((self.claim.asked_as, self.claim.asked)) if self.claim else frozenset()
 
     def asks_for(self, study_uid: str, caller: Caller) -> bool:
         """Whether it asked for a study, and takes it from whoever brings it."""

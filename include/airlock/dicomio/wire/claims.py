@@ -52,7 +52,7 @@ class Claims:
         self._claimants: dict[socket.socket, Claimant] = {}
         self._next_message = 1 + secrets.randbelow(0xFFFF)  # those of an earlier service are still in use at its PACSs
         # Whom a request was for, also after its pull has ended; the oldest are forgotten.
-        self._issued: dict[tuple[str, int], str] = {}
+        self._issued: dict[int, Claim] = {}
         self._offers = itertools.count(1)
         self._stopping = False
         self._listener = _listen(path)
@@ -81,11 +81,14 @@ class Claims:
         """
         title, number = instance.originator
         found = [one for one in self._all() if one.asks_for(study_uid, instance.caller)]
-        exact = [one for one in found if one.message_id == number and one.asked_as == title]
+        exact = [one for one in found if one.message_id == number and title in one.titles]
         if exact or number is None:
             return exact or found
-        source = self._issued.get((title, number))
-        return found if source is None else [one for one in found if one.source == source]
+        # Its pull has ended, and another one may ask for the same study now: at the same PACS, or at another.
+        ended = self._issued.get(number)
+        if ended is None or title not in (ended.asked_as, ended.asked):
+            return found
+        return [one for one in found if one.source == ended.source]
 
     def awaiting_reports(self) -> list[Claimant]:
         """Return who waits for a report of storage commitment."""
@@ -176,8 +179,8 @@ class Claims:
         number = self._next_message
         self._next_message = number % 0xFFFF + 1
         with self._lock:
-            self._issued.pop((claim.asked_as, number), None)
-            self._issued[claim.asked_as, number] = claim.source
+            self._issued.pop(number, None)
+            self._issued[number] = claim
             while len(self._issued) > _ISSUED:
                 del self._issued[next(iter(self._issued))]
         return number
