@@ -22,7 +22,7 @@ from airlock.dicomio.wire.claim import (
     socket_path,
 )
 from airlock.dicomio.wire.received import OfferedFile
-from airlock.errors import PeerUnavailable, PolicyError
+from airlock.errors import AirlockError, PeerUnavailable, PolicyError
 
 _PATIENCE_SECONDS = 10.0
 _READ_BYTES = 1 << 14
@@ -129,11 +129,11 @@ def claimed(folder: Path, port: int, claim: Claim, waiting: Waiting) -> Iterator
         lines = Lines()
         plain.sendall(claim.line())
         first, *rest = _first_lines(plain, lines)
-        holding = Holding(plain, lines, _welcome(first), coming_folder(folder, port), waiting)
+        holding = Holding(plain, lines, _welcome(first, port), coming_folder(folder, port), waiting)
     except (OSError, NotUnderstood):
         plain.close()
         raise _silent(path, port) from None
-    except PolicyError:
+    except AirlockError:
         plain.close()
         raise
     plain.settimeout(None)
@@ -196,8 +196,10 @@ def _first_lines(plain: socket.socket, lines: Lines) -> list[bytes]:
     raise NotUnderstood("it says nothing")
 
 
-def _welcome(text: bytes) -> tuple[int, bool]:
+def _welcome(text: bytes, port: int) -> tuple[int, bool]:
     said = said_in(text)
+    if "busy" in said:
+        raise PeerUnavailable(f"The service that receives at port {port} has as many pulls as it takes at a time.")
     if isinstance(refused := said.get("refused"), str):
         raise PolicyError(refused)
     number, sync = said.get("welcome"), said.get("sync")

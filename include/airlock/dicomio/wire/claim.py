@@ -5,6 +5,7 @@
 | pull | `{"claim": 1, "aet": ..., "studies": [...], ...}` | it asked for these studies; first, and once |
 | service | `{"welcome": 4711, "sync": true}` | it gets what comes of them; the Message ID of its C-MOVE is to be 4711 |
 | service | `{"refused": "..."}` | why not; then the connection ends |
+| service | `{"busy": true}` | it has as many claims as it takes; then the connection ends |
 | service | `{"offer": 5, "file": "3/.1-2.part", ...}` | an instance is whole |
 | pull | `{"offer": 5, "status": 0}` | what the PACS is to be answered |
 | service | `{"coming": true}` | an instance is under way: a sign of life |

@@ -66,6 +66,8 @@ class Claims:
 
     def close(self) -> None:
         """End all claims. The socket's file stays: it tells pulls that a service is to be waited for."""
+        if self._stopping:
+            return
         self._stopping = True
         self._wake.send(b"x")
         self._thread.join()
@@ -142,7 +144,7 @@ class Claims:
                 self._claimants[plain] = Claimant(plain)
         if full:
             with suppress(OSError):
-                plain.send(line({"refused": "The service has as many claims as it takes. Try again later."}))
+                plain.send(line({"busy": True}))
             plain.close()
             return
         self._selector.register(plain, selectors.EVENT_READ, self._claimants[plain])
