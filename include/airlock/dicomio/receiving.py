@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import fcntl
 import logging
-import os
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 
 from airlock.dicomio.claiming import Waiting, claimed
 from airlock.dicomio.peer import Peer
+from airlock.dicomio.turns import our_turn
 from airlock.dicomio.wire.claim import Claim
 from airlock.settings import load_settings
 
@@ -74,15 +72,3 @@ def receiving(
             turn.close()
         log.info("What %s sends is received by the service at port %d.", peer.name, port)
         yield holding.message_id
-
-
-@contextmanager
-def our_turn(port: int) -> Iterator[None]:
-    """Let the pulls of this user on this machine use the port one after the other."""
-    path = Path(tempfile.gettempdir()) / f"airlock-{os.getuid()}-move-{port}.lock"
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)

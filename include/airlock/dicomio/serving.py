@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from airlock.dicomio.receiving import our_turn
+from airlock.dicomio.turns import our_turn
 from airlock.dicomio.wire.acceptor import Admission
 from airlock.dicomio.wire.claim import Claim, coming_folder, socket_path
 from airlock.dicomio.wire.claims import Claims

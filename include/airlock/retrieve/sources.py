@@ -12,6 +12,7 @@ from typing import Protocol
 from airlock.dicomio.find import Listing, StudyKeys
 from airlock.dicomio.peer import Peer
 from airlock.dicomio.progress import Progress
+from airlock.dicomio.turns import slot
 from airlock.dicomio.webpeer import WebPeer
 from airlock.errors import HeldError, PolicyError, StudyNotFound, TransferIncomplete
 from airlock.ledger import InstanceState, InstanceUpdate
@@ -99,7 +100,13 @@ class Pacs:
         return all(any(study.instances != 0 for study in self.link.find(one)) for one in keys)
 
     def bring(self, folder: Path, progress: Progress) -> list[InstanceUpdate]:
-        """Ask for them until all is here that the PACS said it has."""
+        """Ask for them until all is here that the PACS said it has, when there is a place at the PACS."""
+        source, home = self.transfer.policy.source, self.transfer.settings.home
+        connection = (self.transfer.request.source and self.transfer.request.source.connection) or source.connection
+        with slot(home / "slots", f"pull-{connection}", source.at_a_time):
+            return self._bring(folder, progress)
+
+    def _bring(self, folder: Path, progress: Progress) -> list[InstanceUpdate]:
         listings = {uid: self._list(uid) for uid in self._studies()}
         self._remember(listings)
         self._prove(listings)

@@ -5,12 +5,14 @@ import threading
 import time
 from contextlib import suppress
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 from pydicom import dcmread
 from pydicom.uid import generate_uid
 
+from airlock.dicomio import turns
 from airlock.dicomio.commit import commit
 from airlock.dicomio.inbox import Inbox
 from airlock.dicomio.move import move
@@ -144,6 +146,24 @@ def test_a_small_study_does_not_wait_for_a_large_one(tmp_path, studies):
         go.set()
         thread.join(30)
     assert whole(first, large)
+
+
+@pytest.mark.parametrize("most", [0, 1])
+def test_no_more_pulls_at_a_time_than_the_policy_says(tmp_path, studies, most, monkeypatch):
+    monkeypatch.setattr(turns, "_POLL_SECONDS", 0.02)
+    policy = {"source": {"guard": False, "at_a_time": most}}
+    transfers = [
+        make_transfer(tmp_path, study_uid=uid, source=SOURCE, policy=policy, transfer_name=uid[-5:]) for uid in studies
+    ]
+    pacs = SimulatedPacs()
+    study_of = {sop_uid: uid for uid, files in studies.items() for sop_uid in files}
+    for files in studies.values():
+        pacs.hold(files)
+    pacs.on_retrieve = lambda _: time.sleep(0.05)
+    with pacs.running() as peer, receiving_service(tmp_path / "home", peer):
+        assert at_once(peer, transfers) == [6, 6, 6]
+    changes = sum(study_of[one] != study_of[two] for one, two in pairwise(pacs.retrieved))
+    assert changes == 2 if most else changes > 2
 
 
 def test_two_pulls_of_one_study(tmp_path, studies):
