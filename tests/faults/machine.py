@@ -137,6 +137,7 @@ def disk(injected: str, options: str, mended: str, method: str) -> Callable[[Pat
         source = {"method": method, "connection": "staging"}
         # The database has its own disk, as it should.
         settings = {"ledger_url": f"sqlite:///{folder / 'ledger.db'}", "key_file": folder / "key", "proc": folder / "p"}
+        settings["min_free_gigabytes"] = 0  # it fills up all at once, whatever was to be left free
         with small_disk(folder / "home", "size=8m") as home, pacs.running() as peer, Clock(outcome):
             transfer = make_transfer(folder, study_uid=study_uid, source=source, policy=NO_GUARD, settings=settings)
             outcome.follow(transfer, "pull_study")
