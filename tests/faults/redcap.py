@@ -49,6 +49,7 @@ class Redcap:
 
     def running(self) -> None:
         """Tell that the step is begun, or begun again."""
+        self._transfer.ledger.resume(self._transfer.id)
         self._tell(Outcome(TransferState.RUNNING))
 
     def failed(self, error: AirlockError) -> None:
@@ -64,7 +65,6 @@ class Redcap:
     def cleared(self) -> None:
         """Go on after a person has cleared what failed."""
         if self._state() is not TransferState.RUNNING:
-            self._transfer.ledger.resume(self._transfer.id)
             self.running()
 
     def sent(self) -> None:
