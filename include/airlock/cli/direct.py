@@ -14,6 +14,8 @@ from importlib import import_module
 from types import ModuleType
 from typing import Any
 
+from airlock.cli.plain import read_arguments
+
 VALUES = ("--project", "--subject", "--uid-map", "--patid-map", "--report")
 """Options with a value,"""
 FLAGS = ("--keep-paths", "--no-store", "--dry-run")
@@ -29,7 +31,7 @@ def find_direct(arguments: list[str]) -> Callable[[], object] | None:
         return find_send(arguments[1:])
     if not arguments or arguments[0] != "deidentify":
         return None
-    folders, options = read_arguments(arguments[1:])
+    folders, options = read_arguments(arguments[1:], VALUES, FLAGS)
     if len(folders) != 2 or "--project" not in options or not _plainly_right(folders, options):
         return None
     _postpone("inspect")
@@ -50,24 +52,6 @@ def find_direct(arguments: list[str]) -> Callable[[], object] | None:
         report=options.get("--report"),
         store="none" if "--no-store" in options else "dry-run" if "--dry-run" in options else None,
     )
-
-
-def read_arguments(arguments: list[str]) -> tuple[list[str], dict[str, str]]:
-    """Return folders and options; no folders when something is not of the plainest form."""
-    folders: list[str] = []
-    options: dict[str, str] = {}
-    rest = iter(arguments)
-    for argument in rest:
-        name, _, value = argument.partition("=")
-        if not argument.startswith("-"):
-            folders.append(argument)
-        elif argument in FLAGS:
-            options[argument] = ""
-        elif name in VALUES and (value := value if "=" in argument else next(rest, "")) and value[0] != "-":
-            options[name] = value
-        else:
-            return [], {}
-    return folders, options
 
 
 def _plainly_right(folders: list[str], options: dict[str, str]) -> bool:
