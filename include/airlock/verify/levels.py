@@ -34,6 +34,7 @@ class Order:
         self.explicit_head = struct.Struct(f"{mark}HH2sH").unpack_from
         self.plain_head = struct.Struct(f"{mark}HHL").unpack_from
         self.long = struct.Struct(f"{mark}L").unpack_from
+        self.short = struct.Struct(f"{mark}H").unpack_from
 
     def inner(self, vr: bytes) -> Order:
         """Return the encoding inside a sequence: UN of undefined length is implicit (PS3.5 section 6.2.2, note 2)."""
@@ -61,12 +62,30 @@ class Element(NamedTuple):
         return not self.value and not self.items
 
 
+class Shape:
+    """What datasets have in common: all elements, in this order, but for the values of some.
+
+    Two levels have the same shape when it is the same object.
+
+    :param varying: tags of those whose values may differ, ascending.
+    """
+
+    __slots__ = ("varying",)
+
+    def __init__(self, varying: tuple[int, ...]) -> None:
+        self.varying = varying
+
+
 @dataclass(slots=True)
 class Level:
-    """A dataset, or one item of a sequence."""
+    """A dataset, or one item of a sequence.
+
+    :param shape: None when nothing is known that it has in common with others.
+    """
 
     order: Order
     elements: dict[int, Element] = field(default_factory=dict)
+    shape: Shape | None = field(default=None, compare=False, repr=False)
 
     def value(self, tag: int) -> bytes | None:
         """Return the encoded value of an element, None when it is absent."""

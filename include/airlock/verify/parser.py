@@ -18,6 +18,8 @@ SHORT_VRS = frozenset(_SHORT)
 """VRs whose elements have a head of 8 bytes in explicit VR (PS3.5 section 7.1.2)."""
 _LONG = dict.fromkeys(b"OB OW SQ UC UN UR UT".split(), 1) | {b"OF": 3, b"OL": 3, b"OD": 7, b"OV": 7, b"SV": 7, b"UV": 7}
 VRS = SHORT_VRS | frozenset(_LONG)
+MASKS = _SHORT | _LONG
+"""By VR: the bits of a length that must not be set."""
 _FRAGMENTED = (b"OB", b"OW")
 _ENDLESS = 1 << 32
 _new = tuple.__new__
