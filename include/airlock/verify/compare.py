@@ -13,7 +13,7 @@ from airlock.verify.found import NOTHING, Collected, Found, Problem
 from airlock.verify.items import CONTENT, align, concept, has_text, value_tag
 from airlock.verify.judge import Judge
 from airlock.verify.levels import Element, Level, same_items
-from airlock.verify.place import NEVER, Place, Remembered
+from airlock.verify.place import NEVER, Place, Remembered, Settled, depends, must_be_judged
 from airlock.verify.table import DUMMY, EMPTY, MAP, SAME, Allowance, Table, types_of
 from airlock.verify.table import NOTHING as NOT_ALLOWED
 from airlock.verify.text import NUMERIC, charset_of, entry, name_of, vr_of
@@ -64,28 +64,55 @@ class Comparison:
             remembered = self._remembered[key] = Remembered()
         if len(remembered.by_value) > _MOST_REMEMBERED:
             remembered.by_value.clear()
+        if output.shape is None or source.shape is None:
+            return self._whole(place, source, remembered)
+        shapes = output.shape, source.shape
+        settled = remembered.settled.get(shapes)
+        if settled is None:
+            settled = self._settle(place, source, remembered)
+            remembered.settle(shapes, settled)
+        return self._rest(place, source, remembered, settled)
+
+    def _whole(self, place: Place, source: Level, remembered: Remembered) -> Found:
+        """Compare everything."""
+        gone = tuple(source.elements.keys() - place.output.elements.keys())
+        everything = Settled(NOTHING, tuple(place.output.elements), gone, None)
+        return self._rest(place, source, remembered, everything)
+
+    def _settle(self, place: Place, source: Level, remembered: Remembered) -> Settled:
+        """Judge what is the same in all objects of these two shapes."""
+        output, gone = must_be_judged(place.output, source)
+        varying = {*output, *gone}
+        same = tuple(tag for tag in place.output.elements if tag not in varying)
+        missing = tuple(source.elements.keys() - place.output.elements.keys() - varying)
+        valid = frozenset(self._types.get(0, {}).keys())
+        part = Settled(NOTHING, same, missing, valid - varying)
+        return Settled(self._rest(place, source, remembered, part), output, gone, valid & varying)
+
+    def _rest(self, place: Place, source: Level, remembered: Remembered, settled: Settled) -> Found:
+        """Judge what differs between objects of the same two shapes, and add what is known of the rest."""
+        output, earlier, latest = place.output.elements, source.elements, remembered.latest
         collected = Collected()
-        earlier, latest = source.elements, remembered.latest
-        for tag, element in output.elements.items():
-            other = earlier.get(tag)
+        collected.add(settled.found)
+        for tag in settled.output:
+            element, other = output[tag], earlier.get(tag)
             one, two, found = latest.get(tag, NEVER)
             if one is not element or two is not other:
                 found = self._judged(place, tag, element, other, remembered)
-                # Of a private element, its creator says what it is.
-                if not tag >> 16 & 1:
+                if not depends(tag):
                     latest[tag] = (element, other, found)
             if found is not NOTHING:
                 collected.add(found)
-        for tag in earlier.keys() - output.elements.keys():
+        for tag in settled.gone:
             if not tag >> 16 & 1 and (found := self._gone(tag, source, remembered)) is not NOTHING:
                 collected.add(found)
-        self._valid(place, collected)
+        self._valid(place, collected, settled.valid)
         return collected.frozen()
 
     def _judged(self, place: Place, tag: int, element: Element, other: Element | None, remembered: Remembered) -> Found:
-        if tag >> 16 & 1 or len(element.value) > _LONGEST_REMEMBERED:
+        if depends(tag) or len(element.value) > _LONGEST_REMEMBERED:
             return self._top(place, tag, element)
-        key = (tag, element.vr, element.value, other.value if other is not None else b"")
+        key = (tag, element.vr, element.value, None if other is None else (other.vr, other.value))
         found = remembered.by_value.get(key)
         if found is None:
             found = remembered.by_value[key] = self._top(place, tag, element)
@@ -96,7 +123,7 @@ class Comparison:
         one, two, known = remembered.latest.get(tag, NEVER)
         if one is None and two is element:
             return known
-        key = (tag, element.value)
+        key = (tag, element.vr, element.value)
         found = remembered.by_value.get(key)
         if found is None:
             found = remembered.by_value[key] = self._missing((), tag, source)
@@ -230,13 +257,17 @@ class Comparison:
             return False
         return any(element.value) and not self._judge.identifies(tag, element.value, charset_of(level, b""))
 
-    def _valid(self, place: Place, collected: Collected) -> None:
-        """Check what the object must have (PS3.5 section 7.4), where its input had it."""
-        if place.source is None:
+    def _valid(self, place: Place, collected: Collected, tags: frozenset[int] | None = None) -> None:
+        """Check what the object must have (PS3.5 section 7.4), where its input had it.
+
+        :param tags: the attributes to look at; None for all.
+        """
+        if place.source is None or (tags is not None and not tags):
             return
         after, before = place.output.elements, place.source.elements
-        for tag, kind in self._types.get(place.path[-1] if place.path else 0, {}).items():
-            source = before.get(tag)
+        types = self._types.get(place.path[-1] if place.path else 0, {})
+        for tag in types if tags is None else tags:
+            kind, source = types[tag], before.get(tag)
             if source is None:
                 continue
             left = after.get(tag)
