@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from airlock.verify.found import NOTHING, Collected, Found, Problem
+from airlock.verify.found import NOTHING, Collected, Found, Problem, together
 from airlock.verify.items import CONTENT, align, concept, has_text, value_tag
 from airlock.verify.judge import Judge
 from airlock.verify.levels import Element, Level, same_items
@@ -92,8 +92,7 @@ class Comparison:
     def _rest(self, place: Place, source: Level, remembered: Remembered, settled: Settled) -> Found:
         """Judge what differs between objects of the same two shapes, and add what is known of the rest."""
         output, earlier, latest = place.output.elements, source.elements, remembered.latest
-        collected = Collected()
-        collected.add(settled.found)
+        parts = [settled.found]
         for tag in settled.output:
             element, other = output[tag], earlier.get(tag)
             one, two, found = latest.get(tag, NEVER)
@@ -102,14 +101,19 @@ class Comparison:
                 if not depends(tag):
                     latest[tag] = (element, other, found)
             if found is not NOTHING:
-                collected.add(found)
+                parts.append(found)
         for tag in settled.gone:
             if not tag >> 16 & 1 and (found := self._gone(tag, source, remembered)) is not NOTHING:
-                collected.add(found)
-        self._valid(place, collected, settled.valid)
-        return collected.frozen()
+                parts.append(found)
+        if settled.valid is None or settled.valid:
+            collected = Collected()
+            self._valid(place, collected, settled.valid)
+            parts.append(collected.frozen())
+        return together(parts)
 
     def _judged(self, place: Place, tag: int, element: Element, other: Element | None, remembered: Remembered) -> Found:
+        if element.items is None:
+            return self._plain(place, tag, element, None if other is None else other.value, None)
         if depends(tag) or len(element.value) > _LONGEST_REMEMBERED:
             return self._top(place, tag, element)
         key = (tag, element.vr, element.value, None if other is None else (other.vr, other.value))
@@ -154,18 +158,35 @@ class Comparison:
         stack: list[Place],
         collected: Collected,
     ) -> None:
+        if element.items is None:
+            collected.add(self._plain(place, tag, element, None if place.source is None else place.source.value(tag), override))
+            return
         allowed = self._allowed(place, tag, element)
         if override is not None and override[0] == tag:
             allowed = override[1]
-        if element.empty and (allowed or self._kind(place, tag) in ("2", "2C")):
-            # Empty also says nothing where the table would remove, and the object must have the attribute.
-            return
-        if element.items is not None:
+        if element.items or not self._may_be_empty(place, tag, allowed):
             self._sequence(place, tag, element, allowed, stack, collected)
-            return
-        before = None if place.source is None else place.source.value(tag) or b""
-        found = self._judge.element(tag, vr_of(tag, element.vr), element.value, before, place.charsets, allowed)
-        collected.add(found)
+
+    def _plain(
+        self, place: Place, tag: int, element: Element, before: bytes | None, override: tuple[int, Allowance] | None
+    ) -> Found:
+        """Judge an element that is no sequence.
+
+        :param before: its value in the input, None when it is not there.
+        :param override: what is allowed for one tag of this level.
+        """
+        allowed = self._allowed(place, tag, element)
+        if override is not None and override[0] == tag:
+            allowed = override[1]
+        if not element.value and self._may_be_empty(place, tag, allowed):
+            return NOTHING
+        if place.source is not None:
+            before = before or b""
+        return self._judge.element(tag, vr_of(tag, element.vr), element.value, before, place.charsets, allowed)
+
+    def _may_be_empty(self, place: Place, tag: int, allowed: Allowance) -> bool:
+        """Whether empty says nothing: also where the table would remove, if the object must have the attribute."""
+        return bool(allowed) or self._kind(place, tag) in ("2", "2C")
 
     def _allowed(self, place: Place, tag: int, element: Element) -> Allowance:
         if tag >> 16 & 1:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 
 @dataclass(frozen=True, order=True)
@@ -76,6 +76,21 @@ class Collected:
             return NOTHING
         parts = (self.problems, self.pairs, self.offsets, self.lost)
         return Found(*(tuple(dict.fromkeys(part)) for part in parts))  # type: ignore[arg-type]
+
+
+def together(parts: list[Found]) -> Found:
+    """Return what was found in several places, without repetitions.
+
+    :param parts: at least one; the first has no repetitions.
+    """
+    first = parts[0]
+    for part in parts[1:]:
+        first = Found(*(_joined(known, more) for known, more in zip(first, part, strict=True)))
+    return first
+
+
+def _joined(known: tuple[Any, ...], more: tuple[Any, ...]) -> tuple[Any, ...]:
+    return (*known, *(each for each in dict.fromkeys(more) if each not in known)) if more else known
 
 
 def verdict(problems: Iterable[Problem]) -> str:

@@ -13,9 +13,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from airlock.identity.evidence import Evidence
-from airlock.verify.levels import Element, Level, Malformed
+from airlock.verify.levels import Element, Level, Malformed, Shape
 from airlock.verify.source import Sources
-from airlock.verify.text import DATES, charset_of, decode, values, vr_of
+from airlock.verify.text import DATES, charset_of, decode, first_value, values, vr_of
 from airlock.verify.uids import is_registered, is_structural
 
 _NUMBERS = frozenset(
@@ -76,6 +76,8 @@ class Harvester:
         self._patient = ""
         # Of the latest files of this patient, by character set: elements by tag.
         self._latest: dict[bytes, dict[int, Element]] = {}
+        # Of the latest file of this patient: what it has in common with others, and its character set.
+        self._shape: tuple[Shape | None, bytes] = (None, b"")
 
     def __call__(self, path: Path) -> Harvested | None:
         """Harvest a file; None when it cannot be read. What a call told of a patient is mostly not told again."""
@@ -99,6 +101,7 @@ class Harvester:
         if patient != self._patient:
             self._patient = patient
             self._latest.clear()
+            self._shape = (None, b"")
         told = self._told.get(patient)
         if told is None:
             if len(self._told) >= _MOST_PATIENTS:
@@ -111,8 +114,12 @@ class Harvester:
         charset = charset_of(top, b"")
         if len(self._remembered) > _MOST_REMEMBERED:
             self._remembered.clear()
-        latest = self._latest.setdefault(charset, {})
-        for tag, element in top.elements.items():
+        latest, elements = self._latest.setdefault(charset, {}), top.elements
+        # What all files of this shape say was told of the first of them.
+        known = top.shape is not None and (top.shape, charset) == self._shape
+        self._shape = (top.shape, charset)
+        for tag in top.shape.varying if known and top.shape is not None else elements:
+            element = elements[tag]
             # What stands in this file as the same element as in the latest one was told then.
             if element.vr in _SILENT or latest.get(tag) is element:
                 continue
@@ -189,7 +196,7 @@ def identity(top: Level) -> tuple[tuple[str, str], tuple[str, str, str]]:
 
     def first(tag: int, vr: bytes) -> str:
         raw = top.value(tag)
-        return next(iter(values(raw, vr, charset)), "") if raw else ""
+        return first_value(raw, vr, charset) if raw else ""
 
     uids = first(0x0020000D, b"UI"), first(0x0020000E, b"UI"), first(0x00080018, b"UI")
     return (first(0x00100020, b"LO"), first(0x00100021, b"LO")), uids

@@ -11,10 +11,10 @@ from pathlib import Path
 from airlock.identity.evidence import Evidence
 from airlock.identity.identifiers import Identifiers
 from airlock.verify.compare import Comparison, Private
-from airlock.verify.duties import Marks, check_duties
+from airlock.verify.duties import Duties, Marks
 from airlock.verify.found import Found, Problem
 from airlock.verify.judge import Judge
-from airlock.verify.levels import Malformed
+from airlock.verify.levels import Level, Malformed, Shape
 from airlock.verify.pixels import PixelComparison
 from airlock.verify.reader import File, Reader
 from airlock.verify.search import Search
@@ -26,6 +26,7 @@ from airlock.verify.uids import UID
 
 _STUDY, _SERIES, _INSTANCE, _CLASS = 0x0020000D, 0x0020000E, 0x00080018, 0x00080016
 Uids = tuple[str, str, str]
+_MOST_SHAPES = 16
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,8 @@ class Inspector:
         marks, evidence = expectation.marks, expectation.evidence
         if "retain_uids" in marks.options:
             evidence = evidence.without_uids()
-        self._marks = marks
+        self._duties = Duties(marks)
+        self._around_known: dict[Shape, list[Problem]] = {}
         self._outputs, self._sources, self._pixels = _readers()
         keep_dates = marks.dates == "UNMODIFIED"
         identifiers = Identifiers(evidence, expectation.public, keep_dates=keep_dates)
@@ -123,7 +125,7 @@ class Inspector:
         sop_class = _first(output, _CLASS)
         found = self._comparison.dataset(output.dataset, source.dataset, sop_class)
         problems = list(found.problems)
-        problems += check_duties(output, source, self._marks, rewritten=check.rewritten)
+        problems += self._duties(output, source, rewritten=check.rewritten)
         problems += self._around(output)
         problems += self._pixels.problems(output, source)
         problems += self._place(check, new)
@@ -135,19 +137,33 @@ class Inspector:
 
     def _around(self, output: File) -> Iterator[Problem]:
         """Look at what is no part of the dataset: preamble, file meta information, what follows the pixel data."""
+        if any(output.preamble):
+            yield from self._data("preamble", output.preamble)
         meta = output.meta
-        parts = [("preamble", output.preamble)] if any(output.preamble) else []
-        for tag, element in meta.elements.items():
-            raw = element.value
-            if element.vr != b"UI" or not UID.fullmatch(raw.decode("latin-1").rstrip("\0")):
-                parts.append((name_of(tag), raw))
+        known = self._around_known.get(meta.shape) if meta.shape is not None else None
+        if known is None:
+            varying = frozenset(meta.shape.varying if meta.shape is not None else ())
+            known = [problem for tag in meta.elements if tag not in varying for problem in self._in_meta(tag, meta)]
+            if meta.shape is not None:
+                if len(self._around_known) >= _MOST_SHAPES:
+                    self._around_known.clear()
+                self._around_known[meta.shape] = known
+        yield from known
+        for tag in meta.shape.varying if meta.shape is not None else ():
+            yield from self._in_meta(tag, meta)
         if output.tail is not None:
             for tag in output.tail.elements:
                 yield Problem(name_of(tag), "stands after the pixel data, and may not be there")
-                parts.append((name_of(tag), output.tail.value(tag) or b""))
-        for name, raw in parts:
-            for kind, weak in self._search.data(raw):
-                yield Problem(name, f"holds a {kind} of the input", identifier=True, weak=weak)
+                yield from self._data(name_of(tag), output.tail.value(tag) or b"")
+
+    def _in_meta(self, tag: int, meta: Level) -> Iterator[Problem]:
+        element = meta.elements[tag]
+        if element.vr != b"UI" or not UID.fullmatch(element.value.decode("latin-1").rstrip("\0")):
+            yield from self._data(name_of(tag), element.value)
+
+    def _data(self, name: str, raw: bytes) -> Iterator[Problem]:
+        for kind, weak in self._search.data(raw):
+            yield Problem(name, f"holds a {kind} of the input", identifier=True, weak=weak)
 
     def _place(self, check: Check, new: Uids) -> Iterator[Problem]:
         """Check that the output says what its name and the ledger say, and that its name holds no identifier."""
