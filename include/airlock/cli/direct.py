@@ -27,18 +27,33 @@ def find_direct(arguments: list[str]) -> Callable[[], object] | None:
         from airlock.cli.direct_send import find_send  # noqa: PLC0415 - as below
 
         return find_send(arguments[1:])
+    if arguments[:1] == ["verify"]:
+        from airlock.cli.direct_verify import VALUES as OF_VERIFY  # noqa: PLC0415 - as below
+        from airlock.cli.direct_verify import find_verify  # noqa: PLC0415 - as below
+
+        folders, options = read_arguments(arguments[1:], OF_VERIFY, ())
+        return _imported(lambda: find_verify(folders, options))
     if not arguments or arguments[0] != "deidentify":
         return None
     folders, options = read_arguments(arguments[1:])
     if len(folders) != 2 or "--project" not in options or not _plainly_right(folders, options):
         return None
-    _postpone("inspect")
-    # What is imported stays: looking for garbage in it finds none.
-    gc.disable()
-    from airlock.cli.folder import deidentify_folder  # noqa: PLC0415 - most of the commands do without
+    return _imported(lambda: _find_deidentify(folders, options))
 
+
+def _imported(find: Callable[[], Callable[[], object] | None]) -> Callable[[], object] | None:
+    """Find what does the work, which imports it; what is imported stays: looking for garbage in it finds none."""
+    _postpone("inspect")
+    gc.disable()
+    found = find()
     gc.freeze()
     gc.enable()
+    return found
+
+
+def _find_deidentify(folders: list[str], options: dict[str, str]) -> Callable[[], object]:
+    from airlock.cli.folder import deidentify_folder  # noqa: PLC0415 - most of the commands do without
+
     return lambda: deidentify_folder(
         folders[0],
         folders[1],
@@ -52,8 +67,14 @@ def find_direct(arguments: list[str]) -> Callable[[], object] | None:
     )
 
 
-def read_arguments(arguments: list[str]) -> tuple[list[str], dict[str, str]]:
-    """Return folders and options; no folders when something is not of the plainest form."""
+def read_arguments(
+    arguments: list[str], values: tuple[str, ...] = VALUES, flags: tuple[str, ...] = FLAGS
+) -> tuple[list[str], dict[str, str]]:
+    """Return folders and options; no folders when something is not of the plainest form.
+
+    :param values: options with a value,
+    :param flags: and without one.
+    """
     folders: list[str] = []
     options: dict[str, str] = {}
     rest = iter(arguments)
@@ -61,9 +82,9 @@ def read_arguments(arguments: list[str]) -> tuple[list[str], dict[str, str]]:
         name, _, value = argument.partition("=")
         if not argument.startswith("-"):
             folders.append(argument)
-        elif argument in FLAGS:
+        elif argument in flags:
             options[argument] = ""
-        elif name in VALUES and (value := value if "=" in argument else next(rest, "")) and value[0] != "-":
+        elif name in values and (value := value if "=" in argument else next(rest, "")) and value[0] != "-":
             options[name] = value
         else:
             return [], {}

@@ -159,7 +159,9 @@ class Comparison:
         collected: Collected,
     ) -> None:
         if element.items is None:
-            collected.add(self._plain(place, tag, element, None if place.source is None else place.source.value(tag), override))
+            collected.add(
+                self._plain(place, tag, element, None if place.source is None else place.source.value(tag), override)
+            )
             return
         allowed = self._allowed(place, tag, element)
         if override is not None and override[0] == tag:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from airlock.dicomio.implementation import IMPLEMENTATION_CLASS_UID
 from airlock.verify.found import Problem
@@ -44,8 +44,7 @@ _SHOWN_OF_SOURCE = frozenset((_CHARSET, _ACCESSION, _STUDY_ID, 0x00280301, 0x002
 _LONG_VRS, _EMPTY_PREAMBLE, _MOST_KNOWN = (b"OB", b"UN"), bytes(128), 16
 
 
-@dataclass(frozen=True)
-class Marks:
+class Marks(NamedTuple):
     """What an output must say of itself.
 
     :param subject: research subject id; None when it isn't known.

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 
-@dataclass(frozen=True, order=True)
-class Problem:
+class Problem(NamedTuple):
     """Something wrong with an output. It holds no value.
 
     :param attribute: keyword or tag, or what else of the file it is about.
@@ -47,14 +45,16 @@ class Found(NamedTuple):
 NOTHING = Found()
 
 
-@dataclass
 class Collected:
     """What was found in many elements."""
 
-    problems: list[Problem] = field(default_factory=list)
-    pairs: list[Pair] = field(default_factory=list)
-    offsets: list[tuple[int, int]] = field(default_factory=list)
-    lost: list[tuple[str, int]] = field(default_factory=list)
+    __slots__ = ("lost", "offsets", "pairs", "problems")
+
+    def __init__(self) -> None:
+        self.problems: list[Problem] = []
+        self.pairs: list[Pair] = []
+        self.offsets: list[tuple[int, int]] = []
+        self.lost: list[tuple[str, int]] = []
 
     def __repr__(self) -> str:
         return "<Collected>"

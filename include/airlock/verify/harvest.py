@@ -9,8 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from pathlib import Path
+from typing import Any, NamedTuple
 
 from airlock.identity.evidence import Evidence
 from airlock.verify.levels import Element, Level, Malformed, Shape
@@ -44,17 +43,28 @@ Fact = tuple[str, str | bytes]
 """Kind of evidence (a field of :class:`Evidence`), and value."""
 
 
-@dataclass(frozen=True, repr=False)
-class Harvested:
+Said = dict[str, set[Any]]
+"""Evidence by kind, of kinds of which there is some."""
+
+
+class Harvested(NamedTuple):
     """What one input says. It holds patient data: never log it.
 
     :param patient: its PatientID and issuer.
     :param uids: its own StudyInstanceUID, SeriesInstanceUID and SOPInstanceUID.
     """
 
-    evidence: Evidence
+    said: Said
     patient: tuple[str, str]
     uids: tuple[str, str, str]
+
+    def __repr__(self) -> str:
+        return "<Harvested>"
+
+    @property
+    def evidence(self) -> Evidence:
+        """What it says, on its own."""
+        return Evidence(**self.said)
 
     @property
     def key(self) -> str:
@@ -79,21 +89,22 @@ class Harvester:
         # Of the latest file of this patient: what it has in common with others, and its character set.
         self._shape: tuple[Shape | None, bytes] = (None, b"")
 
-    def __call__(self, path: Path) -> Harvested | None:
+    def __call__(self, path: str | os.PathLike[str]) -> Harvested | None:
         """Harvest a file; None when it cannot be read. What a call told of a patient is mostly not told again."""
         try:
             file, descriptor = self._sources.open(path)
         except (Malformed, OSError, RecursionError, MemoryError):
             return None
         os.close(descriptor)
-        found = Harvested(Evidence(), *identity(file.dataset))
+        found = Harvested({}, *identity(file.dataset))
         told = self._told_of(found.key)
         facts = self._dataset(file.dataset)
         if file.tail is not None:
             facts |= self._dataset(file.tail)
         if new := facts - told:
             told |= new
-            found = replace(found, evidence=_evidence(new))
+            for kind, value in new:
+                found.said.setdefault(kind, set()).add(value)
         return found
 
     def _told_of(self, patient: str) -> set[Fact]:
@@ -182,14 +193,6 @@ def _encoded(raw: bytes) -> Iterator[Fact]:
             yield "encoded", trimmed
 
 
-def _evidence(facts: set[Fact]) -> Evidence:
-    evidence = Evidence()
-    known = vars(evidence)
-    for kind, value in facts:
-        known[kind].add(value)
-    return evidence
-
-
 def identity(top: Level) -> tuple[tuple[str, str], tuple[str, str, str]]:
     """Return PatientID and issuer, and StudyInstanceUID, SeriesInstanceUID and SOPInstanceUID of a dataset."""
     charset = charset_of(top, b"")
@@ -202,9 +205,15 @@ def identity(top: Level) -> tuple[tuple[str, str], tuple[str, str, str]]:
     return (first(0x00100020, b"LO"), first(0x00100021, b"LO")), uids
 
 
-def make_harvester(institutions: bool) -> Callable[[Path], Harvested | None]:
-    """Return the function that workers harvest inputs with.
+def make_harvester(institutions: bool) -> Callable[[str], tuple[Any, ...] | None]:
+    """Return the function that workers harvest inputs with: it tells plain values, the fields of :class:`Harvested`.
 
     :param institutions: whether institutions are identifiers.
     """
-    return Harvester(institutions=institutions)
+    harvester = Harvester(institutions=institutions)
+
+    def harvest(path: str) -> tuple[Any, ...] | None:
+        found = harvester(path)
+        return None if found is None else tuple(found)
+
+    return harvest

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -76,16 +75,26 @@ class Shape:
         self.varying = varying
 
 
-@dataclass(slots=True)
 class Level:
     """A dataset, or one item of a sequence.
 
     :param shape: None when nothing is known that it has in common with others.
     """
 
-    order: Order
-    elements: dict[int, Element] = field(default_factory=dict)
-    shape: Shape | None = field(default=None, compare=False, repr=False)
+    __slots__ = ("elements", "order", "shape")
+
+    def __init__(self, order: Order, elements: dict[int, Element] | None = None, shape: Shape | None = None) -> None:
+        self.order, self.shape = order, shape
+        self.elements = {} if elements is None else elements
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Level) and self.order is other.order and self.elements == other.elements
+
+    # It grows.
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"<Level of {len(self.elements)} elements>"
 
     def value(self, tag: int) -> bytes | None:
         """Return the encoded value of an element, None when it is absent."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
 
 from airlock.verify.levels import Element, Level, Malformed, Order, Short, is_sequence
 
@@ -25,7 +24,6 @@ _ENDLESS = 1 << 32
 _new = tuple.__new__
 
 
-@dataclass(slots=True)
 class _Frame:
     """A level or a sequence whose end has not been reached.
 
@@ -33,15 +31,23 @@ class _Frame:
     :param items: of a sequence; None when it is a level.
     """
 
-    level: Level
-    end: int
-    undefined: bool
-    items: list[Level] | None = None
-    tag: int = 0
-    vr: bytes = b""
-    start: int = 0
-    order: Order | None = None
-    last: int = -1
+    __slots__ = ("end", "items", "last", "level", "order", "start", "tag", "undefined", "vr")
+
+    def __init__(  # noqa: PLR0913 - what is known of it, said once
+        self,
+        level: Level,
+        end: int,
+        *,
+        undefined: bool,
+        items: list[Level] | None = None,
+        tag: int = 0,
+        vr: bytes = b"",
+        start: int = 0,
+        order: Order | None = None,
+    ) -> None:
+        self.level, self.end, self.undefined, self.items = level, end, undefined, items
+        self.tag, self.vr, self.start, self.order = tag, vr, start, order
+        self.last = -1
 
 
 def parse_level(
@@ -161,7 +167,9 @@ class _Parser:
             raise Malformed("a value of undefined length is no sequence")
         self._position = begin
         order = frame.level.order.inner(vr)
-        self._stack.append(_Frame(frame.level, end, undefined, [], tag, vr, begin, order))
+        self._stack.append(
+            _Frame(frame.level, end, undefined=undefined, items=[], tag=tag, vr=vr, start=begin, order=order)
+        )
 
     def _items(self, frame: _Frame) -> None:
         """Read the head of the next item, or the end of the sequence."""
@@ -186,7 +194,7 @@ class _Parser:
             raise Malformed("an item is longer than what holds it: it is cut short")
         item = Level(order)
         frame.items.append(item)
-        self._stack.append(_Frame(item, end, length == _UNDEFINED))
+        self._stack.append(_Frame(item, end, undefined=length == _UNDEFINED))
 
     def _close(self, frame: _Frame, end: int) -> None:
         self._stack.pop()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from airlock.verify.found import NOTHING, Found
@@ -15,8 +14,7 @@ NEVER: Latest = (None, None, NOTHING)
 _MOST_SETTLED = 8
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """A level of the output, the level of the input that it came from if that is known, and where it stands."""
 
     path: tuple[int, ...]

@@ -6,19 +6,17 @@ De-identification decides one action per attribute; this says which outcomes are
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from functools import lru_cache, partial
-from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from airlock.dicomio.dictionary import tag_of
 from airlock.verify.text import entry
 from airlock.verify.uids import is_structural
 
-PROFILES = Path(__file__).parent.parent / "deid" / "profiles"
-"""The shipped tables."""
+_PROFILES = os.path.join(os.path.dirname(__file__), "..", "deid", "profiles")  # noqa: PTH118, PTH120 - see read_table
 KEEP, SAME, CLEAN, SHIFT, MAP, DUMMY, EMPTY = "keep", "same", "clean", "shift", "map", "dummy", "empty"
 """What a value that is left may be: the input's, its allowed words, its date moved, its UID mapped, a dummy, none.
 
@@ -52,8 +50,7 @@ Override = Callable[[tuple[int, ...], int, Callable[[], Allowance]], Allowance]
 """A project's own rules: what they allow for an attribute at a path of sequences, given what the table does."""
 
 
-@dataclass(frozen=True)
-class Row:
+class Row(NamedTuple):
     """One attribute of the table.
 
     :param basic: action of the Basic Profile, such as `X/Z/D`.
@@ -65,10 +62,16 @@ class Row:
     options: Mapping[str, str]
 
 
+def read_table(name: str) -> bytes:
+    """Return one of the shipped tables, by its name without `.json`."""
+    # pathlib takes longer to import than this to read.
+    with open(os.path.join(_PROFILES, f"{name}.json"), "rb") as file:  # noqa: PTH118, PTH123 - as the comment says
+        return file.read()
+
+
 @lru_cache(maxsize=4)
 def _document(name: str) -> dict[str, Any]:
-    text = (PROFILES / f"{name}.json").read_bytes()
-    content: dict[str, Any] = json.loads(text)
+    content: dict[str, Any] = json.loads(read_table(name))
     return content
 
 
