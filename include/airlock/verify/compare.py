@@ -32,6 +32,7 @@ _FOLLOWERS = {0x00102298: 0x00102297}
 _NUMBER = re.compile(rb"(?:[0-9.,+\-eE# \0]|nan|inf|ind)*", re.IGNORECASE)
 _KEPT: Allowance = frozenset(("keep",))
 _MOST_REMEMBERED = 20_000
+_DEEPEST_REMEMBERED = 4
 _LONGEST_REMEMBERED = 64 << 10
 Private = Callable[[tuple[int, ...], int, str], bool]
 """Whether a project keeps a private element: path of sequences, tag, creator."""
@@ -50,11 +51,12 @@ class Comparison:
         self._stamped = STAMPED | stamped
         self._table, self._judge, self._private = table, judge, private
         self._remembered: dict[tuple[object, ...], Remembered] = {}
-        self._types: dict[int, dict[int, str]] = {}
+        self._class = ""
+        self._items = Remembered().items
 
     def dataset(self, output: Level, source: Level, sop_class_uid: str) -> Found:
         """Compare two datasets."""
-        self._types = types_of(sop_class_uid)
+        self._class = sop_class_uid
         charsets = charset_of(output, b""), charset_of(source, b"")
         place = Place((), output, source, charsets)
         encodings = (output.order.implicit, output.order.little, source.order.implicit, source.order.little)
@@ -62,6 +64,7 @@ class Comparison:
         remembered = self._remembered.get(key)
         if remembered is None:
             remembered = self._remembered[key] = Remembered()
+        self._items = remembered.items
         if len(remembered.by_value) > _MOST_REMEMBERED:
             remembered.by_value.clear()
         if output.shape is None or source.shape is None:
@@ -85,7 +88,7 @@ class Comparison:
         varying = {*output, *gone}
         same = tuple(tag for tag in place.output.elements if tag not in varying)
         missing = tuple(source.elements.keys() - place.output.elements.keys() - varying)
-        valid = frozenset(self._types.get(0, {}).keys())
+        valid = frozenset(types_of(self._class, 0))
         part = Settled(NOTHING, same, missing, valid - varying)
         return Settled(self._rest(place, source, remembered, part), output, gone, valid & varying)
 
@@ -138,6 +141,29 @@ class Comparison:
         collected = Collected()
         stack: list[Place] = []
         self._element(place, tag, element, None, stack, collected)
+        self._all(stack, collected)
+        return collected.frozen()
+
+    def _within(self, place: Place, tag: int, element: Element, allowed: Allowance) -> Found:
+        """Compare a sequence in an item. What is the same items of the same items, at the same place, is known."""
+        assert element.items is not None
+        other = None if place.source is None else place.source.elements.get(tag)
+        sources = None if other is None else other.items
+        # The parser gives the same object for the same bytes; it is kept with what was found, so it stays the same.
+        key = (*place.path, tag, id(element.items), other is None, id(sources), place.charsets, allowed)
+        known = self._items.get(key)
+        if known is None:
+            collected = Collected()
+            stack: list[Place] = []
+            self._sequence(place, tag, element, allowed, stack, collected)
+            self._all(stack, collected)
+            if len(self._items) >= _MOST_REMEMBERED:
+                self._items.clear()
+            known = self._items[key] = (collected.frozen(), element.items, sources)
+        return known[0]
+
+    def _all(self, stack: list[Place], collected: Collected) -> None:
+        """Compare items until none is left."""
         while stack:
             inner = stack.pop()
             override = self._content(inner) if inner.path[-1] == CONTENT else None
@@ -147,7 +173,6 @@ class Comparison:
                 for each in inner.source.elements.keys() - inner.output.elements.keys():
                     collected.add(self._missing(inner.path, each, inner.source))
             self._valid(inner, collected)
-        return collected.frozen()
 
     def _element(
         self,
@@ -166,7 +191,11 @@ class Comparison:
         allowed = self._allowed(place, tag, element)
         if override is not None and override[0] == tag:
             allowed = override[1]
-        if element.items or not self._may_be_empty(place, tag, allowed):
+        if not element.items and self._may_be_empty(place, tag, allowed):
+            return
+        if 0 < len(place.path) <= _DEEPEST_REMEMBERED:
+            collected.add(self._within(place, tag, element, allowed))
+        else:
             self._sequence(place, tag, element, allowed, stack, collected)
 
     def _plain(
@@ -217,7 +246,7 @@ class Comparison:
         return self._table.by_vr(place.output.elements[tag].vr)
 
     def _kind(self, place: Place, tag: int) -> str:
-        return self._types.get(place.path[-1] if place.path else 0, {}).get(tag, "3")
+        return types_of(self._class, place.path[-1] if place.path else 0).get(tag, "3")
 
     def _sequence(
         self, place: Place, tag: int, element: Element, allowed: Allowance, stack: list[Place], collected: Collected
@@ -288,7 +317,7 @@ class Comparison:
         if place.source is None or (tags is not None and not tags):
             return
         after, before = place.output.elements, place.source.elements
-        types = self._types.get(place.path[-1] if place.path else 0, {})
+        types = types_of(self._class, place.path[-1] if place.path else 0)
         for tag in types if tags is None else tags:
             kind, source = types[tag], before.get(tag)
             if source is None:

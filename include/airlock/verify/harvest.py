@@ -149,11 +149,16 @@ class Harvester:
 
     def _element(self, level: Level, tag: int, element: Element, charset: bytes) -> Iterator[Fact]:
         stack = [(level, tag, element, charset)]
+        # Items that are the same bytes are the same object, and say the same.
+        seen: set[tuple[int, bytes]] = set()
         while stack:
             level, tag, element, charset = stack.pop()
             if element.items is None:
                 yield from self._facts(tag, element.vr, element.value, charset)
                 continue
+            if (id(element.items), charset) in seen:
+                continue
+            seen.add((id(element.items), charset))
             for item in element.items:
                 inner = charset_of(item, charset)
                 stack.extend((item, each, found, inner) for each, found in item.elements.items())

@@ -12,7 +12,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 from airlock.verify.levels import Element, Level, Order, Shape, Short
-from airlock.verify.parser import MASKS, SHORT_VRS, parse_level
+from airlock.verify.parser import MASKS, SHORT_VRS, Known, parse_level
 
 _UNDEFINED = 0xFFFFFFFF
 # A series has fewer kinds of objects.
@@ -82,6 +82,7 @@ class Layouts:
     def __init__(self, order: Order, *, strict: bool, below: int) -> None:
         self._order, self._strict, self._below = order, strict, below
         self._known: list[_Layout] = []
+        self._items: Known = {}
 
     def level(self, data: bytes, position: int, size: int) -> tuple[Level, int]:
         """Parse the elements of a dataset; the arguments and what it returns are those of the parser.
@@ -97,7 +98,7 @@ class Layouts:
                 if number:
                     known.insert(0, known.pop(number))
                 return Level(self._order, layout.elements.copy(), layout.shape), end
-        level, end = parse_level(data, position, size, self._order, strict=self._strict, below=self._below)
+        level, end = self._parse(data, position, size, self._below)
         self._learn(data, position, end, level)
         return level, end
 
@@ -145,13 +146,16 @@ class Layouts:
         if slot.latest is not None and data.startswith(slot.latest[0], start):
             raw, elements[slot.tag] = slot.latest
             return start + len(raw)
-        level, end = parse_level(data, start, size, self._order, strict=self._strict, below=slot.tag + 1)
+        level, end = self._parse(data, start, size, slot.tag + 1)
         found = level.elements.get(slot.tag)
         if found is None or found.items is None or len(level.elements) > 1:
             return -1
         slot.latest = data[start:end], found
         elements[slot.tag] = found
         return end
+
+    def _parse(self, data: bytes, position: int, size: int, below: int) -> tuple[Level, int]:
+        return parse_level(data, position, size, self._order, strict=self._strict, below=below, known=self._items)
 
     def _learn(self, data: bytes, position: int, end: int, level: Level) -> None:
         """Learn from a level that was parsed, when its elements are in order."""

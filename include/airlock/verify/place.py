@@ -42,6 +42,7 @@ class Remembered:
     """What was found in one kind of objects.
 
     :ivar by_value: by tag and values.
+    :ivar items: by place, items of the output and items of the input, with these.
     :ivar latest: of the latest object, by tag: its element, that of its input, and what was found. What stands in the
         next object as the same element of the same input needs no key.
     :ivar settled: by the shapes of the output and of the input.
@@ -49,6 +50,7 @@ class Remembered:
 
     def __init__(self) -> None:
         self.by_value: dict[tuple[object, ...], Found] = {}
+        self.items: dict[tuple[object, ...], tuple[Found, object, object]] = {}
         self.latest: dict[int, Latest] = {}
         self.settled: dict[tuple[Shape, Shape], Settled] = {}
 

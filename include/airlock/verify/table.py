@@ -211,21 +211,23 @@ def _basic(action: str) -> Allowance:
     return frozenset(allowed | ({MAP} if "U" in letters else set()) | ({KEEP} if "K" in letters else set()))
 
 
-@lru_cache(maxsize=128)
-def types_of(sop_class_uid: str) -> dict[int, dict[int, str]]:
-    """Return types 1, 1C, 2 and 2C of a SOP class: by innermost enclosing sequence (0: top level), then by tag.
+@lru_cache(maxsize=4096)
+def types_of(sop_class_uid: str, parent: int) -> dict[int, str]:
+    """Return types 1, 1C, 2 and 2C of attributes of a SOP class, by tag.
+
+    :param parent: the innermost enclosing sequence; 0 at the top level.
 
     Of a class that the table does not know, no type is known. Where modules differ the strictest counts.
     """
     document = _document("iod_types")
-    found: dict[int, dict[int, str]] = {}
+    found: dict[int, str] = {}
+    keyword_of_parent = entry(parent)[1] if parent else ""
     for module in document["iods"].get(document["sop_classes"].get(sop_class_uid), _COMMON):
-        for parent, by_type in document["modules"].get(module, {}).items():
-            level = found.setdefault(_tag(parent), {})
-            for kind in ("2C", "2", "1C", "1"):
-                for keyword in by_type.get(kind, "").split():
-                    tag = _tag(keyword)
-                    level[tag] = min(level.get(tag, kind), kind)
+        by_type = document["modules"].get(module, {}).get(keyword_of_parent, {})
+        for kind in ("2C", "2", "1C", "1"):
+            for keyword in by_type.get(kind, "").split():
+                tag = _tag(keyword)
+                found[tag] = min(found.get(tag, kind), kind)
     return found
 
 
