@@ -8,15 +8,18 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 
+from airlock.cli.plain import read_arguments
+
 VALUES = ("--against", "--project", "--subject", "--report")
 """Options, each with a value."""
 
 
-def find_verify(folders: list[str], options: dict[str, str]) -> Callable[[], int] | None:
+def find_verify(arguments: list[str]) -> Callable[[], int] | None:
     """Return what verifies a folder; None when that is click's to decide.
 
-    :param folders: arguments that are no options.
+    :param arguments: those after `verify`.
     """
+    folders, options = read_arguments(arguments, VALUES)
     outputs, inputs = "".join(folders[:1]), options.get("--against", "")
     report = options.get("--report")
     if len(folders) != 1 or "--project" not in options:
