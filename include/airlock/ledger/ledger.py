@@ -11,6 +11,7 @@ from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 
 from airlock.errors import DuplicateRequest, NotPossibleNow
+from airlock.ledger.asked import ASKED, ASKED_STEP, Asked
 from airlock.ledger.decisions import Decisions
 from airlock.ledger.deliveries import Deliveries
 from airlock.ledger.facts import Counts, TransferSummary
@@ -31,17 +32,33 @@ class Ledger(Instances, Deliveries, Decisions, History):
         :func:`airlock.database.upgrade`.
     """
 
-    def register(self, transfer_id: str, arrived_at: datetime | None = None, project: str | None = None) -> bool:
-        """Note that a request arrived. Return False when it was already known."""
+    def register(
+        self,
+        transfer_id: str,
+        arrived_at: datetime | None = None,
+        project: str | None = None,
+        asked: Asked | None = None,
+    ) -> bool:
+        """Note that a request arrived. Return False when it was already known.
+
+        :param asked: who asked for it, and by which door; the first event of the transfer.
+        """
         row = TransferRow(
             id=transfer_id, project=project, state=TransferState.REQUESTED, arrived_at=arrived_at or _now()
         )
         try:
             with self._begin() as session:
                 session.add(row)
+                session.flush()
+                if asked is not None:
+                    self._append(session, row, ASKED_STEP, ASKED, asked.detail)
         except IntegrityError:
             return False
         return True
+
+    def note_asked(self, transfer_id: str, asked: Asked) -> None:
+        """Note that a transfer that is known was asked for once more."""
+        self.event(transfer_id, ASKED_STEP, ASKED, **asked.detail)
 
     def claim(self, transfer_id: str, run_id: str) -> TransferState:
         """Make a DAG run the owner of a transfer; return the state it was in.
@@ -84,6 +101,7 @@ class Ledger(Instances, Deliveries, Decisions, History):
                 )
             self._change_state(session, row, state)
             row.message, row.finished_at = message, _now() if state.ended else None
+            self._seal(session, row)
 
     def find(self, transfer_id: str) -> TransferSummary | None:
         """Return a transfer with its counts, or None."""
