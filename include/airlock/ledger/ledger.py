@@ -7,14 +7,14 @@ from dataclasses import fields
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.exc import IntegrityError
 
 from airlock.errors import DuplicateRequest, NotPossibleNow
 from airlock.ledger.asked import ASKED, ASKED_STEP, Asked
 from airlock.ledger.decisions import Decisions
 from airlock.ledger.deliveries import Deliveries
-from airlock.ledger.facts import Counts, TransferSummary
+from airlock.ledger.facts import Counts, Page, TransferSummary
 from airlock.ledger.history import History
 from airlock.ledger.instances import Instances
 from airlock.ledger.models import InstanceRow, TransferRow, TransferState
@@ -134,6 +134,33 @@ class Ledger(Instances, Deliveries, Decisions, History):
             query = query.where(TransferRow.finished_at >= finished_since)
         with self._begin() as session:
             return [self._summary(row, self._counts(session, row.id)) for row in session.scalars(query)]
+
+    def page(
+        self, since: datetime, project: str = "", state: TransferState | None = None, part: slice = slice(100)
+    ) -> Page:
+        """Return one page of the transfers whose request arrived since a time, the latest first, and what there is.
+
+        Only its instances are counted: it is asked for every few seconds, by whoever looks.
+
+        :param project: only that project's; empty for all.
+        :param state: only those in this state.
+        """
+        recent = TransferRow.arrived_at >= since
+        of_project = (recent, TransferRow.project == project) if project else (recent,)
+        matching = (*of_project, TransferRow.state == state) if state else of_project
+        latest = select(TransferRow).where(*matching).order_by(TransferRow.arrived_at.desc(), TransferRow.id.desc())
+        states = select(TransferRow.state, func.count().label("number")).where(*of_project).group_by(TransferRow.state)
+        projects = select(TransferRow.project).where(recent, TransferRow.project.is_not(None)).distinct()
+        start = part.start or 0
+        with self._begin() as session:
+            rows = list(session.scalars(latest.offset(start).limit(part.stop - start)))
+            by_state = {row.state: row.number for row in session.execute(states)}
+            return Page(
+                [self._summary(row, self._counts(session, row.id)) for row in rows],
+                by_state.get(state, 0) if state else sum(by_state.values()),
+                by_state,
+                sorted(name for name in session.scalars(projects) if name),
+            )
 
     @staticmethod
     def _summary(row: TransferRow, counts: Counts) -> TransferSummary:

@@ -13,11 +13,11 @@ from typing import Annotated, Any
 
 from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
 from airflow.api_fastapi.core_api.security import GetUserDep, requires_access_dag
-from fastapi import Depends, FastAPI, HTTPException, Query, Request
+from fastapi import Body, Depends, FastAPI, HTTPException, Query, Request
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 from fastapi.staticfiles import StaticFiles
 
-from airlock.errors import AirlockError, InvalidRequest, PolicyError
+from airlock.errors import AirlockError, InvalidRequest, NotPossibleNow, PolicyError
 from airlock.ledger import Asked, TransferState, TransferSummary
 from airlock.project import load_policies
 from airlock.report.audit import as_html, audit
@@ -126,6 +126,19 @@ def new_request(fields: dict[str, Any], user: GetUserDep) -> dict[str, str]:
 def cancel(transfer_id: str, user: GetUserDep) -> dict[str, str]:
     """Stop a transfer that waits or runs; the ledger keeps who asked."""
     open_ledger(load_settings()).ask_cancel(transfer_id, user.get_name())
+    return {"transfer": transfer_id}
+
+
+@app.post("/api/transfers/{transfer_id}/again", dependencies=[may_start])
+def again(transfer_id: str, from_start: Annotated[bool, Body(embed=True)], user: GetUserDep) -> dict[str, str]:
+    """Note who has an ended transfer done again, or go on; the page then clears its run with the user's rights."""
+    ledger = open_ledger(load_settings())
+    summary = ledger.find(transfer_id)
+    if summary is None:
+        raise HTTPException(404, "The ledger knows no such transfer.")
+    if not summary.state.ended:
+        raise NotPossibleNow(f"The transfer is {summary.state}. Let it end, or cancel it first.")
+    ledger.event(transfer_id, "request", "again" if from_start else "go on", by=user.get_name())
     return {"transfer": transfer_id}
 
 
