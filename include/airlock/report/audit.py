@@ -19,7 +19,7 @@ from airlock.ledger import Event, InstanceUpdate, Ledger
 from airlock.report.ending import outcome_line
 
 SCHEMA = 1
-NOT_COUNTED = frozenset({"seconds", "versions", "rules"})
+NOT_COUNTED = frozenset({"seconds", "versions", "rules", "policy"})
 WHAT = ("door", "gate", "answer", "reason", "count")
 _PACKAGES = ("airlock", "pydicom", "pynetdicom", "rapidocr-onnxruntime", "apache-airflow")
 

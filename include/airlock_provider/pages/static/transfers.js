@@ -100,24 +100,23 @@ async function refresh() {
 function stepLine(step, run) {
   const place = step.step === "redcap" || !run ? step.step
     : make("a", { href: `../dags/transfer/runs/${encodeURIComponent(run)}/tasks/${step.step}`, target: "_top" }, step.step);
-  const told = Object.entries(step.told).filter(([, value]) => typeof value !== "object")
-    .map(([name, value]) => `${name} ${String(value).length === 64 ? String(value).slice(0, 12) : value}`).join(", ");
-  return make("tr", {}, make("td", {}, when(step.at, true)), make("td", {}, place), make("td", { className: `state ${step.ended === "failed" ? "failed" : step.ended === "finished" ? "sent" : "running"}` }, step.ended === "not ended" ? "running" : step.ended),
-    make("td", { className: "number" }, span(step.seconds)), make("td", { className: "dim" }, told));
+  const told = step.told.message ?? Object.entries(step.told).map(([name, value]) => `${name} ${value}`).join(", ");
+  return make("tr", {}, make("td", {}, when(step.at, true)), make("td", {}, place), make("td", { className: `state ${step.ended === "failed" ? "failed" : step.ended === "finished" ? "sent" : "running"}` }, step.ended === "not ended" ? "running" : step.ended, make("div", { className: "dim" }, span(step.seconds))),
+    make("td", { className: "dim" }, told));
 }
 
 // Who asked, stopped, answered or took back; without a name it was Airlock itself.
 function personLine(person) {
   const what = ["door", "gate", "answer", "reason", "count"].filter((name) => person[name]).map((name) => `${name} ${person[name]}`).join(", ");
   return make("tr", {}, make("td", {}, when(person.at, true)), make("td", {}, person.did), make("td", {}, person.by || "Airlock"),
-    make("td", {}), make("td", { className: "dim" }, what));
+    make("td", { className: "dim" }, what));
 }
 
 function timeline(facts) {
   const lines = [...facts.people.map((person) => ({ at: person.at, rank: -1, line: () => personLine(person) })),
     ...facts.steps.map((step) => ({ at: step.at, rank: CHAIN.indexOf(step.step), line: () => stepLine(step, facts.run) }))];
   lines.sort((a, b) => a.at.localeCompare(b.at) || a.rank - b.rank);
-  const heads = [`At (${ZONE})`, "What", "Ended, or who", "Time", "Counted"].map((name) => make("th", {}, name));
+  const heads = [`At (${ZONE})`, "What", "Ended, or who", "Told"].map((name) => make("th", {}, name));
   return make("table", { id: "timeline" }, make("thead", {}, make("tr", {}, ...heads)), make("tbody", {}, ...lines.map((one) => one.line())));
 }
 
@@ -170,7 +169,7 @@ async function choose(transfer) {
   document.querySelector("main").classList.toggle("split", Boolean(transfer));
   await refresh();
   // Above the list where there is no room beside it; to and fro, the keyboard's place is not lost.
-  if (transfer && transfer !== before) { by("detail").focus({ preventScroll: true }); by("detail").scrollIntoView({ block: "nearest" }); }
+  if (transfer && transfer !== before && !by("detail").contains(document.activeElement)) { by("detail").focus({ preventScroll: true }); by("detail").scrollIntoView({ block: "nearest" }); }
   else if (before) document.querySelector(`tr[data-transfer="${before}"]`)?.focus();
 }
 
@@ -243,6 +242,6 @@ by("requested").textContent = `Requested (${ZONE})`;
 call("api/me").then((me) => {
   view.mayStart = me.may_start;
   by("new").hidden = by("none-new").hidden = !me.may_start;
-  by("form").querySelector("select").replaceChildren(...me.projects.map((name) => make("option", { value: name }, name)));
+  by("form").querySelector("select").append(...me.projects.map((name) => make("option", { value: name }, name)));
 }).catch(tell).finally(refresh);
 setInterval(() => { if (!document.hidden && !by("form").open) refresh(); }, REFRESH_MS);
