@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
@@ -47,6 +48,7 @@ class AcceptRequestOperator(BaseOperator):
             transfer_id = self._keep_request(configuration(context), ledger, settings, asked)
             self._claim(ledger, transfer_id, context["dag_run"].run_id, settings)
             ledger.event(transfer_id, self.task_id, "started", attempt=context["ti"].try_number)
+            begun = monotonic()
             try:
                 policy = self._find_policy(ledger, transfer_id, settings)
                 rules = said_rules(settings.projects, policy)
@@ -54,8 +56,9 @@ class AcceptRequestOperator(BaseOperator):
                 ledger.event(transfer_id, self.task_id, "failed", error=type(error).__name__, message=str(error))
                 self.log.error("%s", error)
                 raise
-            digest = policy.digest
-            ledger.event(transfer_id, self.task_id, "finished", policy=digest, rules=rules, versions=versions())
+            digest, seconds = policy.digest, round(monotonic() - begun, 3)
+            told = {"policy": digest, "rules": rules, "versions": versions()}
+            ledger.event(transfer_id, self.task_id, "finished", seconds=seconds, **told)
             request = RequestStore(settings.proc_folder).get(transfer_id).request
             tell_running(request, settings, ledger, transfer_id)
         self.log.info("Accepted %s under the policy %s", transfer_id, digest[:12])
