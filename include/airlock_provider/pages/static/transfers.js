@@ -31,7 +31,7 @@ const ZONE = Intl.DateTimeFormat().resolvedOptions().timeZone;
 const when = (text, seconds) => {
   if (!text) return "";
   const shown = new Date(text).toLocaleString("sv", { dateStyle: "short", timeStyle: seconds ? "medium" : "short" });
-  return make("time", { dateTime: text, title: `${shown}, ${ZONE}` }, shown);
+  return make("time", { dateTime: text, title: `${shown}, ${ZONE}` }, seconds ? shown.replace(" ", "\n") : shown);
 };
 const span = (seconds) => seconds === null || seconds === undefined ? "" : seconds < 120 ? `${seconds} s` : seconds < 7200 ? `${Math.round(seconds / 60)} min` : `${Math.round(seconds / 3600)} h`;
 
@@ -47,7 +47,7 @@ function bar(transfer) {
 function row(transfer) {
   const cells = ["in", "sent", "skipped", "held", "boxes"].map((name) => make("td", { className: "number" }, String(transfer[name])));
   const line = make("tr", { tabIndex: 0 },
-    make("td", { style: "white-space: nowrap" }, when(transfer.arrived_at)), make("td", {}, transfer.project || "unknown"),
+    make("td", {}, when(transfer.arrived_at)), make("td", {}, transfer.project || "unknown"),
     make("td", { className: "id" }, make("code", {}, transfer.transfer)),
     make("td", { className: `state ${transfer.state}` }, transfer.state, transfer.overdue ? make("div", { className: "failed" }, "overdue") : "", transfer.redcap_owed ? make("div", { className: "dim" }, "REDCap is told later") : ""),
     make("td", {}, ...bar(transfer)), ...cells, make("td", { className: "number" }, span(transfer.seconds)));
@@ -101,14 +101,14 @@ function stepLine(step, run) {
   const place = step.step === "redcap" || !run ? step.step
     : make("a", { href: `../dags/transfer/runs/${encodeURIComponent(run)}/tasks/${step.step}`, target: "_top" }, step.step);
   const told = step.told.message ?? Object.entries(step.told).map(([name, value]) => `${name} ${value}`).join(", ");
-  return make("tr", {}, make("td", {}, when(step.at, true)), make("td", {}, place), make("td", { className: `state ${step.ended === "failed" ? "failed" : step.ended === "finished" ? "sent" : "running"}` }, step.ended === "not ended" ? "running" : step.ended, make("div", { className: "dim" }, span(step.seconds))),
+  return make("tr", {}, make("td", {}, when(step.at, true)), make("td", {}, place, make("div", { className: `state ${step.ended === "failed" ? "failed" : step.ended === "finished" ? "sent" : "running"}` }, [step.ended === "not ended" ? "running" : step.ended, span(step.seconds)].filter(Boolean).join(", "))),
     make("td", { className: "dim" }, told));
 }
 
 // Who asked, stopped, answered or took back; without a name it was Airlock itself.
 function personLine(person) {
   const what = ["door", "gate", "answer", "reason", "count"].filter((name) => person[name]).map((name) => `${name} ${person[name]}`).join(", ");
-  return make("tr", {}, make("td", {}, when(person.at, true)), make("td", {}, person.did), make("td", {}, person.by || "Airlock"),
+  return make("tr", {}, make("td", {}, when(person.at, true)), make("td", {}, person.did, make("div", { className: "dim" }, `by ${person.by || "Airlock"}`)),
     make("td", { className: "dim" }, what));
 }
 
@@ -116,7 +116,7 @@ function timeline(facts) {
   const lines = [...facts.people.map((person) => ({ at: person.at, rank: -1, line: () => personLine(person) })),
     ...facts.steps.map((step) => ({ at: step.at, rank: CHAIN.indexOf(step.step), line: () => stepLine(step, facts.run) }))];
   lines.sort((a, b) => a.at.localeCompare(b.at) || a.rank - b.rank);
-  const heads = [`At (${ZONE})`, "What", "Ended, or who", "Told"].map((name) => make("th", {}, name));
+  const heads = [`At (${ZONE})`, "What", "Told"].map((name) => make("th", {}, name));
   return make("table", { id: "timeline" }, make("thead", {}, make("tr", {}, ...heads)), make("tbody", {}, ...lines.map((one) => one.line())));
 }
 
