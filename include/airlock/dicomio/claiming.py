@@ -127,7 +127,8 @@ def claimed(folder: Path, port: int, claim: Claim, waiting: Waiting) -> Iterator
     plain = _connect(path, port)
     try:
         lines = Lines()
-        plain.sendall(claim.line())
+        with suppress(BrokenPipeError):  # it may have said that it is busy, and gone
+            plain.sendall(claim.line())
         first, *rest = _first_lines(plain, lines)
         holding = Holding(plain, lines, _welcome(first, port), coming_folder(folder, port), waiting)
     except (OSError, NotUnderstood):
