@@ -34,6 +34,17 @@ def test_an_offer_and_its_answer(tmp_path):
     assert (one.lost, waiting.given_up.is_set()) == (False, False)
 
 
+def test_a_decision_that_fails_is_out_of_resources_and_ends_nothing(tmp_path):
+    waiting = Waiting()
+    with running(tmp_path) as claims, claimed(tmp_path, PORT, STUDY, waiting) as holding:
+        asking = claims.asking_for("1.2.3", incoming())
+        waiting.pause = "not a number"
+        assert claims.offer(asking, arrived(tmp_path), 0, incoming()) == [0xA700]
+        waiting.pause = 0
+        assert claims.offer(asking, arrived(tmp_path), 0, incoming()) == [0]
+    assert not holding.lost
+
+
 def test_the_claim_ends_with_its_connection(tmp_path):
     with running(tmp_path) as claims:
         with claimed(tmp_path, PORT, STUDY, Waiting()):
