@@ -8,6 +8,8 @@ from datetime import date
 
 import pytest
 import yaml
+from pydicom import dcmread
+from pydicom.data import get_testdata_file
 
 from airlock.errors import NotPossibleNow, PolicyError
 from airlock.identity.keys import KeyRing
@@ -110,6 +112,23 @@ class TestRouting:
         file.unlink()
         assert (route(settings).transfers, route(settings).known) == ([], 1)
         assert dropped(settings) == []
+
+    def test_by_station_too_and_one_that_cannot_be_told_stops_no_other(self, settings):
+        settings.routing.write_text("stations: {file: stations.json, subject: by-project}")
+        rule = {"default": {"TagForStudy": "PatientID"}}
+        (settings.routing.parent / "stations.json").write_text(json.dumps(rule))
+        for number, project in enumerate(("p", "")):
+            study = f"{ROOT}.{number + 1}"
+            arrive(settings.raw_folder, study)
+            dataset = dcmread(get_testdata_file("CT_small.dcm", download=False))
+            dataset.PatientID = project
+            dataset.save_as(settings.raw_folder / study / f"{study}.1" / "1.dcm")
+        result = route(settings)
+        assert (len(result.transfers), list(result.refused.values())) == (1, [1])
+        (request,) = dropped(settings)
+        assert (request["transfer_project_name"], request["transfer_name"]) == ("P", "by-project")
+        ((*_, asked),) = open_ledger(settings).events(result.transfers[0])
+        assert asked == {"door": "station"}
 
     def test_outside_its_approval_nothing_is_requested(self, settings):
         settings.routing.write_text("routes: [{project: P, called: PROJ, patient_id: 'DEMO-[0-9]+'}]")
