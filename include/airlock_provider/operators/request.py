@@ -44,8 +44,8 @@ class AcceptRequestOperator(BaseOperator):
         settings = load_settings()
         with guarded():
             ledger = open_ledger(settings)
-            # The form, REST and Airflow's command line all make a run by hand; Airflow knows the user.
-            asked = Asked("form or REST", context["dag_run"].triggering_user_name or "")
+            # The form, REST and Airflow's command line all make a run by hand; Airflow knows whose, if anybody's.
+            asked = Asked("form or REST", getattr(context["dag_run"], "triggering_user_name", None) or "")
             transfer_id = self._keep_request(configuration(context), ledger, settings, asked)
             self._claim(ledger, transfer_id, context["dag_run"].run_id, settings)
             ledger.event(transfer_id, self.task_id, "started", attempt=context["ti"].try_number)

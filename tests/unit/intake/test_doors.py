@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import json
+import os
 from datetime import date
 
 import pytest
@@ -248,6 +249,24 @@ class TestAgain:
         assert read_requests() == []
         assert dropped(settings) == []
         assert airlock("request", "again", transfer_id).status == 2
+
+
+def test_a_bad_file_between_two_good_ones_is_put_away_alone(settings):
+    """FIONA appends the request that it read before, under the bad file's name, and reads the bad one for ever."""
+    settings.drop_folder.mkdir(parents=True)
+    good = {"study_instance_uid": f"{ROOT}.1", "transfer_project_name": "P", "transfer_name": "S"}
+    for number, text in enumerate((json.dumps(good), '{"study_', json.dumps(good | {"transfer_name": "T"}))):
+        path = settings.drop_folder / f"{number}.json"
+        path.write_text(text)
+        os.utime(path, (1e9 + number, 1e9 + number))
+    runs = [run["trigger_run_id"] for run in read_requests()]
+    assert len(set(runs)) == 2
+    assert [path.name for path in settings.drop_folder.iterdir() if path.name == "1.json"] == []
+    failed = sorted(path.name for path in (settings.proc_folder / "transfers_fail").iterdir())
+    assert failed == ["1.json_fail.log", "1.json_fail_messages.log"]
+    archive_requests(runs)
+    assert not list(settings.drop_folder.iterdir())
+    assert read_requests() == []
 
 
 class TestWhoAsked:
