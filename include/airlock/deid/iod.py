@@ -30,7 +30,7 @@ Types = dict[str, dict[str, str]]
 @lru_cache(maxsize=1)
 def _document() -> tuple[dict[str, Any], bytes]:
     """Return the document without its modules, and the file: there are hundreds of them, and an object has a dozen."""
-    with open(f"{os.path.dirname(__file__)}/profiles/iod_types.json", "rb") as file:  # noqa: PTH120, PTH123
+    with open(f"{os.path.dirname(__file__)}/profiles/iod_types.json", "rb") as file:  # noqa: PTH120, PTH123 - on every start
         content = file.read()
     before = content[: content.index(_MODULES)]
     rest: dict[str, Any] = json.loads(before.rstrip().removesuffix(b",") + b"}")
