@@ -24,7 +24,7 @@ LINE = 2
 """How many times as long as high a box is at least that holds a line. Such a box ends one height beyond what is seen of
 its line: a rib, or the edge of a sector, may hide the letter at its end."""
 
-APART, UNLIKE = 3, 2
+APART, UNLIKE = 4, 2
 """How many heights two parts of a line are apart at most, and how many times as high one is as the other."""
 
 
@@ -37,7 +37,7 @@ def grown(found: list[Found], strokes: Mask) -> list[Found]:
 
 
 def joined(found: list[Found]) -> list[Found]:
-    """Return the boxes, and one more between each two of a line that are no farther apart than a few letters.
+    """Return the boxes, and one more between each two of a line that are no farther apart than a word is long.
 
     Neither can be seen there, nor grow that far, where a line has the least contrast.
     """
