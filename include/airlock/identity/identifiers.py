@@ -10,14 +10,11 @@ from functools import cached_property
 from airlock.identity.consonants import Consonants
 from airlock.identity.encoded import binary_forms, encoded_forms, wide_text
 from airlock.identity.harvest import Evidence
-from airlock.identity.in_bytes import SMALL_BYTES, alternatives, binary, together_in_bytes
+from airlock.identity.in_bytes import SMALL_BYTES, alternatives, together_in_bytes
 from airlock.identity.judge import Names
-from airlock.identity.key_index import Keys
 from airlock.identity.readings import Reading, readings
-from airlock.identity.spell_dates import spell_date
-from airlock.identity.spell_names import spell_name
-from airlock.identity.spell_numbers import spell_number
-from airlock.identity.spellings import Spelling, spell_phone, spell_phrase
+from airlock.identity.spelled import Keys, Spelled, spelled
+from airlock.identity.spellings import Spelling
 from airlock.identity.typing_errors import TypingErrors
 from airlock.identity.vocabulary import fold
 
@@ -40,6 +37,8 @@ _LOOSE = Spelling("", "", strong=False, free_only=True, kind="name", weak=True)
 _WHOLE_NUMBER = re.compile(r"[+-]?0*([0-9]+)(?:\.0*)?")
 # Text in bytes of any kind: shorter runs of printable characters are chance.
 _PRINTABLE = re.compile(rb"[\x20-\x7e]{8,}")
+_SPELLED = ("names", "numbers", "phones", "phrases")
+"""What of the evidence is searched in every form that it may have, beside dates."""
 Span = tuple[int, int]
 Match = tuple[str, bool]
 """What was found: the kind of identifier, and whether it is a weak one, that a person should judge."""
@@ -70,29 +69,20 @@ class Identifiers:
         return any(folded in text for text in self._public)
 
     @cached_property
-    def _spellings(self) -> list[Spelling]:
-        sources = (
-            (self._evidence.names, spell_name),
-            (self._evidence.numbers, spell_number),
-            (self._evidence.phones, spell_phone),
-            (self._evidence.phrases, spell_phrase),
-        )
-        return self._secret(spelling for values, spell in sources for value in values for spelling in spell(value))
+    def _spelled(self) -> list[Spelled]:
+        """Names, numbers, telephone numbers and addresses, each in all the ways it may be written."""
+        said = vars(self._evidence)
+        return self._secret(spelled(kind, value) for kind in _SPELLED for value in said[kind])
 
     @cached_property
-    def _dates(self) -> list[Spelling]:
-        return self._secret(s for value in self.dates for s in spell_date(value, birth=value in self._birth))
+    def _dates(self) -> list[Spelled]:
+        return self._secret(spelled("birth_dates" if day in self._birth else "dates", day) for day in self.dates)
 
-    def _secret(self, spellings: Iterable[Spelling]) -> list[Spelling]:
+    def _secret(self, values: Iterable[Spelled]) -> list[Spelled]:
         """Return those that do not stand in what the output carries on purpose."""
         public = [(text, re.sub(r"[\W_]+", "", text)) for text in self._public]
         all_public = "\n".join(text for both in public for text in both)
-        return [
-            s
-            for s in set(spellings)
-            if s.key not in all_public
-            or not any((s.key in text or s.key in compact) and s.compiled.search(text) for text, compact in public)
-        ]
+        return [value.without(public, all_public) for value in values]
 
     @cached_property
     def _names(self) -> Names:
@@ -108,7 +98,7 @@ class Identifiers:
 
     @cached_property
     def _binary_spellings(self) -> list[tuple[bytes, Spelling]]:
-        return binary(self._spellings)
+        return [both for value in self._spelled for both in value.binary]
 
     @cached_property
     def _shortest(self) -> int:
@@ -118,12 +108,11 @@ class Identifiers:
     @cached_property
     def _fewest(self) -> int:
         """So many letters and digits has what is searched in bytes, at least; binary numbers mostly have fewer."""
-        sure = (s for s in (*self._spellings, *self._dates) if (not s.weak or s.strong) and s.key.isascii())
-        return min([_FEWEST_IN_UID, *(spelling.fewest for spelling in sure)])
+        return min([_FEWEST_IN_UID, *(value.fewest for value in (*self._spelled, *self._dates))])
 
     @cached_property
     def _binary_dates(self) -> list[tuple[bytes, Spelling]]:
-        return binary(self._dates)
+        return [both for value in self._dates for both in value.binary]
 
     @cached_property
     def _mangled(self) -> list[str]:
@@ -135,21 +124,22 @@ class Identifiers:
     def _by_key(self) -> tuple[Keys, Keys]:
         """Spellings by what any match of them holds; most texts hold none of it, so that few are ever compiled.
 
-        Those in the second mapping hold it without their separators.
+        Those in the second one hold it without their separators.
         """
-        found = Keys(), Keys()
-        for spelling in (*self._spellings, *self._dates):
-            found[spelling.gapped].add(spelling)
-        return found
+        values = (*self._spelled, *self._dates)
+        return Keys(value.solid for value in values), Keys(value.gapped for value in values)
 
     def _candidates(self, reading: Reading, *, free: bool) -> Iterator[Spelling]:
         solid, gapped = self._by_key
-        for keys, text in ((solid, reading.folded), (gapped, reading.compact)):
-            yield from (spelling for spelling in keys.held_by(text) if free or not spelling.free_only)
+        for held in (
+            solid.held_by(reading.folded, reading.pairs),
+            gapped.held_by(reading.compact, reading.compact_pairs),
+        ):
+            yield from (spelling for spelling in held if free or not spelling.free_only)
 
     def _found(self, text: str, *, free: bool) -> Iterator[tuple[Spelling, Span]]:
         """Yield each spelling with where it stands in the text."""
-        if not (self._spellings or self._dates or self._evidence.names):
+        if not (self._spelled or self._dates):
             return
         for reading in readings(text):
             for spelling in self._candidates(reading, free=free):
