@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import hmac
 import re
 from datetime import date, timedelta
 
+from airlock.identity.keyed import keyed_digest
 from airlock.identity.keys import KeyRing
 
 # DA as PS3.5 section 6.2 has it, and the dotted form of ACR-NEMA 2.0 that old devices still write.
@@ -22,7 +22,7 @@ def offset_days(keys: KeyRing, project: str, patient: str, largest: int) -> int:
 
     :param patient: what tells the patient from others, in the original identifiers.
     """
-    digest = hmac.digest(keys.derive("date", project), patient.encode("utf-8", "surrogateescape"), "sha256")
+    digest = keyed_digest(keys.derive("date", project), patient.encode("utf-8", "surrogateescape"))
     return -(1 + int.from_bytes(digest, "big") % largest)
 
 

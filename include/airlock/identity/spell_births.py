@@ -10,7 +10,7 @@ from airlock.identity.calendars import MONTHS, OURS, chinese_number, chinese_yea
 from airlock.identity.vocabulary import fold
 
 Form = tuple[str, str]
-# What never matches is among them, so that they are not made a set: a set of such signs takes longer to compile than all
+# What never matches is among them, so that they are not made a set: one of such signs takes longer to compile than all
 # else in a pattern.
 SIGNS = "|".join((*(fold(sign) for sign in "年月년월"), "(?!)"))
 # The first day of each Japanese era, with its name and letter.

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hmac
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, Literal
 
 from airlock.dicomio.dictionary import is_uid, keyword_of
+from airlock.identity.keyed import keyed_digest
 from airlock.identity.keys import KeyRing
 
 Rule = Literal["keyed", "fiona", "fiona_hex"]
@@ -69,7 +69,7 @@ class UidMap:
         return self._derive(original)
 
     def _derive(self, original: str) -> str:
-        digest = hmac.digest(self._key, original.encode("utf-8", "surrogateescape"), "sha256")
+        digest = keyed_digest(self._key, original.encode("utf-8", "surrogateescape"))
         number = int.from_bytes(digest[:16], "big")
         # Version 4 and variant 1 of RFC 9562, so that the number is that of a valid UUID.
         number = number & ~(0xF << 76) | 4 << 76
