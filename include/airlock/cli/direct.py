@@ -36,8 +36,10 @@ def find_direct(arguments: list[str]) -> Callable[[], object] | None:
     # What is imported stays: looking for garbage in it finds none.
     gc.disable()
     from airlock.cli.folder import deidentify_folder  # noqa: PLC0415 - most of the commands do without
+    from airlock.worker import OBJECTS_PER_SEARCH  # noqa: PLC0415 - it was imported by now
 
     gc.freeze()
+    gc.set_threshold(OBJECTS_PER_SEARCH)
     gc.enable()
     return lambda: deidentify_folder(
         folders[0],

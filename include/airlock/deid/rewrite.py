@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from airlock.deid.decision import Decision
 from airlock.deid.treat import Treatments, round_age
@@ -14,6 +14,7 @@ from airlock.identity.dates import parse_date, shift_date, shift_datetime
 from airlock.identity.harvest import NUMBERS, PHONES, PHRASES, texts
 from airlock.identity.identifiers import Identifiers
 from airlock.identity.uids import UidMap, is_registered, is_structural
+from airlock.tuples import NamedTuple
 
 if TYPE_CHECKING:
     from airlock.deid.descriptors import DescriptorCleaner

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache, partial
-from typing import NamedTuple
 
 from airlock.identity.in_bytes import binary
 from airlock.identity.spell_dates import spell_date
 from airlock.identity.spell_names import spell_name
 from airlock.identity.spell_numbers import spell_number
 from airlock.identity.spellings import Spelling, spell_phone, spell_phrase
+from airlock.tuples import NamedTuple
 
 # Enough for a folder of hundreds of patients; each takes about 10 kB.
 _MOST_VALUES = 1024

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Hashable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from airlock.deid.basis import Basis
 from airlock.deid.stream.header import Headers
@@ -15,6 +15,7 @@ from airlock.dicomio.copying import NewFile, move_bytes, write_all
 from airlock.dicomio.head import FIRST_BYTES, Head, Irregular, More, next_bytes, open_head
 from airlock.dicomio.pixels import PixelData, end_of
 from airlock.identity.stream import Teller
+from airlock.tuples import NamedTuple
 
 if TYPE_CHECKING:
     from pathlib import Path
