@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -106,6 +106,10 @@ class Rewriter:
     def uid(self, original: str) -> str:
         """Return the new UID of an object."""
         return self._uids(original)
+
+    def uids(self, originals: Iterable[str]) -> Iterator[str]:
+        """Yield the new UID of each of several objects; theirs have no padding."""
+        return self._uids.each(originals)
 
     def _map(self, tag: int, value: Any) -> New:
         values = _texts(value, "UI", ())

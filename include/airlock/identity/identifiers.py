@@ -26,7 +26,7 @@ _MOST_CUTS = 8
 _EMPTY_ESCAPE = re.compile(r"\x1b[$()\-]{1,2}[A-Z@](?=\s|$)")
 # Characters of the shortest name that is searched in bytes in UTF-16, and of the shortest UID.
 _SHORTEST_IN_UTF16, _SHORTEST_UID = 2, 7
-_FEWEST_DIGITS, _FEWEST_IN_UID = 6, 4
+_FEWEST_DIGITS, _FEWEST_IN_UID, _FEWEST_POINTS = 6, 4, 3
 _FEW_NUMBERS = 64
 """Bytes."""
 _NEITHER = bytes(code for code in range(256) if not (chr(code).isascii() and chr(code).isalnum()))
@@ -83,6 +83,11 @@ class Identifiers:
         public = [(text, re.sub(r"[\W_]+", "", text)) for text in self._public]
         all_public = "\n".join(text for both in public for text in both)
         return [value.without(public, all_public) for value in values]
+
+    @cached_property
+    def fewest_points(self) -> int:
+        """So many points has every text or value in which something is found: three where only UIDs are known."""
+        return 0 if self._spelled or self._dates or self._evidence.encoded else _FEWEST_POINTS
 
     @cached_property
     def _names(self) -> Names:
@@ -161,7 +166,7 @@ class Identifiers:
             yield from (m.span() for m in pattern.finditer(text.encode("latin-1")))
 
     def _uid_spans(self, text: str) -> Iterator[Span]:
-        if self.uids and text.count(".") >= 3:
+        if self.uids and text.count(".") >= _FEWEST_POINTS:
             yield from (m.span() for m in _UID_IN_TEXT.finditer(text) if m.group() in self.uids)
 
     def matches(self, text: str, *, free: bool = True) -> frozenset[Match]:
@@ -298,7 +303,7 @@ class Identifiers:
         }
         for run in _PRINTABLE.findall(data):
             found |= {match for match in self.matches(run.decode("ascii"), free=False) if _is_sure(match, dates=dates)}
-        if self.uids and lowered.count(b".") >= 3:
+        if self.uids and lowered.count(b".") >= _FEWEST_POINTS:
             found |= {("UID", False) for m in _UID_IN_BYTES.finditer(lowered) if m.group().decode() in self.uids}
         return frozenset(found)
 
