@@ -14,6 +14,7 @@ from airlock.identity.dates import parse_date, shift_date, shift_datetime
 from airlock.identity.harvest import NUMBERS, PHONES, PHRASES, texts
 from airlock.identity.identifiers import Identifiers
 from airlock.identity.uids import UidMap, is_registered, is_structural
+from airlock.patterns import compiled_later
 from airlock.tuples import NamedTuple
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ _WRITTEN_AS = {
     "UI": re.compile(r"[0-9.]*[ \0]*"),
 }
 # What devices write where a number should stand: also a decimal comma, and what is no number to them.
-_NUMBER = re.compile(r"(?:[0-9.,+\-eE# \0]|nan|inf|ind)*", re.IGNORECASE)
+_NUMBER = compiled_later(r"(?:[0-9.,+\-eE# \0]|nan|inf|ind)*", re.IGNORECASE)
 
 
 class New(NamedTuple):

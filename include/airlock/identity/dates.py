@@ -7,10 +7,11 @@ from datetime import date, timedelta
 
 from airlock.identity.keyed import keyed_digest
 from airlock.identity.keys import KeyRing
+from airlock.patterns import compiled_later
 
 # DA as PS3.5 section 6.2 has it, and the dotted form of ACR-NEMA 2.0 that old devices still write.
 _DATE = re.compile(r"([0-9]{4})(\.?)([0-9]{2})\2([0-9]{2})")
-_REST_OF_DATETIME = re.compile(
+_REST_OF_DATETIME = compiled_later(
     r"(?:(?:[01][0-9]|2[0-3])(?:[0-5][0-9](?:(?:[0-5][0-9]|60)(?:\.[0-9]{1,6})?)?)?)?(?:[+-][01][0-9][0-5][0-9])?"
 )
 

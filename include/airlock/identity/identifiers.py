@@ -17,13 +17,14 @@ from airlock.identity.spelled import Keys, Spelled, spelled
 from airlock.identity.spellings import Spelling
 from airlock.identity.typing_errors import TypingErrors
 from airlock.identity.vocabulary import fold
+from airlock.patterns import compiled_later
 
-_UID_IN_TEXT = re.compile(r"\d+(?:\.\d+){3,}")
-_UID_IN_BYTES = re.compile(rb"\d+(?:\.\d+){3,}")
+_UID_IN_TEXT = compiled_later(r"\d+(?:\.\d+){3,}")
+_UID_IN_BYTES = compiled_later(rb"\d+(?:\.\d+){3,}")
 # Cutting may bring together what stood apart.
 _MOST_CUTS = 8
 # An escape sequence of ISO 2022 that leads to nothing any more.
-_EMPTY_ESCAPE = re.compile(r"\x1b[$()\-]{1,2}[A-Z@](?=\s|$)")
+_EMPTY_ESCAPE = compiled_later(r"\x1b[$()\-]{1,2}[A-Z@](?=\s|$)")
 # Characters of the shortest name that is searched in bytes in UTF-16, and of the shortest UID.
 _SHORTEST_IN_UTF16, _SHORTEST_UID = 2, 7
 _FEWEST_DIGITS, _FEWEST_IN_UID, _FEWEST_POINTS = 6, 4, 3
@@ -34,7 +35,7 @@ _NEITHER = bytes(code for code in range(256) if not (chr(code).isascii() and chr
 # Of longer binary values, equal bytes are chance.
 _MOST_NUMBERS, _MOST_BINARY_DIGITS = 64, 15
 _LOOSE = Spelling("", "", strong=False, free_only=True, kind="name", weak=True)
-_WHOLE_NUMBER = re.compile(r"[+-]?0*([0-9]+)(?:\.0*)?")
+_WHOLE_NUMBER = compiled_later(r"[+-]?0*([0-9]+)(?:\.0*)?")
 # Text in bytes of any kind: shorter runs of printable characters are chance.
 _PRINTABLE = re.compile(rb"[\x20-\x7e]{8,}")
 _SPELLED = ("names", "numbers", "phones", "phrases")
