@@ -13,6 +13,7 @@ from airlock.identity.harvest import Evidence
 from airlock.identity.in_bytes import SMALL_BYTES, alternatives, together_in_bytes
 from airlock.identity.judge import Names
 from airlock.identity.readings import Reading, readings
+from airlock.identity.spell_dates import date_keys, fewest_in_date
 from airlock.identity.spelled import Keys, Spelled, spelled
 from airlock.identity.spellings import Spelling
 from airlock.identity.typing_errors import TypingErrors
@@ -88,7 +89,7 @@ class Identifiers:
     @cached_property
     def fewest_points(self) -> int:
         """So many points has every text or value in which something is found: three where only UIDs are known."""
-        return 0 if self._spelled or self._dates or self._evidence.encoded else _FEWEST_POINTS
+        return 0 if self._spelled or self.dates or self._evidence.encoded else _FEWEST_POINTS
 
     @cached_property
     def _names(self) -> Names:
@@ -114,7 +115,8 @@ class Identifiers:
     @cached_property
     def _fewest(self) -> int:
         """So many letters and digits has what is searched in bytes, at least; binary numbers mostly have fewer."""
-        return min([_FEWEST_IN_UID, *(value.fewest for value in (*self._spelled, *self._dates))])
+        dates = fewest_in_date(birth=bool(self._birth)) if self.dates else _FEWEST_IN_UID
+        return min([_FEWEST_IN_UID, dates, *(value.fewest for value in self._spelled)])
 
     @cached_property
     def _binary_dates(self) -> list[tuple[bytes, Spelling]]:
@@ -132,8 +134,18 @@ class Identifiers:
 
         Those in the second one hold it without their separators.
         """
-        values = (*self._spelled, *self._dates)
+        values = self._spelled
         return Keys(value.solid for value in values), Keys(value.gapped for value in values)
+
+    @cached_property
+    def _dates_by_key(self) -> Keys:
+        """The same of dates, of which none is written with its digits apart."""
+        return Keys(value.solid for value in self._dates)
+
+    @cached_property
+    def _date_keys(self) -> frozenset[str]:
+        """Of which every text with a date has one. Few have one: of most patients, no date needs to be spelled."""
+        return frozenset(key for day in self.dates for key in date_keys(day, birth=day in self._birth))
 
     def _candidates(self, reading: Reading, *, free: bool) -> Iterator[Spelling]:
         solid, gapped = self._by_key
@@ -142,10 +154,14 @@ class Identifiers:
             gapped.held_by(reading.compact, reading.compact_pairs),
         ):
             yield from (spelling for spelling in held if free or not spelling.free_only)
+        folded = reading.folded
+        if any(key in folded for key in self._date_keys):
+            dates = self._dates_by_key.held_by(folded, reading.pairs)
+            yield from (spelling for spelling in dates if free or not spelling.free_only)
 
     def _found(self, text: str, *, free: bool) -> Iterator[tuple[Spelling, Span]]:
         """Yield each spelling with where it stands in the text."""
-        if not (self._spelled or self._dates):
+        if not (self._spelled or self.dates):
             return
         for reading in readings(text):
             for spelling in self._candidates(reading, free=free):
