@@ -18,6 +18,8 @@ def test_behaves_as_the_compiled_one() -> None:
         assert later.sub("x", "1-2 3-4") == now.sub("x", "1-2 3-4")
         assert [m.span() for m in later.finditer("1-2 3-4")] == [m.span() for m in now.finditer("1-2 3-4")]
     assert later.pattern == now.pattern
+    # Looked up once: it is used for every text.
+    assert later.search is later.search
     assert compiled_later(b"[a-c]+", re.IGNORECASE).fullmatch(b"ABC")
 
 

@@ -84,12 +84,26 @@ def test_a_full_disk_is_told(tmp_path: Path, content: bytes) -> None:
 
 
 def test_a_fork_has_a_pipe_of_its_own(tmp_path: Path, content: bytes) -> None:
+    moving._pipe.cache_clear()
     assert _moved(tmp_path, "b", 0, 10) == b"head" + content[:10]
-    mine = moving._pipe(os.getpid(), moving.get_ident())
     pid = os.fork()
     if not pid:
-        os._exit(int(moving._pipe(os.getpid(), moving.get_ident()) == mine))
+        fine = _moved(tmp_path, "c", 0, 10) == b"head" + content[:10]
+        os._exit(0 if fine and moving._pipe.cache_info().currsize == 2 else 1)
     assert os.waitpid(pid, 0)[1] == 0
+
+
+def test_what_is_written_in_part_is_written_to_the_end(
+    tmp_path: Path, content: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    splice = os.splice
+
+    def short(source: int, target: int, size: int, **named: int) -> int:
+        return splice(source, target, size if named else min(size, 1000), **named)
+
+    monkeypatch.setattr(os, "splice", short)
+    assert _moved(tmp_path, "b", 0, 9999) == b"head" + content[:9999]
+    assert _moved(tmp_path, "c", 20, 500) == b"head" + content[20:520]
 
 
 def test_pipes_are_closed(tmp_path: Path, content: bytes) -> None:

@@ -6,6 +6,7 @@ from datetime import date, timedelta
 
 import pytest
 
+from airlock.identity import typing_errors
 from airlock.identity.evidence import Evidence
 from airlock.identity.identifiers import Identifiers
 from airlock.identity.readings import readings
@@ -54,6 +55,12 @@ def test_dates_are_found_though_they_are_spelled_late(text: str, kind: str) -> N
     # Texts without a date come first, as in most objects.
     assert not identifiers.find("ISO_IR 192", free=False)
     assert kind in {found for found, _ in identifiers.matches(text)}
+
+
+def test_digits_without_separators_are_no_date_of_another_calendar() -> None:
+    identifiers = Identifiers(Evidence(birth_dates={"19630916"}))
+    assert identifiers.find("1383-4-25")
+    assert not identifiers.find("1383425")
 
 
 def test_values_of_one_patient_are_not_taken_for_those_of_another() -> None:
@@ -106,6 +113,8 @@ def test_letters_apart_are_looked_up_together() -> None:
     identifiers = Identifiers(Evidence(names={"Mustermann^Erika"}))
     assert identifiers.find("M U S T E R M A N N", free=True)
     assert identifiers.find("Must_erma_nn", free=True)
+    # Its first letter alone: no two letters of the text are those that the name begins with.
+    assert identifiers.find("M_ustermann", free=False)
 
 
 @pytest.mark.parametrize("word", ["hagland", "hauglandd", "haugladn", "hauglund", "xhaugland"])
@@ -114,9 +123,13 @@ def test_words_as_long_as_a_name_or_one_letter_more_or_less_are_compared(word: s
     assert list(errors.spans(word)) == [(0, len(word))]
 
 
-def test_very_long_words_are_not_compared() -> None:
-    # Of each, as many words as it has letters would be made, and remembered.
-    assert list(TypingErrors(["Haugland^Eva"], []).spans("haugland" * 20_000)) == []
+def test_very_long_words_are_not_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Of each, as many words as it has letters would be made, and remembered: gigabytes of one that a program wrote.
+    made, without_one = [], typing_errors._without_one
+    monkeypatch.setattr(typing_errors, "_without_one", lambda word: made.append(len(word)) or without_one(word))
+    assert list(TypingErrors(["Haugland^Eva"], []).spans("haugland" * 500)) == []
+    assert made
+    assert max(made) == len("haugland")
 
 
 def test_only_uids_have_three_points() -> None:
