@@ -175,8 +175,6 @@ class Walk:
 
         :param head: what all of them begin with.
         """
-        if plan.base != 8:
-            return None
         together = b"/".join(values)
         if not _PLAIN_UIDS.fullmatch(together):
             return None
