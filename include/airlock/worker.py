@@ -43,7 +43,7 @@ _head = struct.Struct("<QB")
 def encode(told: object) -> bytes:
     """Return what goes through a pipe: plain values as they are, everything else pickled, which takes longer."""
     try:
-        data, kind = marshal.dumps(told), _PLAIN  # type: ignore[arg-type]
+        data, kind = marshal.dumps(told), _PLAIN  # type: ignore[arg-type]  # what it can't take, it says
     except ValueError:
         import pickle  # noqa: PLC0415 - mostly, plain values are told
 
@@ -128,7 +128,7 @@ def work(channel: Channel, shared: int, parent: int, do: Work | None = None) -> 
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     for module in _NOT_NEEDED:
-        sys.modules.setdefault(module, None)  # type: ignore[arg-type]
+        sys.modules.setdefault(module, None)  # type: ignore[arg-type]  # so that importing it fails
     # What there is by now stays, and looking through it for garbage would copy every page of a fork. What comes is
     # kept or freed at once, mostly: looking as often as is usual finds little, and takes a twentieth of all the time.
     gc.freeze()
@@ -177,7 +177,7 @@ def _make(job: bytes) -> Work:
 
     place, argument, _ = pickle.loads(job)  # noqa: S301 - from our own parent
     module, name = place.split(":")
-    made: Work = getattr(importlib.import_module(module), name)(pickle.loads(argument))  # noqa: S301
+    made: Work = getattr(importlib.import_module(module), name)(pickle.loads(argument))  # noqa: S301 - as above
     return made
 
 

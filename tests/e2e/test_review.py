@@ -117,6 +117,7 @@ def test_mask_look_again_release(installation, tmp_path):
         page.screenshot(path=tmp_path / "third.png")
         page.locator("#reason").select_option("everything is masked")
         page.get_by_role("button", name="Release").click()
+        expect(page.locator("#told")).to_contain_text("Answered")
 
         wait_for_question(installation, transfer_id, "release_to_research")
         details = installation.airflow.api("GET", f"dags/transfer/dagRuns/{transfer_id}/hitlDetails").text

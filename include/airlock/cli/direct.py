@@ -1,4 +1,4 @@
-"""The command that is called without click where its arguments are plainly right: `airlock deidentify`.
+"""The commands that are called without click where their arguments are plainly right, as `airlock deidentify` is.
 
 The files of a small study take less time than importing click does. Whatever is not plainly right is left to the
 command of the same name, which says what is wrong; both do the same work (:mod:`airlock.cli.folder`).
@@ -14,6 +14,8 @@ from importlib import import_module
 from types import ModuleType
 from typing import Any
 
+from airlock.cli.plain import read_arguments
+
 VALUES = ("--project", "--subject", "--uid-map", "--patid-map", "--report")
 """Options with a value,"""
 FLAGS = ("--keep-paths", "--no-store", "--dry-run")
@@ -27,20 +29,33 @@ def find_direct(arguments: list[str]) -> Callable[[], object] | None:
         from airlock.cli.direct_send import find_send  # noqa: PLC0415 - as below
 
         return find_send(arguments[1:])
+    if arguments[:1] == ["verify"]:
+        from airlock.cli.direct_verify import find_verify  # noqa: PLC0415 - as below
+
+        return _imported(lambda: find_verify(arguments[1:]))
     if not arguments or arguments[0] != "deidentify":
         return None
-    folders, options = read_arguments(arguments[1:])
+    folders, options = read_arguments(arguments[1:], VALUES, FLAGS)
     if len(folders) != 2 or "--project" not in options or not _plainly_right(folders, options):
         return None
-    _postpone("inspect")
-    # What is imported stays: looking for garbage in it finds none.
-    gc.disable()
-    from airlock.cli.folder import deidentify_folder  # noqa: PLC0415 - most of the commands do without
-    from airlock.worker import OBJECTS_PER_SEARCH  # noqa: PLC0415 - it was imported by now
+    return _imported(lambda: _find_deidentify(folders, options))
 
+
+def _imported(find: Callable[[], Callable[[], object] | None]) -> Callable[[], object] | None:
+    """Find what does the work, which imports it; what is imported stays: looking for garbage in it finds none."""
+    _postpone("inspect")
+    gc.disable()
+    found = find()
     gc.freeze()
-    gc.set_threshold(OBJECTS_PER_SEARCH)
     gc.enable()
+    return found
+
+
+def _find_deidentify(folders: list[str], options: dict[str, str]) -> Callable[[], object]:
+    from airlock.cli.folder import deidentify_folder  # noqa: PLC0415 - most of the commands do without
+    from airlock.worker import OBJECTS_PER_SEARCH  # noqa: PLC0415 - as above
+
+    gc.set_threshold(OBJECTS_PER_SEARCH)
     return lambda: deidentify_folder(
         folders[0],
         folders[1],
@@ -52,24 +67,6 @@ def find_direct(arguments: list[str]) -> Callable[[], object] | None:
         report=options.get("--report"),
         store="none" if "--no-store" in options else "dry-run" if "--dry-run" in options else None,
     )
-
-
-def read_arguments(arguments: list[str]) -> tuple[list[str], dict[str, str]]:
-    """Return folders and options; no folders when something is not of the plainest form."""
-    folders: list[str] = []
-    options: dict[str, str] = {}
-    rest = iter(arguments)
-    for argument in rest:
-        name, _, value = argument.partition("=")
-        if not argument.startswith("-"):
-            folders.append(argument)
-        elif argument in FLAGS:
-            options[argument] = ""
-        elif name in VALUES and (value := value if "=" in argument else next(rest, "")) and value[0] != "-":
-            options[name] = value
-        else:
-            return [], {}
-    return folders, options
 
 
 def _plainly_right(folders: list[str], options: dict[str, str]) -> bool:

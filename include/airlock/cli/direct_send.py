@@ -8,6 +8,8 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 
+from airlock.cli.plain import read_arguments
+
 VALUES = {"--host": "host", "--port": "port", "--called-aet": "called_aet", "--calling-aet": "calling_aet"}
 """Options, each with a value, by the names of what they say of a peer."""
 _MOST_DIGITS = 5
@@ -18,7 +20,8 @@ def find_send(arguments: list[str]) -> Callable[[], int] | None:
 
     :param arguments: those after `send`.
     """
-    places, values = _read(arguments)
+    places, options = read_arguments(arguments, VALUES)
+    values = {VALUES[name]: value for name, value in options.items()}
     port = values.pop("port", "")
     if len(places) != 1 or not values.get("host") or not (port.isdecimal() and port.isascii()):
         return None
@@ -28,19 +31,3 @@ def find_send(arguments: list[str]) -> Callable[[], int] | None:
     from airlock.dicomio.peer import Peer  # noqa: PLC0415 - as above
 
     return lambda: send_folder(Peer.from_parts(values.pop("host"), int(port), values), places[0])
-
-
-def _read(arguments: list[str]) -> tuple[list[str], dict[str, str]]:
-    """Return places and options; no places when something is not of the plainest form."""
-    places: list[str] = []
-    values: dict[str, str] = {}
-    rest = iter(arguments)
-    for argument in rest:
-        name, _, value = argument.partition("=")
-        if not argument.startswith("-"):
-            places.append(argument)
-        elif name in VALUES and (value := value if "=" in argument else next(rest, "")) and value[0] != "-":
-            values[VALUES[name]] = value
-        else:
-            return [], {}
-    return places, values

@@ -3,21 +3,11 @@
 from __future__ import annotations
 
 import sys
-from collections import Counter
 from pathlib import Path
 
 import click
 
-from airlock.cli import HELD
-from airlock.cli.progress import progress_bar
-from airlock.deid.terms import Strictest
-from airlock.errors import UnknownProject
-from airlock.identity.keys import KeyRing
-from airlock.places import Places, load_places
-from airlock.verify.folder import FolderVerification
-from airlock.verify.found import verdict
-from airlock.verify.report import summary, write_report
-from airlock.verify.together import Project
+from airlock.cli.verifying import verify_folder
 
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 
@@ -42,32 +32,4 @@ def command(outputs: Path, inputs: Path, project: str, subject: str | None, repo
     """
     if report is not None and not report.parent.is_dir():
         raise click.UsageError(f"There is no folder for the file {report.name}. Make it first.")
-    settings = load_places()
-    policy, keys = _policy(settings, project), KeyRing.load(settings.key_path)
-    verification = FolderVerification(outputs, inputs, policy, keys, subject=subject, workers=settings.workers)
-    with progress_bar("verifying") as show:
-        result = verification.run(show)
-    if report is not None:
-        write_report(report, result.problems, result.names)
-    counts = Counter(verdict(found) for found in result.problems.values())
-    if wrong := summary(result.problems):
-        click.echo(wrong, err=True)
-    click.echo(
-        f"in {result.inputs} / out {len(result.problems)} / pass {counts['pass']} / review {counts['review']} / "
-        f"fail {counts['fail']} / inputs without output {result.without_output}"
-    )
-    sys.exit(HELD if counts["review"] or counts["fail"] else 0)
-
-
-def _policy(settings: Places, project: str) -> Project:
-    """Return the project's policy, or the strictest where none describes it, as `airlock deidentify` does."""
-    folder = Path(settings.projects)
-    if folder.is_dir():
-        from airlock.project import find_policy  # noqa: PLC0415 - without a policy, there is nothing to check
-
-        try:
-            return find_policy(folder, project)
-        except UnknownProject:
-            pass
-    click.echo("No policy describes this project: the Basic Profile is expected.", err=True)
-    return Strictest(project)
+    sys.exit(verify_folder(outputs, inputs, project, subject=subject, report=report))

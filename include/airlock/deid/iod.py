@@ -30,7 +30,7 @@ Types = dict[str, dict[str, str]]
 @lru_cache(maxsize=1)
 def _document() -> tuple[dict[str, Any], dict[bytes, bytes]]:
     """Return the document without its modules, and these as text: there are hundreds, and an object has a dozen."""
-    with open(f"{os.path.dirname(__file__)}/profiles/iod_types.json", "rb") as file:  # noqa: PTH120, PTH123
+    with open(f"{os.path.dirname(__file__)}/profiles/iod_types.json", "rb") as file:  # noqa: PTH120, PTH123 - on every start
         content = file.read()
     before, _, behind = content.partition(_MODULES)
     rest: dict[str, Any] = json.loads(before.rstrip().removesuffix(b",") + b"}")

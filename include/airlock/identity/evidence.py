@@ -46,8 +46,7 @@ class Evidence:
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Evidence) and vars(self) == vars(other)
 
-    # It grows.
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = None  # type: ignore[assignment]  # it grows; dataclasses do the same
 
     def __repr__(self) -> str:
         return "<Evidence>"

@@ -79,7 +79,7 @@ class RapidOcrEngine:
 
             onnxruntime.disable_telemetry_events()
             logging.getLogger("OrtInferSession").setLevel(logging.CRITICAL)
-            from rapidocr_onnxruntime.ch_ppocr_rec import TextRecognizer  # noqa: PLC0415
+            from rapidocr_onnxruntime.ch_ppocr_rec import TextRecognizer  # noqa: PLC0415 - likewise
 
             # One thread, as the networks: the processes share the cores already.
             cv2.setNumThreads(1)

@@ -97,7 +97,7 @@ def parse_file(path: Path) -> list[Location]:
     :raises PolicyError: with file, line and reason of its first problem.
     """
     from airlock.pixels.location_ctp import parse_ctp  # noqa: PLC0415 - they import this module
-    from airlock.pixels.location_deid import parse_deid  # noqa: PLC0415
+    from airlock.pixels.location_deid import parse_deid  # noqa: PLC0415 - likewise
 
     parsers = {".script": parse_ctp, ".deid": parse_deid}
     try:

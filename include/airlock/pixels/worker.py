@@ -66,8 +66,8 @@ def _answer(task: dict[str, Any], alive: Callable[[], None]) -> dict[str, Any]:
 
 def _examine(task: dict[str, Any], alive: Callable[[], None]) -> dict[str, Any]:
     from airlock.pixels.decode import StoredImage  # noqa: PLC0415 - heavy; only some tasks need it
-    from airlock.pixels.engine import load_engine  # noqa: PLC0415
-    from airlock.pixels.inspection import inspect  # noqa: PLC0415
+    from airlock.pixels.engine import load_engine  # noqa: PLC0415 - as above
+    from airlock.pixels.inspection import inspect  # noqa: PLC0415 - as above
 
     image = StoredImage(Path(task["path"]))
     found = inspect(
@@ -85,9 +85,9 @@ def _examine(task: dict[str, Any], alive: Callable[[], None]) -> dict[str, Any]:
 
 def _residue(task: dict[str, Any], alive: Callable[[], None]) -> dict[str, Any]:
     """Look again at the frames of a rewritten file that had text."""
-    from airlock.pixels.decode import StoredImage  # noqa: PLC0415
-    from airlock.pixels.detect import examine  # noqa: PLC0415
-    from airlock.pixels.engine import load_engine  # noqa: PLC0415
+    from airlock.pixels.decode import StoredImage  # noqa: PLC0415 - as above
+    from airlock.pixels.detect import examine  # noqa: PLC0415 - as above
+    from airlock.pixels.engine import load_engine  # noqa: PLC0415 - as above
 
     image = StoredImage(Path(task["path"]))
     found: list[dict[str, Any]] = []
@@ -99,7 +99,7 @@ def _residue(task: dict[str, Any], alive: Callable[[], None]) -> dict[str, Any]:
 
 
 def _rewrite(task: dict[str, Any], _alive: Callable[[], None]) -> dict[str, Any]:
-    from airlock.pixels.rewrite import rewrite_file  # noqa: PLC0415
+    from airlock.pixels.rewrite import rewrite_file  # noqa: PLC0415 - as above
 
     source, folder = Path(task["source"]), Path(task["folder"])
     overlays = overlays_from_json(task.get("overlays", {}))
@@ -108,7 +108,7 @@ def _rewrite(task: dict[str, Any], _alive: Callable[[], None]) -> dict[str, Any]
 
 
 def _check(task: dict[str, Any], _alive: Callable[[], None]) -> dict[str, Any]:
-    from airlock.pixels.check import check_rewritten  # noqa: PLC0415
+    from airlock.pixels.check import check_rewritten  # noqa: PLC0415 - as above
 
     boxes, overlays = boxes_by_frame(task["boxes"]), overlays_from_json(task.get("overlays", {}))
     return {"frames": check_rewritten(Path(task["before"]), Path(task["after"]), boxes, overlays)}

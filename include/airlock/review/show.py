@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from datetime import datetime
 from typing import Any
 
 from airlock.findings import RESIDUE_FILE, Findings, InstanceFindings
@@ -50,10 +51,10 @@ def shown(workspace: Workspace) -> dict[str, Any]:
     }
 
 
-def asked_at(ledger: Ledger, transfer_id: str) -> str:
-    """Return when the latest question was asked (ISO 8601); empty when none was."""
+def asked_at(ledger: Ledger, transfer_id: str) -> datetime | None:
+    """Return when the latest question was asked; None when none was."""
     times = [at for at, step, kind, _ in ledger.events(transfer_id) if (step, kind) == ("review", "asked")]
-    return times[-1].isoformat() if times else ""
+    return times[-1] if times else None
 
 
 def _picture(name: str, picture: Picture, series: int) -> dict[str, Any]:

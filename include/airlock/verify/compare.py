@@ -9,11 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from airlock.verify.found import NOTHING, Collected, Found, Problem
+from airlock.verify.found import NOTHING, Collected, Found, Problem, together
 from airlock.verify.items import CONTENT, align, concept, has_text, value_tag
 from airlock.verify.judge import Judge
 from airlock.verify.levels import Element, Level, same_items
-from airlock.verify.place import NEVER, Place, Remembered
+from airlock.verify.place import NEVER, Place, Remembered, Settled, depends, must_be_judged
 from airlock.verify.table import DUMMY, EMPTY, MAP, SAME, Allowance, Table, types_of
 from airlock.verify.table import NOTHING as NOT_ALLOWED
 from airlock.verify.text import NUMERIC, charset_of, entry, name_of, vr_of
@@ -32,6 +32,7 @@ _FOLLOWERS = {0x00102298: 0x00102297}
 _NUMBER = re.compile(rb"(?:[0-9.,+\-eE# \0]|nan|inf|ind)*", re.IGNORECASE)
 _KEPT: Allowance = frozenset(("keep",))
 _MOST_REMEMBERED = 20_000
+_DEEPEST_REMEMBERED = 4
 _LONGEST_REMEMBERED = 64 << 10
 Private = Callable[[tuple[int, ...], int, str], bool]
 """Whether a project keeps a private element: path of sequences, tag, creator."""
@@ -50,11 +51,12 @@ class Comparison:
         self._stamped = STAMPED | stamped
         self._table, self._judge, self._private = table, judge, private
         self._remembered: dict[tuple[object, ...], Remembered] = {}
-        self._types: dict[int, dict[int, str]] = {}
+        self._class = ""
+        self._items = Remembered().items
 
     def dataset(self, output: Level, source: Level, sop_class_uid: str) -> Found:
         """Compare two datasets."""
-        self._types = types_of(sop_class_uid)
+        self._class = sop_class_uid
         charsets = charset_of(output, b""), charset_of(source, b"")
         place = Place((), output, source, charsets)
         encodings = (output.order.implicit, output.order.little, source.order.implicit, source.order.little)
@@ -62,30 +64,62 @@ class Comparison:
         remembered = self._remembered.get(key)
         if remembered is None:
             remembered = self._remembered[key] = Remembered()
+        self._items = remembered.items
         if len(remembered.by_value) > _MOST_REMEMBERED:
             remembered.by_value.clear()
-        collected = Collected()
-        earlier, latest = source.elements, remembered.latest
-        for tag, element in output.elements.items():
-            other = earlier.get(tag)
+        if output.shape is None or source.shape is None:
+            return self._whole(place, source, remembered)
+        shapes = output.shape, source.shape
+        settled = remembered.settled.get(shapes)
+        if settled is None:
+            settled = self._settle(place, source, remembered)
+            remembered.settle(shapes, settled)
+        return self._rest(place, source, remembered, settled)
+
+    def _whole(self, place: Place, source: Level, remembered: Remembered) -> Found:
+        """Compare everything."""
+        gone = tuple(source.elements.keys() - place.output.elements.keys())
+        everything = Settled(NOTHING, tuple(place.output.elements), gone, None)
+        return self._rest(place, source, remembered, everything)
+
+    def _settle(self, place: Place, source: Level, remembered: Remembered) -> Settled:
+        """Judge what is the same in all objects of these two shapes."""
+        output, gone = must_be_judged(place.output, source)
+        varying = {*output, *gone}
+        same = tuple(tag for tag in place.output.elements if tag not in varying)
+        missing = tuple(source.elements.keys() - place.output.elements.keys() - varying)
+        valid = frozenset(types_of(self._class, 0))
+        part = Settled(NOTHING, same, missing, valid - varying)
+        return Settled(self._rest(place, source, remembered, part), output, gone, valid & varying)
+
+    def _rest(self, place: Place, source: Level, remembered: Remembered, settled: Settled) -> Found:
+        """Judge what differs between objects of the same two shapes, and add what is known of the rest."""
+        output, earlier, latest = place.output.elements, source.elements, remembered.latest
+        parts = [settled.found]
+        for tag in settled.output:
+            element, other = output[tag], earlier.get(tag)
             one, two, found = latest.get(tag, NEVER)
             if one is not element or two is not other:
                 found = self._judged(place, tag, element, other, remembered)
-                # Of a private element, its creator says what it is.
-                if not tag >> 16 & 1:
+                if not depends(tag):
                     latest[tag] = (element, other, found)
             if found is not NOTHING:
-                collected.add(found)
-        for tag in earlier.keys() - output.elements.keys():
+                parts.append(found)
+        for tag in settled.gone:
             if not tag >> 16 & 1 and (found := self._gone(tag, source, remembered)) is not NOTHING:
-                collected.add(found)
-        self._valid(place, collected)
-        return collected.frozen()
+                parts.append(found)
+        if settled.valid is None or settled.valid:
+            collected = Collected()
+            self._valid(place, collected, settled.valid)
+            parts.append(collected.frozen())
+        return together(parts)
 
     def _judged(self, place: Place, tag: int, element: Element, other: Element | None, remembered: Remembered) -> Found:
-        if tag >> 16 & 1 or len(element.value) > _LONGEST_REMEMBERED:
+        if element.items is None:
+            return self._plain(place, tag, element, None if other is None else other.value, None)
+        if depends(tag) or len(element.value) > _LONGEST_REMEMBERED:
             return self._top(place, tag, element)
-        key = (tag, element.vr, element.value, other.value if other is not None else b"")
+        key = (tag, element.vr, element.value, None if other is None else (other.vr, other.value))
         found = remembered.by_value.get(key)
         if found is None:
             found = remembered.by_value[key] = self._top(place, tag, element)
@@ -96,7 +130,7 @@ class Comparison:
         one, two, known = remembered.latest.get(tag, NEVER)
         if one is None and two is element:
             return known
-        key = (tag, element.value)
+        key = (tag, element.vr, element.value)
         found = remembered.by_value.get(key)
         if found is None:
             found = remembered.by_value[key] = self._missing((), tag, source)
@@ -107,6 +141,29 @@ class Comparison:
         collected = Collected()
         stack: list[Place] = []
         self._element(place, tag, element, None, stack, collected)
+        self._all(stack, collected)
+        return collected.frozen()
+
+    def _within(self, place: Place, tag: int, element: Element, allowed: Allowance) -> Found:
+        """Compare a sequence in an item. What is the same items of the same items, at the same place, is known."""
+        assert element.items is not None
+        other = None if place.source is None else place.source.elements.get(tag)
+        sources = None if other is None else other.items
+        # The parser gives the same object for the same bytes; it is kept with what was found, so it stays the same.
+        key = (*place.path, tag, id(element.items), other is None, id(sources), place.charsets, allowed)
+        known = self._items.get(key)
+        if known is None:
+            collected = Collected()
+            stack: list[Place] = []
+            self._sequence(place, tag, element, allowed, stack, collected)
+            self._all(stack, collected)
+            if len(self._items) >= _MOST_REMEMBERED:
+                self._items.clear()
+            known = self._items[key] = (collected.frozen(), element.items, sources)
+        return known[0]
+
+    def _all(self, stack: list[Place], collected: Collected) -> None:
+        """Compare items until none is left."""
         while stack:
             inner = stack.pop()
             override = self._content(inner) if inner.path[-1] == CONTENT else None
@@ -116,7 +173,6 @@ class Comparison:
                 for each in inner.source.elements.keys() - inner.output.elements.keys():
                     collected.add(self._missing(inner.path, each, inner.source))
             self._valid(inner, collected)
-        return collected.frozen()
 
     def _element(
         self,
@@ -127,18 +183,41 @@ class Comparison:
         stack: list[Place],
         collected: Collected,
     ) -> None:
+        if element.items is None:
+            collected.add(
+                self._plain(place, tag, element, None if place.source is None else place.source.value(tag), override)
+            )
+            return
         allowed = self._allowed(place, tag, element)
         if override is not None and override[0] == tag:
             allowed = override[1]
-        if element.empty and (allowed or self._kind(place, tag) in ("2", "2C")):
-            # Empty also says nothing where the table would remove, and the object must have the attribute.
+        if not element.items and self._may_be_empty(place, tag, allowed):
             return
-        if element.items is not None:
+        if 0 < len(place.path) <= _DEEPEST_REMEMBERED:
+            collected.add(self._within(place, tag, element, allowed))
+        else:
             self._sequence(place, tag, element, allowed, stack, collected)
-            return
-        before = None if place.source is None else place.source.value(tag) or b""
-        found = self._judge.element(tag, vr_of(tag, element.vr), element.value, before, place.charsets, allowed)
-        collected.add(found)
+
+    def _plain(
+        self, place: Place, tag: int, element: Element, before: bytes | None, override: tuple[int, Allowance] | None
+    ) -> Found:
+        """Judge an element that is no sequence.
+
+        :param before: its value in the input, None when it is not there.
+        :param override: what is allowed for one tag of this level.
+        """
+        allowed = self._allowed(place, tag, element)
+        if override is not None and override[0] == tag:
+            allowed = override[1]
+        if not element.value and self._may_be_empty(place, tag, allowed):
+            return NOTHING
+        if place.source is not None:
+            before = before or b""
+        return self._judge.element(tag, vr_of(tag, element.vr), element.value, before, place.charsets, allowed)
+
+    def _may_be_empty(self, place: Place, tag: int, allowed: Allowance) -> bool:
+        """Whether empty says nothing: also where the table would remove, if the object must have the attribute."""
+        return bool(allowed) or self._kind(place, tag) in ("2", "2C")
 
     def _allowed(self, place: Place, tag: int, element: Element) -> Allowance:
         if tag >> 16 & 1:
@@ -167,7 +246,7 @@ class Comparison:
         return self._table.by_vr(place.output.elements[tag].vr)
 
     def _kind(self, place: Place, tag: int) -> str:
-        return self._types.get(place.path[-1] if place.path else 0, {}).get(tag, "3")
+        return types_of(self._class, place.path[-1] if place.path else 0).get(tag, "3")
 
     def _sequence(
         self, place: Place, tag: int, element: Element, allowed: Allowance, stack: list[Place], collected: Collected
@@ -230,13 +309,17 @@ class Comparison:
             return False
         return any(element.value) and not self._judge.identifies(tag, element.value, charset_of(level, b""))
 
-    def _valid(self, place: Place, collected: Collected) -> None:
-        """Check what the object must have (PS3.5 section 7.4), where its input had it."""
-        if place.source is None:
+    def _valid(self, place: Place, collected: Collected, tags: frozenset[int] | None = None) -> None:
+        """Check what the object must have (PS3.5 section 7.4), where its input had it.
+
+        :param tags: the attributes to look at; None for all.
+        """
+        if place.source is None or (tags is not None and not tags):
             return
         after, before = place.output.elements, place.source.elements
-        for tag, kind in self._types.get(place.path[-1] if place.path else 0, {}).items():
-            source = before.get(tag)
+        types = types_of(self._class, place.path[-1] if place.path else 0)
+        for tag in types if tags is None else tags:
+            kind, source = types[tag], before.get(tag)
             if source is None:
                 continue
             left = after.get(tag)

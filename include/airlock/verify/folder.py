@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from dataclasses import dataclass, field
-from pathlib import Path
 
 from airlock.dicomio.progress import Progress
 from airlock.errors import RefusedError
+from airlock.identity.evidence import Evidence
 from airlock.identity.keys import KeyRing
 from airlock.identity.uids import UidMap
 from airlock.verify.found import Problem
@@ -19,21 +18,23 @@ from airlock.verify.reader import Reader
 from airlock.verify.together import Problems, Project, evidence_of, expectation_of, harvest, inspect
 from airlock.workers import Workers
 
+Place = str | os.PathLike[str]
 
-@dataclass
+
 class Verified:
     """What became of a verification.
 
-    :param problems: by pseudonymous instance id; empty for outputs that pass.
-    :param names: path of each output below its folder, by instance id.
-    :param inputs: number of files among the inputs.
-    :param without_output: how many of them have none: skipped, held, or not DICOM.
+    :ivar problems: by pseudonymous instance id; empty for outputs that pass.
+    :ivar names: path of each output below its folder, by instance id.
+    :ivar inputs: number of files among the inputs.
+    :ivar without_output: how many of them have none: skipped, held, or not DICOM.
     """
 
-    problems: Problems = field(default_factory=dict)
-    names: dict[str, str] = field(default_factory=dict)
-    inputs: int = 0
-    without_output: int = 0
+    def __init__(self, inputs: int) -> None:
+        self.problems: Problems = {}
+        self.names: dict[str, str] = {}
+        self.inputs = inputs
+        self.without_output = 0
 
 
 class FolderVerification:
@@ -45,21 +46,21 @@ class FolderVerification:
     """
 
     def __init__(
-        self, outputs: Path, inputs: Path, policy: Project, keys: KeyRing, *, subject: str | None, workers: int
+        self, outputs: Place, inputs: Place, policy: Project, keys: KeyRing, *, subject: str | None, workers: int
     ) -> None:
-        self._outputs, self._policy, self._keys, self._subject = outputs, policy, keys, subject
+        self._outputs, self._policy, self._keys, self._subject = os.fspath(outputs), policy, keys, subject
         self._workers = workers
         self._keep_uids = "retain_uids" in policy.deidentify.options
         self._uids = UidMap(keys, policy.name)
-        self._files = _files_of(inputs)
-        self.result = Verified(inputs=len(self._files))
+        self._files = _files_of(os.fspath(inputs))
+        self.result = Verified(len(self._files))
 
     def run(self, progress: Progress | None = None) -> Verified:
         """Verify everything."""
         with Workers(self._workers, fork=True) as pool:
             said = harvest(pool, self._files, self._policy)
             inputs: dict[str, list[Harvested]] = defaultdict(list)
-            by_new: dict[str, tuple[Path, str]] = {}
+            by_new: dict[str, tuple[str, str]] = {}
             for path, found in said.items():
                 if found is not None:
                     inputs[found.key].append(found)
@@ -69,17 +70,18 @@ class FolderVerification:
             self._inspect(pool, checks, inputs, progress)
         return self.result
 
-    def _checks(self, by_new: dict[str, tuple[Path, str]]) -> dict[str, list[Check]]:
+    def _checks(self, by_new: dict[str, tuple[str, str]]) -> dict[str, list[Check]]:
         """Return what is to be inspected, by patient: every output beside the input that must have become it."""
         checks: dict[str, list[Check]] = defaultdict(list)
         used: set[str] = set()
         for number, path in enumerate(_files_of(self._outputs)):
             # What an output's name says, its inspection checks.
-            new = path.stem if path.stem in by_new else _sop_instance_uid(path)
+            stem = path.rsplit("/", 1)[-1].removesuffix(".dcm")
+            new = stem if stem in by_new else _sop_instance_uid(path)
             instance_id = "i-" + self._keys.token("verify", new or f"unreadable output {number}", length=24)
             while instance_id in self.result.names:
                 instance_id += "+"
-            name = path.relative_to(self._outputs).as_posix()
+            name = path[len(self._outputs.rstrip("/")) + 1 :]
             self.result.names[instance_id] = name
             source = by_new.get(new or "")
             if source is None or new is None:
@@ -98,37 +100,42 @@ class FolderVerification:
         inputs: dict[str, list[Harvested]],
         progress: Progress | None,
     ) -> None:
-        total, before = sum(map(len, checks.values())), 0
-        patients: dict[str, set[str]] = defaultdict(set)
-
-        def show(done: int, _total: int | None) -> None:
-            if progress is not None:
-                progress(before + done, total)
-
-        for patient, waiting in checks.items():
-            expectation = expectation_of(self._policy, evidence_of(inputs[patient]), self._subject)
-            inspection = inspect(pool, expectation, waiting, self._policy, show)
+        subjects: dict[str, set[str]] = defaultdict(set)
+        names = list(checks)
+        anybody = expectation_of(self._policy, Evidence(), self._subject)
+        expected = [anybody._replace(evidence=evidence_of(inputs[name])) for name in names]
+        waiting = list(zip(expected, checks.values(), strict=True))
+        for number, inspection in inspect(pool, waiting, self._policy, progress):
             self.result.problems |= inspection.problems
-            before += len(waiting)
             for subject in inspection.subjects - {""}:
-                patients[subject].add(patient)
-        for patient in {each for several in patients.values() if len(several) > 1 for each in several}:
+                subjects[subject].add(names[number])
+        for patient in {each for several in subjects.values() if len(several) > 1 for each in several}:
             for check in checks[patient]:
                 problem = Problem("PatientID", "several patients have one research subject")
                 self.result.problems[check.instance_id].append(problem)
 
 
-def _files_of(folder: Path) -> list[Path]:
-    def refuse(error: OSError) -> None:
-        raise RefusedError(f"A folder cannot be read: {error.strerror}. Correct its permissions.")
+def _files_of(folder: str) -> list[str]:
+    """Return all files below a folder, in order. A link is never followed, and counts as a file.
 
-    walk = os.walk(folder, onerror=refuse)
-    paths = (Path(parent) / name for parent, folders, names in walk for name in (*folders, *names))
-    # A link that leads to no file is counted too: nothing that it may mean is known.
-    return sorted(path for path in paths if path.is_file() or path.is_symlink())
+    Nothing is known of what a link may mean that leads to none.
+    """
+    found: list[str] = []
+    waiting = [folder.rstrip("/") or "/"]
+    while waiting:
+        try:
+            with os.scandir(waiting.pop()) as entries:
+                for entry in entries:
+                    if entry.is_dir(follow_symlinks=False):
+                        waiting.append(entry.path)
+                    elif entry.is_symlink() or entry.is_file():
+                        found.append(entry.path)
+        except OSError as error:
+            raise RefusedError(f"A folder cannot be read: {error.strerror}. Correct its permissions.") from None
+    return sorted(found, key=lambda path: path.split("/"))
 
 
-def _sop_instance_uid(path: Path) -> str | None:
+def _sop_instance_uid(path: str) -> str | None:
     try:
         file, descriptor = Reader(strict=True).open(path)
     except (Malformed, OSError, RecursionError, MemoryError):

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 
-@dataclass(frozen=True, order=True)
-class Problem:
+class Problem(NamedTuple):
     """Something wrong with an output. It holds no value.
 
     :param attribute: keyword or tag, or what else of the file it is about.
@@ -47,14 +45,16 @@ class Found(NamedTuple):
 NOTHING = Found()
 
 
-@dataclass
 class Collected:
     """What was found in many elements."""
 
-    problems: list[Problem] = field(default_factory=list)
-    pairs: list[Pair] = field(default_factory=list)
-    offsets: list[tuple[int, int]] = field(default_factory=list)
-    lost: list[tuple[str, int]] = field(default_factory=list)
+    __slots__ = ("lost", "offsets", "pairs", "problems")
+
+    def __init__(self) -> None:
+        self.problems: list[Problem] = []
+        self.pairs: list[Pair] = []
+        self.offsets: list[tuple[int, int]] = []
+        self.lost: list[tuple[str, int]] = []
 
     def __repr__(self) -> str:
         return "<Collected>"
@@ -76,6 +76,21 @@ class Collected:
             return NOTHING
         parts = (self.problems, self.pairs, self.offsets, self.lost)
         return Found(*(tuple(dict.fromkeys(part)) for part in parts))  # type: ignore[arg-type]
+
+
+def together(parts: list[Found]) -> Found:
+    """Return what was found in several places, without repetitions.
+
+    :param parts: at least one; the first has no repetitions.
+    """
+    first = parts[0]
+    for part in parts[1:]:
+        first = Found(*(_joined(known, more) for known, more in zip(first, part, strict=True)))
+    return first
+
+
+def _joined(known: tuple[Any, ...], more: tuple[Any, ...]) -> tuple[Any, ...]:
+    return (*known, *(each for each in dict.fromkeys(more) if each not in known)) if more else known
 
 
 def verdict(problems: Iterable[Problem]) -> str:

@@ -9,13 +9,12 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from pathlib import Path
+from typing import Any, NamedTuple
 
 from airlock.identity.evidence import Evidence
-from airlock.verify.levels import Element, Level, Malformed
+from airlock.verify.levels import Element, Level, Malformed, Shape
 from airlock.verify.source import Sources
-from airlock.verify.text import DATES, charset_of, decode, values, vr_of
+from airlock.verify.text import DATES, charset_of, decode, first_value, values, vr_of
 from airlock.verify.uids import is_registered, is_structural
 
 _NUMBERS = frozenset(
@@ -44,17 +43,28 @@ Fact = tuple[str, str | bytes]
 """Kind of evidence (a field of :class:`Evidence`), and value."""
 
 
-@dataclass(frozen=True, repr=False)
-class Harvested:
+Said = dict[str, set[Any]]
+"""Evidence by kind, of kinds of which there is some."""
+
+
+class Harvested(NamedTuple):
     """What one input says. It holds patient data: never log it.
 
     :param patient: its PatientID and issuer.
     :param uids: its own StudyInstanceUID, SeriesInstanceUID and SOPInstanceUID.
     """
 
-    evidence: Evidence
+    said: Said
     patient: tuple[str, str]
     uids: tuple[str, str, str]
+
+    def __repr__(self) -> str:
+        return "<Harvested>"
+
+    @property
+    def evidence(self) -> Evidence:
+        """What it says, on its own."""
+        return Evidence(**self.said)
 
     @property
     def key(self) -> str:
@@ -76,22 +86,25 @@ class Harvester:
         self._patient = ""
         # Of the latest files of this patient, by character set: elements by tag.
         self._latest: dict[bytes, dict[int, Element]] = {}
+        # Of the latest file of this patient: what it has in common with others, and its character set.
+        self._shape: tuple[Shape | None, bytes] = (None, b"")
 
-    def __call__(self, path: Path) -> Harvested | None:
+    def __call__(self, path: str | os.PathLike[str]) -> Harvested | None:
         """Harvest a file; None when it cannot be read. What a call told of a patient is mostly not told again."""
         try:
             file, descriptor = self._sources.open(path)
         except (Malformed, OSError, RecursionError, MemoryError):
             return None
         os.close(descriptor)
-        found = Harvested(Evidence(), *identity(file.dataset))
+        found = Harvested({}, *identity(file.dataset))
         told = self._told_of(found.key)
         facts = self._dataset(file.dataset)
         if file.tail is not None:
             facts |= self._dataset(file.tail)
         if new := facts - told:
             told |= new
-            found = replace(found, evidence=_evidence(new))
+            for kind, value in new:
+                found.said.setdefault(kind, set()).add(value)
         return found
 
     def _told_of(self, patient: str) -> set[Fact]:
@@ -99,6 +112,7 @@ class Harvester:
         if patient != self._patient:
             self._patient = patient
             self._latest.clear()
+            self._shape = (None, b"")
         told = self._told.get(patient)
         if told is None:
             if len(self._told) >= _MOST_PATIENTS:
@@ -111,8 +125,12 @@ class Harvester:
         charset = charset_of(top, b"")
         if len(self._remembered) > _MOST_REMEMBERED:
             self._remembered.clear()
-        latest = self._latest.setdefault(charset, {})
-        for tag, element in top.elements.items():
+        latest, elements = self._latest.setdefault(charset, {}), top.elements
+        # What all files of this shape say was told of the first of them.
+        known = top.shape is not None and (top.shape, charset) == self._shape
+        self._shape = (top.shape, charset)
+        for tag in top.shape.varying if known and top.shape is not None else elements:
+            element = elements[tag]
             # What stands in this file as the same element as in the latest one was told then.
             if element.vr in _SILENT or latest.get(tag) is element:
                 continue
@@ -131,11 +149,16 @@ class Harvester:
 
     def _element(self, level: Level, tag: int, element: Element, charset: bytes) -> Iterator[Fact]:
         stack = [(level, tag, element, charset)]
+        # Items that are the same bytes are the same object, and say the same.
+        seen: set[tuple[int, bytes]] = set()
         while stack:
             level, tag, element, charset = stack.pop()
             if element.items is None:
                 yield from self._facts(tag, element.vr, element.value, charset)
                 continue
+            if (id(element.items), charset) in seen:
+                continue
+            seen.add((id(element.items), charset))
             for item in element.items:
                 inner = charset_of(item, charset)
                 stack.extend((item, each, found, inner) for each, found in item.elements.items())
@@ -175,29 +198,27 @@ def _encoded(raw: bytes) -> Iterator[Fact]:
             yield "encoded", trimmed
 
 
-def _evidence(facts: set[Fact]) -> Evidence:
-    evidence = Evidence()
-    known = vars(evidence)
-    for kind, value in facts:
-        known[kind].add(value)
-    return evidence
-
-
 def identity(top: Level) -> tuple[tuple[str, str], tuple[str, str, str]]:
     """Return PatientID and issuer, and StudyInstanceUID, SeriesInstanceUID and SOPInstanceUID of a dataset."""
     charset = charset_of(top, b"")
 
     def first(tag: int, vr: bytes) -> str:
         raw = top.value(tag)
-        return next(iter(values(raw, vr, charset)), "") if raw else ""
+        return first_value(raw, vr, charset) if raw else ""
 
     uids = first(0x0020000D, b"UI"), first(0x0020000E, b"UI"), first(0x00080018, b"UI")
     return (first(0x00100020, b"LO"), first(0x00100021, b"LO")), uids
 
 
-def make_harvester(institutions: bool) -> Callable[[Path], Harvested | None]:
-    """Return the function that workers harvest inputs with.
+def make_harvester(institutions: bool) -> Callable[[str], tuple[Any, ...] | None]:
+    """Return the function that workers harvest inputs with: it tells plain values, the fields of :class:`Harvested`.
 
     :param institutions: whether institutions are identifiers.
     """
-    return Harvester(institutions=institutions)
+    harvester = Harvester(institutions=institutions)
+
+    def harvest(path: str) -> tuple[Any, ...] | None:
+        found = harvester(path)
+        return None if found is None else tuple(found)
+
+    return harvest

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
-from pathlib import Path
+from typing import Any, NamedTuple
 
 from airlock.identity.evidence import Evidence
 from airlock.identity.identifiers import Identifiers
 from airlock.verify.compare import Comparison, Private
-from airlock.verify.duties import Marks, check_duties
+from airlock.verify.duties import Duties, Marks
 from airlock.verify.found import Found, Problem
 from airlock.verify.judge import Judge
-from airlock.verify.levels import Malformed
+from airlock.verify.levels import Level, Malformed, Shape
 from airlock.verify.pixels import PixelComparison
 from airlock.verify.reader import File, Reader
 from airlock.verify.search import Search
@@ -26,10 +25,10 @@ from airlock.verify.uids import UID
 
 _STUDY, _SERIES, _INSTANCE, _CLASS = 0x0020000D, 0x0020000E, 0x00080018, 0x00080016
 Uids = tuple[str, str, str]
+_MOST_SHAPES = 16
 
 
-@dataclass(frozen=True)
-class Check:
+class Check(NamedTuple):
     """One output to inspect.
 
     :param instance_id: pseudonymous id.
@@ -41,16 +40,19 @@ class Check:
     """
 
     instance_id: str
-    output: Path
+    output: str | os.PathLike[str]
     name: str
-    source: Path
+    source: str | os.PathLike[str]
     rewritten: bool = False
     sop_instance_uid: str | None = None
     expected: str | None = None
 
+    def plain(self) -> tuple[Any, ...]:
+        """Return its fields as plain values, which take less time on their way to another process."""
+        return tuple(os.fspath(each) if isinstance(each, os.PathLike) else each for each in self)
 
-@dataclass(frozen=True, repr=False)
-class Expectation:
+
+class Expectation(NamedTuple):
     """What all outputs of a patient must be like. It holds patient data: never log it.
 
     :param public: texts that the outputs carry on purpose.
@@ -65,9 +67,11 @@ class Expectation:
     override: Override | None = None
     private: Private | None = None
 
+    def __repr__(self) -> str:
+        return "<Expectation>"
 
-@dataclass(frozen=True, repr=False)
-class Inspected:
+
+class Inspected(NamedTuple):
     """What was found in one output; patient data but for the problems.
 
     :param old: StudyInstanceUID, SeriesInstanceUID and SOPInstanceUID of the input; `new` those of the output.
@@ -81,6 +85,20 @@ class Inspected:
     patients: tuple[str, str] = ("", "")
     telling: frozenset[str] = frozenset()
 
+    def __repr__(self) -> str:
+        return "<Inspected>"
+
+    def plain(self) -> tuple[Any, ...]:
+        """Return the same in plain values, which take less time on their way to another process."""
+        found = tuple([tuple(map(tuple, part)) for part in self.found])
+        return (found, *self[1:])
+
+    @classmethod
+    def of(cls, plain: tuple[Any, ...]) -> Inspected:
+        """Return what :meth:`plain` told."""
+        problems, *others = plain[0]
+        return cls(Found(tuple(Problem(*each) for each in problems), *others), *plain[1:])
+
 
 class Inspector:
     """Inspects the outputs of one patient."""
@@ -89,7 +107,8 @@ class Inspector:
         marks, evidence = expectation.marks, expectation.evidence
         if "retain_uids" in marks.options:
             evidence = evidence.without_uids()
-        self._marks = marks
+        self._duties = Duties(marks)
+        self._around_known: dict[Shape, list[Problem]] = {}
         self._outputs, self._sources, self._pixels = _readers()
         keep_dates = marks.dates == "UNMODIFIED"
         identifiers = Identifiers(evidence, expectation.public, keep_dates=keep_dates)
@@ -123,7 +142,7 @@ class Inspector:
         sop_class = _first(output, _CLASS)
         found = self._comparison.dataset(output.dataset, source.dataset, sop_class)
         problems = list(found.problems)
-        problems += check_duties(output, source, self._marks, rewritten=check.rewritten)
+        problems += self._duties(output, source, rewritten=check.rewritten)
         problems += self._around(output)
         problems += self._pixels.problems(output, source)
         problems += self._place(check, new)
@@ -135,19 +154,33 @@ class Inspector:
 
     def _around(self, output: File) -> Iterator[Problem]:
         """Look at what is no part of the dataset: preamble, file meta information, what follows the pixel data."""
+        if output.preamble.strip(b"\0"):
+            yield from self._data("preamble", output.preamble)
         meta = output.meta
-        parts = [("preamble", output.preamble)] if any(output.preamble) else []
-        for tag, element in meta.elements.items():
-            raw = element.value
-            if element.vr != b"UI" or not UID.fullmatch(raw.decode("latin-1").rstrip("\0")):
-                parts.append((name_of(tag), raw))
+        known = self._around_known.get(meta.shape) if meta.shape is not None else None
+        if known is None:
+            varying = frozenset(meta.shape.varying if meta.shape is not None else ())
+            known = [problem for tag in meta.elements if tag not in varying for problem in self._in_meta(tag, meta)]
+            if meta.shape is not None:
+                if len(self._around_known) >= _MOST_SHAPES:
+                    self._around_known.clear()
+                self._around_known[meta.shape] = known
+        yield from known
+        for tag in meta.shape.varying if meta.shape is not None else ():
+            yield from self._in_meta(tag, meta)
         if output.tail is not None:
             for tag in output.tail.elements:
                 yield Problem(name_of(tag), "stands after the pixel data, and may not be there")
-                parts.append((name_of(tag), output.tail.value(tag) or b""))
-        for name, raw in parts:
-            for kind, weak in self._search.data(raw):
-                yield Problem(name, f"holds a {kind} of the input", identifier=True, weak=weak)
+                yield from self._data(name_of(tag), output.tail.value(tag) or b"")
+
+    def _in_meta(self, tag: int, meta: Level) -> Iterator[Problem]:
+        element = meta.elements[tag]
+        if element.vr != b"UI" or not UID.fullmatch(element.value.decode("latin-1").rstrip("\0")):
+            yield from self._data(name_of(tag), element.value)
+
+    def _data(self, name: str, raw: bytes) -> Iterator[Problem]:
+        for kind, weak in self._search.data(raw):
+            yield Problem(name, f"holds a {kind} of the input", identifier=True, weak=weak)
 
     def _place(self, check: Check, new: Uids) -> Iterator[Problem]:
         """Check that the output says what its name and the ledger say, and that its name holds no identifier."""
@@ -181,6 +214,19 @@ def _readers() -> tuple[Reader, Sources, PixelComparison]:
     return Reader(strict=True), Sources(), PixelComparison()
 
 
-def make_inspector(expectation: Expectation) -> Callable[[Check], Inspected]:
-    """Return the function that workers inspect outputs with."""
-    return Inspector(expectation)
+def make_inspector(expectations: Sequence[Expectation]) -> Callable[[tuple[Any, ...]], tuple[Any, ...]]:
+    """Return the function that workers inspect outputs with: of plain values it makes plain values.
+
+    It takes the number of the patient and the fields of :class:`Check`, and returns what :meth:`Inspected.of` reads.
+
+    :param expectations: by number of the patient.
+    """
+    # Outputs of a patient come one after the other, and what is known of a patient takes memory.
+    latest: list[tuple[int, Inspector]] = []
+
+    def inspect(task: tuple[Any, ...]) -> tuple[Any, ...]:
+        if not latest or latest[0][0] != task[0]:
+            latest[:] = [(task[0], Inspector(expectations[task[0]]))]
+        return latest[0][1](Check(*task[1:])).plain()
+
+    return inspect

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from datetime import date
 
 from airlock.identity.vocabulary import fold, vocabulary
@@ -42,7 +41,9 @@ class Judge:
         :param before: the value in the input, empty when it has none; None when it isn't known what it came from.
         :param charsets: of the output's level, and of the input's.
         """
-        problems = list(self._identifiers(tag, vr, raw, charsets[0], kept=KEEP in allowed))
+        problems = self._identifiers(tag, vr, raw, charsets[0], kept=KEEP in allowed)
+        if raw == before and not problems and SAME in allowed and EMPTY not in allowed:
+            return NOTHING
         if not allowed or EMPTY in allowed:
             problems.append(Problem(name_of(tag), "is there, and may not be"))
             return Found(tuple(problems))
@@ -66,17 +67,19 @@ class Judge:
             found = self._cleaned(tag, vr, raw, charsets[0])
         else:
             found = self._replaced(tag, vr, raw, before, charsets)
-        return found._replace(problems=(*problems, *found.problems))
+        return found._replace(problems=(*problems, *found.problems)) if problems else found
 
     def identifies(self, tag: int, raw: bytes, charset: bytes) -> bool:
         """Whether a value of an input holds an identifier, so that it could not be kept."""
         return bool(self._search.element(raw, vr_of(tag, b""), charset, kept=True))
 
-    def _identifiers(self, tag: int, vr: bytes, raw: bytes, charset: bytes, *, kept: bool) -> Iterator[Problem]:
+    def _identifiers(self, tag: int, vr: bytes, raw: bytes, charset: bytes, *, kept: bool) -> list[Problem]:
         if tag == _METHOD and _METHOD_TEXT.fullmatch(raw.decode("latin-1").rstrip(" ")):
-            return
-        for kind, weak in self._search.element(raw, vr, charset, kept=kept):
-            yield Problem(name_of(tag), f"holds a {kind} of the input", identifier=True, weak=weak)
+            return []
+        return [
+            Problem(name_of(tag), f"holds a {kind} of the input", identifier=True, weak=weak)
+            for kind, weak in self._search.element(raw, vr, charset, kept=kept)
+        ]
 
     @staticmethod
     def _is_dummy(raw: bytes, vr: bytes, charset: bytes) -> bool:

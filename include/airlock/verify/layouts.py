@@ -1,68 +1,75 @@
-"""Read the elements of a dataset by how those of earlier files lay, and parse only what lies otherwise.
+"""Read the elements of a dataset by what the headers of a series have in common, and parse only what lies otherwise.
 
-The headers of a series have the same elements of the same lengths, but for a few. A run of elements is known by the
-bytes of their heads (tag, VR, length), which were parsed once; where the heads of the next file are the same bytes, so
-are their places. Whatever is not known is parsed by :mod:`airlock.verify.parser`, which has the last word: what a run
-accepts is what the parser accepted, byte for byte, as a head says all that the parser asks of an element that is no
-sequence, and sequences are parsed whenever their bytes are new.
+Nearly all bytes of a header stand in the next one of the series too. A layout knows these stretches, and between them
+the elements whose values differ from file to file; a header that has the same stretches is read by comparing them.
+Whatever is not known is parsed by :mod:`airlock.verify.parser`, which has the last word: what a layout accepts is what
+the parser accepted, byte for byte; of values that differ, all that the parser asks for is asked here too, and
+sequences are parsed whenever their bytes are new.
 """
 
 from __future__ import annotations
 
-import struct
-from dataclasses import dataclass, field
-from itertools import compress
-from operator import ne
+from itertools import pairwise
 
-from airlock.verify.levels import Element, Level, Order, Short
-from airlock.verify.parser import SHORT_VRS, parse_level
+from airlock.verify.levels import Element, Level, Order, Shape, Short
+from airlock.verify.parser import MASKS, SHORT_VRS, Known, parse_level
 
-_UNDEFINED = b"\xff\xff\xff\xff"
-_MOST_RUNS, _MOST_SEQUENCES, _LONGEST_SEQUENCE = 4096, 2048, 32 << 10
-_LONGEST_RUN = 256 << 10
-_MOST_ENDLESS = 8
-# What differs between series makes runs short. When a header took so many, and the last time is so many files ago, how
-# it lies is learned anew.
-_MANY_USED, _LEAST_AGE = 40, 16
+_UNDEFINED = 0xFFFFFFFF
+# A series has fewer kinds of objects.
+_MOST_LAYOUTS = 8
+# What differs so soon is taken to differ from file to file; what differs later, from series to series.
+_SETTLED_AFTER, _MOST_VARYING = 4, 64
+_MOST_SEQUENCES, _LONGEST_SEQUENCE = 2048, 32 << 10
 _new = tuple.__new__
+Stretches = tuple[tuple[bytes, "_Slot | None"], ...]
+"""Bytes that all have, each up to the length of the element that follows them; after the last, none does."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """One element of a run.
+class _Slot:
+    """An element whose value differs from file to file.
 
-    :param head: its bytes up to the value.
-    :param size: of its value.
-    :param sequence: whether its value is items.
+    :ivar head: so many bytes of it stand before the length of its value, and
+    :ivar width: so many are the length, which `length` reads.
+    :ivar mask: bits of the length that must not be set.
+    :ivar latest: of a sequence: its bytes, from its head to its delimiter if it has one, and what they are.
     """
 
-    tag: int
-    vr: bytes
-    head: bytes
-    size: int
-    sequence: bool
+    __slots__ = ("head", "latest", "length", "mask", "nested", "tag", "vr", "width")
+
+    def __init__(self, tag: int, element: Element, order: Order, *, strict: bool) -> None:
+        self.tag, self.vr, self.nested = tag, element.vr, element.items is not None
+        short = not order.implicit and element.vr in SHORT_VRS
+        self.head = 4 if order.implicit else 6 if short else 8
+        self.width = 2 if short else 4
+        self.length = order.short if short else order.long
+        self.mask = MASKS.get(element.vr, 1) if strict else 0
+        self.latest: tuple[bytes, Element] | None = None
 
 
-class _Run:
-    """Elements that follow each other, with the latest bytes that they had."""
+class _Layout:
+    """What headers have in common.
 
-    __slots__ = ("elements", "first", "heads", "last", "parts", "raw", "size", "unpack", "values")
+    :param kinds: tags and VRs of their elements.
+    :ivar elements: of the latest header.
+    :ivar age: how many headers were read by what was learned last.
+    """
 
-    def __init__(self, parts: tuple[_Part, ...]) -> None:
-        self.parts = parts
-        self.heads = tuple(part.head for part in parts)
-        self.first, self.last = parts[0].tag, parts[-1].tag
-        self.size = sum(len(part.head) + part.size for part in parts)
-        self.unpack = struct.Struct("".join(f"{len(part.head)}s{part.size}s" for part in parts)).unpack
-        self.raw, self.elements = b"", dict[int, Element]()
-        self.values: tuple[bytes | None, ...] = (None,) * len(parts)
+    __slots__ = ("age", "elements", "kinds", "shape", "stretches")
 
+    def __init__(self, kinds: tuple[tuple[int, bytes], ...]) -> None:
+        self.kinds = kinds
+        self.age = 0
+        self.elements: dict[int, Element] = {}
+        self.shape = Shape(())
+        self.stretches: Stretches = ()
 
-@dataclass(slots=True)
-class _Endless:
-    """Sequences of undefined length that began with one head: their bytes from head to delimiter, and what they are."""
-
-    known: list[tuple[bytes, Element]] = field(default_factory=list)
+    def varying(self, level: Level) -> frozenset[int]:
+        """Return the tags of elements that differ from file to file, now that one more level is known."""
+        varying = set(self.shape.varying)
+        if self.age < _SETTLED_AFTER:
+            before = self.elements
+            varying |= {tag for tag, each in level.elements.items() if before and each.value != before[tag].value}
+        return frozenset(varying if len(varying) <= _MOST_VARYING else ())
 
 
 class Layouts:
@@ -74,9 +81,8 @@ class Layouts:
 
     def __init__(self, order: Order, *, strict: bool, below: int) -> None:
         self._order, self._strict, self._below = order, strict, below
-        self._runs: dict[bytes, _Run | _Endless] = {}
-        self._sequences: dict[bytes, Element] = {}
-        self._used = self._age = 0
+        self._known: list[_Layout] = []
+        self._items: Known = {}
 
     def level(self, data: bytes, position: int, size: int) -> tuple[Level, int]:
         """Parse the elements of a dataset; the arguments and what it returns are those of the parser.
@@ -84,149 +90,115 @@ class Layouts:
         :raises Malformed: when the bytes are not understood.
         :raises Short: when more of the file is needed.
         """
-        level, end = Level(self._order), -1
-        if self._runs:
-            end = self._known(data, position, size, level)
-        if end < 0:
-            # Nothing is known; or elements are out of order, or twice: whether that may be, the parser decides.
-            level, end = parse_level(data, position, size, self._order, strict=self._strict, below=self._below)
-        self._age += 1
-        if not self._runs or len(self._runs) > _MOST_RUNS or (self._used > _MANY_USED and self._age > _LEAST_AGE):
-            self._age = 0
-            self._runs.clear()
-            self._learn(data, position, level)
+        known = self._known
+        for number, layout in enumerate(known):
+            end = self._read(layout, data, position, size)
+            if end >= 0:
+                layout.age += 1
+                if number:
+                    known.insert(0, known.pop(number))
+                return Level(self._order, layout.elements.copy(), layout.shape), end
+        level, end = self._parse(data, position, size, self._below)
+        self._learn(data, position, end, level)
         return level, end
 
-    def _known(self, data: bytes, position: int, size: int, level: Level) -> int:
-        """Read by what is known; return where the level ends, negative when it must be parsed whole."""
-        elements, runs, last = level.elements, self._runs, -1
-        self._used = 0
-        while True:
-            self._used += 1
-            run = runs.get(data[position : position + 8]) or runs.get(data[position : position + 12])
-            if type(run) is _Run and run.first > last:
-                end = position + run.size
-                if len(data) < end <= size:
-                    raise Short(end)
-                raw = data[position:end]
-                if raw == run.raw or (end <= size and self._read(run, raw)):
-                    elements.update(run.elements)
-                    position, last = end, run.last
-                if end <= size:
-                    # Read, or split: then what its first elements are now is known by the same head.
-                    continue
-            if type(run) is _Endless:
-                found = next((each for each in run.known if data.startswith(each[0], position)), None)
-                tag = self._tag(data, position)
-                if found is not None and tag > last:
-                    elements[tag] = found[1]
-                    position, last = position + len(found[0]), tag
-                    continue
-            before = position
-            position = self._unknown(data, position, size, level)
-            if position == before:
-                return position
-            tag = next(reversed(elements), -1)
-            if position < 0 or tag <= last:
+    def _read(self, layout: _Layout, data: bytes, position: int, size: int) -> int:
+        """Read by a layout; return where the level ends, negative when the bytes lie otherwise."""
+        elements = layout.elements
+        for same, slot in layout.stretches:
+            if not data.startswith(same, position):
+                _ask_for_more(data, position, size, same)
                 return -1
-            last = tag
+            position += len(same)
+            if slot is None:
+                break
+            begin = position + slot.width
+            if begin > len(data):
+                return -1
+            (length,) = slot.length(data, position)
+            position = begin + length
+            if slot.nested:
+                position = self._nested(slot, data, begin, size, elements)
+                if position < 0:
+                    return -1
+            elif position > len(data):
+                if position <= size and length != _UNDEFINED:
+                    raise Short(position)
+                return -1
+            elif length & slot.mask:
+                return -1
+            elif (value := data[begin:position]) != elements[slot.tag].value:
+                elements[slot.tag] = _new(Element, (slot.vr, value, None))
+        return position if self._ends(data, position, size) else -1
 
-    def _unknown(self, data: bytes, position: int, size: int, level: Level) -> int:
-        """Parse one element, and learn it; negative when there is more than one, or it is there already."""
+    def _ends(self, data: bytes, position: int, size: int) -> bool:
+        """Whether a level ends here: no element follows that belongs to it."""
         if position >= size:
-            return position
-        below = self._below
-        if position + 8 <= len(data):
-            tag = self._tag(data, position)
-            if tag >= below:
-                return position
-            below = tag + 1
-        found, end = parse_level(data, position, size, self._order, strict=self._strict, below=below)
-        if len(found.elements) > 1 or not found.elements.keys().isdisjoint(level.elements):
-            return -1
-        level.elements.update(found.elements)
-        self._learn(data, position, found)
-        return end
-
-    def _tag(self, data: bytes, position: int) -> int:
-        group, number, _length = self._order.plain_head(data, position)
-        return int(group << 16 | number)
-
-    def _read(self, run: _Run, raw: bytes) -> bool:
-        """Read the values of a run; where a head is another than before, split the run there, and say no."""
-        found = run.unpack(raw)
-        heads = found[::2]
-        if heads != run.heads:
-            self._split(run, next(n for n, (one, two) in enumerate(zip(heads, run.heads, strict=True)) if one != two))
+            return position == size
+        if position + 8 > len(data):
             return False
-        values = found[1::2]
-        elements = run.elements.copy()
-        for part, value in compress(zip(run.parts, values, strict=True), map(ne, values, run.values)):
-            if part.sequence:
-                elements[part.tag] = self._sequence(part, value)
-            else:
-                elements[part.tag] = _new(Element, (part.vr, value, None))
-        run.raw, run.values, run.elements = raw, values, elements
-        return True
+        group, number, _length = self._order.plain_head(data, position)
+        return bool(group << 16 | number >= self._below)
 
-    def _sequence(self, part: _Part, value: bytes) -> Element:
-        """Return a sequence of defined length; its bytes are parsed when they are new."""
-        raw = part.head + value
-        found = self._sequences.get(raw)
-        if found is None:
-            level, _end = parse_level(raw, 0, len(raw), self._order, strict=self._strict)
-            found = level.elements[part.tag]
-            if len(raw) <= _LONGEST_SEQUENCE:
-                if len(self._sequences) >= _MOST_SEQUENCES:
-                    self._sequences.clear()
-                self._sequences[raw] = found
-        return found
-
-    def _split(self, run: _Run, at: int) -> None:
-        """Make three runs of one: what lay as before, what did not, and what follows."""
-        for parts in (run.parts[:at], run.parts[at : at + 1], run.parts[at + 1 :]):
-            if parts:
-                self._add(parts)
-
-    def _add(self, parts: tuple[_Part, ...]) -> None:
-        self._runs[parts[0].head] = _Run(parts)
-
-    def _learn(self, data: bytes, position: int, level: Level) -> None:
-        """Learn how the elements lie that were parsed."""
-        parts: list[_Part] = []
-        last, size = -1, 0
-        for tag, element in level.elements.items():
-            head_size = 8 if self._order.implicit or element.vr in SHORT_VRS else 12
-            head = data[position : position + head_size]
-            endless = head.endswith(_UNDEFINED) and (self._order.implicit or head_size == 12)
-            if tag <= last or endless or size > _LONGEST_RUN:
-                if parts:
-                    self._add(tuple(parts))
-                    parts, size = [], 0
-                if tag <= last:
-                    return
-            if self._tag(data, position) != tag:
-                return
-            if endless:
-                position = self._learn_endless(data, position, head, element)
-            else:
-                parts.append(_Part(tag, element.vr, head, len(element.value), element.items is not None))
-                position += head_size + len(element.value)
-                size += len(element.value)
-            last = tag
-        if parts:
-            self._add(tuple(parts))
-
-    def _learn_endless(self, data: bytes, position: int, head: bytes, element: Element) -> int:
-        end = position + len(head) + len(element.value)
-        if element.items is not None:
-            # The value ends before the delimiter of the sequence, that of fragments after it.
-            end += 8
-        raw = data[position:end]
-        run = self._runs.get(head)
-        if not isinstance(run, _Endless):
-            run = self._runs[head] = _Endless()
-        if len(raw) <= _LONGEST_SEQUENCE:
-            run.known.insert(0, (raw, element))
-            del run.known[_MOST_ENDLESS:]
+    def _nested(self, slot: _Slot, data: bytes, begin: int, size: int, elements: dict[int, Element]) -> int:
+        """Read a sequence, which is parsed when its bytes are new; return where it ends, negative when it is none."""
+        start = begin - slot.head - slot.width
+        if slot.latest is not None and data.startswith(slot.latest[0], start):
+            raw, elements[slot.tag] = slot.latest
+            return start + len(raw)
+        level, end = self._parse(data, start, size, slot.tag + 1)
+        found = level.elements.get(slot.tag)
+        if found is None or found.items is None or len(level.elements) > 1:
+            return -1
+        slot.latest = data[start:end], found
+        elements[slot.tag] = found
         return end
+
+    def _parse(self, data: bytes, position: int, size: int, below: int) -> tuple[Level, int]:
+        return parse_level(data, position, size, self._order, strict=self._strict, below=below, known=self._items)
+
+    def _learn(self, data: bytes, position: int, end: int, level: Level) -> None:
+        """Learn from a level that was parsed, when its elements are in order."""
+        kinds = tuple((tag, element.vr) for tag, element in level.elements.items())
+        if any(one[0] >= other[0] for one, other in pairwise(kinds)):
+            return
+        layout = next((each for each in self._known if each.kinds == kinds), None) or _Layout(kinds)
+        varying = layout.varying(level)
+        stretches = self._stretches(data, position, end, level, varying)
+        if stretches is None:
+            return
+        layout.age, layout.stretches, layout.elements = 0, stretches, level.elements.copy()
+        layout.shape = level.shape = Shape(tuple(sorted(varying)))
+        self._known = [layout, *(each for each in self._known if each is not layout)][:_MOST_LAYOUTS]
+
+    def _stretches(
+        self, data: bytes, position: int, end: int, level: Level, varying: frozenset[int]
+    ) -> Stretches | None:
+        """Return the bytes around the values that differ; None when elements don't lie as they are understood."""
+        stretches: list[tuple[bytes, _Slot | None]] = []
+        start = position
+        for tag, element in level.elements.items():
+            slot = _Slot(tag, element, self._order, strict=self._strict)
+            value = position + slot.head + slot.width
+            group, number, _length = self._order.plain_head(data, position)
+            if group << 16 | number != tag:
+                return None
+            undefined = slot.length(data, position + slot.head)[0] == _UNDEFINED
+            after = value + len(element.value) + (8 if undefined and slot.nested else 0)
+            if tag in varying and (slot.nested or not undefined):
+                stretches.append((data[start : position + slot.head], slot))
+                start = after
+            position = after
+        if position != end:
+            return None
+        return (*stretches, (data[start:end], None))
+
+
+def _ask_for_more(data: bytes, position: int, size: int, wanted: bytes) -> None:
+    """Have more of the file read, where it goes on as expected and ends too early.
+
+    :raises Short: when so.
+    """
+    needed = position + len(wanted)
+    if len(data) < needed <= size and wanted.startswith(data[position:]):
+        raise Short(needed)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -34,6 +33,7 @@ class Order:
         self.explicit_head = struct.Struct(f"{mark}HH2sH").unpack_from
         self.plain_head = struct.Struct(f"{mark}HHL").unpack_from
         self.long = struct.Struct(f"{mark}L").unpack_from
+        self.short = struct.Struct(f"{mark}H").unpack_from
 
     def inner(self, vr: bytes) -> Order:
         """Return the encoding inside a sequence: UN of undefined length is implicit (PS3.5 section 6.2.2, note 2)."""
@@ -61,12 +61,40 @@ class Element(NamedTuple):
         return not self.value and not self.items
 
 
-@dataclass(slots=True)
-class Level:
-    """A dataset, or one item of a sequence."""
+class Shape:
+    """What datasets have in common: all elements, in this order, but for the values of some.
 
-    order: Order
-    elements: dict[int, Element] = field(default_factory=dict)
+    Two levels have the same shape when it is the same object.
+
+    :param varying: tags of those whose values may differ, ascending.
+    """
+
+    __slots__ = ("varying",)
+
+    def __init__(self, varying: tuple[int, ...]) -> None:
+        self.varying = varying
+
+
+class Level:
+    """A dataset, or one item of a sequence.
+
+    :param shape: None when nothing is known that it has in common with others.
+    """
+
+    __slots__ = ("elements", "order", "shape")
+
+    def __init__(self, order: Order, elements: dict[int, Element] | None = None, shape: Shape | None = None) -> None:
+        self.order, self.shape = order, shape
+        self.elements = {} if elements is None else elements
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Level) and self.order is other.order and self.elements == other.elements
+
+    # It grows.
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"<Level of {len(self.elements)} elements>"
 
     def value(self, tag: int) -> bytes | None:
         """Return the encoded value of an element, None when it is absent."""

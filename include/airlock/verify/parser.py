@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
 
 from airlock.verify.levels import Element, Level, Malformed, Order, Short, is_sequence
 
@@ -18,12 +17,16 @@ SHORT_VRS = frozenset(_SHORT)
 """VRs whose elements have a head of 8 bytes in explicit VR (PS3.5 section 7.1.2)."""
 _LONG = dict.fromkeys(b"OB OW SQ UC UN UR UT".split(), 1) | {b"OF": 3, b"OL": 3, b"OD": 7, b"OV": 7, b"SV": 7, b"UV": 7}
 VRS = SHORT_VRS | frozenset(_LONG)
+MASKS = _SHORT | _LONG
+"""By VR: the bits of a length that must not be set."""
 _FRAGMENTED = (b"OB", b"OW")
 _ENDLESS = 1 << 32
 _new = tuple.__new__
+Known = dict[tuple[Order, bytes], list[Level]]
+"""Items by how they are encoded, and their bytes: what is the same bytes is read once."""
+_MOST_KNOWN, _LONGEST_KNOWN = 4096, 4096
 
 
-@dataclass(slots=True)
 class _Frame:
     """A level or a sequence whose end has not been reached.
 
@@ -31,35 +34,52 @@ class _Frame:
     :param items: of a sequence; None when it is a level.
     """
 
-    level: Level
-    end: int
-    undefined: bool
-    items: list[Level] | None = None
-    tag: int = 0
-    vr: bytes = b""
-    start: int = 0
-    order: Order | None = None
-    last: int = -1
+    __slots__ = ("end", "items", "last", "level", "order", "start", "tag", "undefined", "vr")
+
+    def __init__(  # noqa: PLR0913 - what is known of it, said once
+        self,
+        level: Level,
+        end: int,
+        *,
+        undefined: bool,
+        items: list[Level] | None = None,
+        tag: int = 0,
+        vr: bytes = b"",
+        start: int = 0,
+        order: Order | None = None,
+    ) -> None:
+        self.level, self.end, self.undefined, self.items = level, end, undefined, items
+        self.tag, self.vr, self.start, self.order = tag, vr, start, order
+        self.last = -1
 
 
 def parse_level(
-    data: bytes, position: int, size: int, order: Order, *, strict: bool, below: int = _ENDLESS
+    data: bytes,
+    position: int,
+    size: int,
+    order: Order,
+    *,
+    strict: bool,
+    below: int = _ENDLESS,
+    known: Known | None = None,
 ) -> tuple[Level, int]:
     """Parse the elements of a dataset, with all that is nested in them.
 
     :param data: the file from some point on, perhaps not to its end.
     :param size: where the dataset ends, from the start of `data`; may lie beyond it.
     :param below: stop before the first element with this tag or a greater one.
+    :param known: items that were read, as strictly, and to which those are added that are read now.
     :return: the level, and where its last element ends.
     :raises Malformed: when the bytes are not understood.
     :raises Short: when more of the file is needed.
     """
-    return _Parser(data, position, size, strict=strict, below=below).run(order)
+    return _Parser(data, position, size, strict=strict, below=below, known={} if known is None else known).run(order)
 
 
 class _Parser:
-    def __init__(self, data: bytes, position: int, size: int, *, strict: bool, below: int) -> None:
+    def __init__(self, data: bytes, position: int, size: int, *, strict: bool, below: int, known: Known) -> None:
         self._data, self._have, self._size = data, len(data), size
+        self._known = known
         self._strict, self._below = strict, below
         self._position = position
         self._stack: list[_Frame] = []
@@ -79,7 +99,8 @@ class _Parser:
         """Read elements until a sequence begins or the level ends."""
         data, order, position, end = self._data, frame.level.order, self._position, frame.end
         elements, strict, implicit, last = frame.level.elements, self._strict, order.implicit, frame.last
-        below = self._below if len(self._stack) == 1 else _ENDLESS
+        top, known = len(self._stack) == 1, self._known
+        below = self._below if top else _ENDLESS
         bound = min(end, self._have)
         head, long = order.plain_head if implicit else order.explicit_head, order.long
         mask: int | None = 1
@@ -114,9 +135,16 @@ class _Parser:
             elif strict or tag in elements:
                 raise Malformed("its elements are not in ascending order")
             if length == _UNDEFINED or vr == b"SQ" or ((implicit or vr == b"UN") and is_sequence(tag)):
-                frame.last = last
-                self._begin_sequence(frame, tag, vr, begin, length)
-                return
+                items = None
+                if length <= _LONGEST_KNOWN and begin + length <= bound:
+                    position = begin + length
+                    items = known.get((order.inner(vr), data[begin:position]))
+                if items is None:
+                    frame.last = last
+                    self._begin_sequence(frame, tag, vr, begin, length)
+                    return
+                elements[tag] = _new(Element, (vr, data[begin:position] if top else b"", items))
+                continue
             position = begin + length
             if position > bound:
                 self._more(position, end)
@@ -159,7 +187,9 @@ class _Parser:
             raise Malformed("a value of undefined length is no sequence")
         self._position = begin
         order = frame.level.order.inner(vr)
-        self._stack.append(_Frame(frame.level, end, undefined, [], tag, vr, begin, order))
+        self._stack.append(
+            _Frame(frame.level, end, undefined=undefined, items=[], tag=tag, vr=vr, start=begin, order=order)
+        )
 
     def _items(self, frame: _Frame) -> None:
         """Read the head of the next item, or the end of the sequence."""
@@ -184,12 +214,17 @@ class _Parser:
             raise Malformed("an item is longer than what holds it: it is cut short")
         item = Level(order)
         frame.items.append(item)
-        self._stack.append(_Frame(item, end, length == _UNDEFINED))
+        self._stack.append(_Frame(item, end, undefined=length == _UNDEFINED))
 
     def _close(self, frame: _Frame, end: int) -> None:
         self._stack.pop()
         value = self._data[frame.start : end] if len(self._stack) == 1 else b""
-        frame.level.elements[frame.tag] = Element(frame.vr, value, frame.items)
+        assert frame.items is not None and frame.order is not None  # noqa: PT018 - it is a sequence
+        frame.level.elements[frame.tag] = _new(Element, (frame.vr, value, frame.items))
+        if not frame.undefined and end - frame.start <= _LONGEST_KNOWN:
+            if len(self._known) >= _MOST_KNOWN:
+                self._known.clear()
+            self._known[frame.order, self._data[frame.start : end]] = frame.items
 
     def _skip_fragments(self, position: int, limit: int, order: Order) -> int:
         while True:

@@ -10,12 +10,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from airlock.verify.compare import Private
-from airlock.verify.table import CLEAN, DUMMY, EMPTY, KEEP, MAP, PROFILES, SHIFT, Allowance, Override
+from airlock.verify.table import CLEAN, DUMMY, EMPTY, KEEP, MAP, SHIFT, Allowance, Override, read_table
 from airlock.verify.text import entry
 
 
@@ -113,8 +112,7 @@ def override_of(policy: Terms) -> Override | None:
     return RuleReader(rules, keep_unlisted=keep) if rules or keep else None
 
 
-@dataclass(frozen=True)
-class PrivateName:
+class PrivateName(NamedTuple):
     """Private elements as a policy names them: `(gggg,"CREATOR",ee)`, a creator, or a group; `x` is any digit.
 
     :param group: four digits; `element` two, of the number in the block.
@@ -168,7 +166,7 @@ class PrivateReader:
 
 @lru_cache(maxsize=1)
 def _safe_elements() -> frozenset[tuple[str, int, int]]:
-    document = json.loads((PROFILES / "safe_private.json").read_bytes())
+    document = json.loads(read_table("safe_private"))
     return frozenset(
         (creator, int(group, 16), int(text[:2], 16))
         for creator, groups in document["elements"].items()

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
-from pathlib import Path
 
 from airlock.verify.harvest import identity
 from airlock.verify.levels import Level, Malformed
@@ -13,19 +11,19 @@ from airlock.verify.reader import Reader
 from airlock.verify.text import vr_of
 
 
-@dataclass
 class Present:
     """What outputs hold.
 
-    :param uids: all values of UI elements of the datasets.
-    :param subjects: PatientIDs.
+    :ivar uids: all values of UI elements of the datasets.
+    :ivar subjects: PatientIDs.
     """
 
-    uids: set[str] = field(default_factory=set)
-    subjects: set[str] = field(default_factory=set)
+    def __init__(self) -> None:
+        self.uids: set[str] = set()
+        self.subjects: set[str] = set()
 
 
-def present_in(outputs: Iterable[Path]) -> Present:
+def present_in(outputs: Iterable[str | os.PathLike[str]]) -> Present:
     """Return what files hold. One that cannot be read holds nothing that counts."""
     found, reader = Present(), Reader(strict=True)
     for path in outputs:

@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import os
 import struct
-import zlib
-from dataclasses import dataclass
-from pathlib import Path
+from typing import NamedTuple
 
 from airlock.verify.layouts import Layouts
 from airlock.verify.levels import Level, Malformed, Order, Short
@@ -29,8 +27,7 @@ _IMPLICIT = Order(implicit=True, little=True)
 _BIG_ENDIAN = Order(implicit=False, little=False)
 
 
-@dataclass(frozen=True)
-class PixelPlace:
+class PixelPlace(NamedTuple):
     """Where the value of a pixel data element lies.
 
     :param offset: of its first byte in the source.
@@ -87,8 +84,7 @@ class Source:
             done += count
 
 
-@dataclass(frozen=True)
-class File:
+class File(NamedTuple):
     """A file that was read, without the value of its pixel data.
 
     :param meta: the file meta information; empty when an input has none.
@@ -199,6 +195,8 @@ class Reader:
         return parse_level(data, 0, len(data), order, strict=self._strict)[0]
 
     def _inflated(self, source: Source, start: int) -> Source:
+        import zlib  # noqa: PLC0415 - few files are deflated
+
         inflater = zlib.decompressobj(-zlib.MAX_WBITS)
         try:
             data = inflater.decompress(source.read(start, _LARGEST_HEADER), _LARGEST_HEADER)
@@ -208,7 +206,7 @@ class Reader:
             raise Malformed("its deflated dataset is too long, or doesn't end with the file")
         return Source(-1, len(data), data)
 
-    def open(self, path: Path) -> tuple[File, int]:
+    def open(self, path: str | os.PathLike[str]) -> tuple[File, int]:
         """Read a file; return it with the open descriptor, which the caller closes.
 
         :raises Malformed: when it is not understood to its last byte.

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 from airlock.verify.found import Problem, verdict
-from airlock.workspace import write_atomically
 
 FILE_NAME = "verification.jsonl"
 _NAMED_AT_MOST = 5
@@ -33,16 +32,22 @@ def line(instance_id: str, problems: Sequence[Problem], output: str = "") -> str
 
 
 def write_report(
-    path: Path, problems: Mapping[str, Sequence[Problem]], outputs: Mapping[str, str] | None = None
+    path: str | os.PathLike[str], problems: Mapping[str, Sequence[Problem]], outputs: Mapping[str, str] | None = None
 ) -> None:
     """Write the report.
 
     :param problems: by instance; none for those that passed.
     :param outputs: paths by instance, for a report that stays where the outputs are.
     """
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    # Importing these takes longer than many a verification, and few write a report.
+    from pathlib import Path  # noqa: PLC0415 - as the comment says
+
+    from airlock.workspace import write_atomically  # noqa: PLC0415 - as above
+
+    place = Path(path)
+    place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     lines = (line(name, problems[name], (outputs or {}).get(name, "")) for name in sorted(problems))
-    write_atomically(path, "".join(lines).encode("utf-8", "backslashreplace"))
+    write_atomically(place, "".join(lines).encode("utf-8", "backslashreplace"))
 
 
 def summary(problems: Mapping[str, Sequence[Problem]]) -> str:

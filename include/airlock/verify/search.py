@@ -19,6 +19,7 @@ DUMMIES = frozenset(
 
 _NONE: frozenset[Match] = frozenset()
 _NUMBER = re.compile(r"[0-9+.eE-]+")
+_NUMBERS = re.compile(rb"[0-9+.eE\\ \0-]*")
 _CLOCK = re.compile(r"[0-9.:+-]*")
 _PRINTABLE = re.compile(rb"[\x09\x0a\x0d\x20-\x7e]{5,}")
 _SHORTEST = 4
@@ -96,6 +97,8 @@ class Search:
         return self._identifiers.in_uid(uid)
 
     def _number(self, raw: bytes, charset: bytes) -> frozenset[Match]:
+        if _NUMBERS.fullmatch(raw) and not self._identifiers.is_any_number(raw):
+            return _NONE
         found = _NONE
         for value in values(raw, b"DS", charset):
             if not _NUMBER.fullmatch(value):

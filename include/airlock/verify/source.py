@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from airlock.errors import InstanceNotUnderstood
@@ -22,7 +21,7 @@ class Sources:
     def __init__(self) -> None:
         self._reader = Reader(strict=False)
 
-    def open(self, path: Path) -> tuple[File, int]:
+    def open(self, path: str | os.PathLike[str]) -> tuple[File, int]:
         """Read an input; return it with the open descriptor, which the caller closes.
 
         What the strict reader refuses is read by pydicom and encoded again.
@@ -36,7 +35,7 @@ class Sources:
             return _by_other_means(path)
 
 
-def _by_other_means(path: Path) -> tuple[File, int]:
+def _by_other_means(path: str | os.PathLike[str]) -> tuple[File, int]:
     try:
         return _by_library(path)
     except (InstanceNotUnderstood, RecursionError):
@@ -66,12 +65,14 @@ def _name_unknown(top: Dataset) -> None:
                 levels += element.value or []
 
 
-def _by_library(path: Path) -> tuple[File, int]:
+def _by_library(path: str | os.PathLike[str]) -> tuple[File, int]:
     # They import pydicom, which few inputs need.
-    from airlock.dicomio.part10 import PIXEL_TAGS, UNDEFINED, open_instance  # noqa: PLC0415 - as the comment says
+    from pathlib import Path  # noqa: PLC0415 - as the comment says
+
+    from airlock.dicomio.part10 import PIXEL_TAGS, UNDEFINED, open_instance  # noqa: PLC0415 - as above
     from airlock.dicomio.splice import encode  # noqa: PLC0415 - as above
 
-    with open_instance(path) as instance:
+    with open_instance(Path(path)) as instance:
         _name_unknown(instance.dataset)
         order = Order(implicit=instance.syntax == IMPLICIT, little=instance.syntax != BIG_ENDIAN)
         data, after = encode(instance)

@@ -34,14 +34,15 @@ def verify_output(transfer: Transfer, progress: Progress | None = None) -> Count
     checks = _checks(transfer, folder, ready)
     with Workers(transfer.settings.workers) as pool:
         files = sorted({check.source for check in checks} | set(transfer.workspace.folder("incoming").glob("*.dcm")))
-        inputs = one_patient(harvest(pool, files, transfer.policy))
+        inputs = one_patient(harvest(pool, files, transfer.policy).values())
         inputs.evidence.uids.add(transfer.request.study_instance_uid)
         request, policy = transfer.request, transfer.policy
         identity = identity_of(transfer, inputs.evidence)
         inputs.evidence.update(identity.known)
         expectation = expectation_of(policy, inputs.evidence, identity.subject, request.transfer_event_name)
         days = abs(identity.offset_days)
-        problems = inspect(pool, expectation, checks, policy, progress, days=days).problems
+        found = inspect(pool, [(expectation, checks)] if checks else [], policy, progress, days=days)
+        problems = {name: each for _, inspection in found for name, each in inspection.problems.items()}
     report = transfer.workspace.folder("report") / FILE_NAME
     write_report(report, problems)
     if any(problems.values()):

@@ -6,19 +6,17 @@ De-identification decides one action per attribute; this says which outcomes are
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from functools import lru_cache, partial
-from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from airlock.dicomio.dictionary import tag_of
 from airlock.verify.text import entry
 from airlock.verify.uids import is_structural
 
-PROFILES = Path(__file__).parent.parent / "deid" / "profiles"
-"""The shipped tables."""
+_PROFILES = os.path.join(os.path.dirname(__file__), "..", "deid", "profiles")  # noqa: PTH118, PTH120 - see read_table
 KEEP, SAME, CLEAN, SHIFT, MAP, DUMMY, EMPTY = "keep", "same", "clean", "shift", "map", "dummy", "empty"
 """What a value that is left may be: the input's, its allowed words, its date moved, its UID mapped, a dummy, none.
 
@@ -52,8 +50,7 @@ Override = Callable[[tuple[int, ...], int, Callable[[], Allowance]], Allowance]
 """A project's own rules: what they allow for an attribute at a path of sequences, given what the table does."""
 
 
-@dataclass(frozen=True)
-class Row:
+class Row(NamedTuple):
     """One attribute of the table.
 
     :param basic: action of the Basic Profile, such as `X/Z/D`.
@@ -65,10 +62,16 @@ class Row:
     options: Mapping[str, str]
 
 
+def read_table(name: str) -> bytes:
+    """Return one of the shipped tables, by its name without `.json`."""
+    # pathlib takes longer to import than this to read.
+    with open(os.path.join(_PROFILES, f"{name}.json"), "rb") as file:  # noqa: PTH118, PTH123 - as the comment says
+        return file.read()
+
+
 @lru_cache(maxsize=4)
 def _document(name: str) -> dict[str, Any]:
-    text = (PROFILES / f"{name}.json").read_bytes()
-    content: dict[str, Any] = json.loads(text)
+    content: dict[str, Any] = json.loads(read_table(name))
     return content
 
 
@@ -208,21 +211,23 @@ def _basic(action: str) -> Allowance:
     return frozenset(allowed | ({MAP} if "U" in letters else set()) | ({KEEP} if "K" in letters else set()))
 
 
-@lru_cache(maxsize=128)
-def types_of(sop_class_uid: str) -> dict[int, dict[int, str]]:
-    """Return types 1, 1C, 2 and 2C of a SOP class: by innermost enclosing sequence (0: top level), then by tag.
+@lru_cache(maxsize=4096)
+def types_of(sop_class_uid: str, parent: int) -> dict[int, str]:
+    """Return types 1, 1C, 2 and 2C of attributes of a SOP class, by tag.
+
+    :param parent: the innermost enclosing sequence; 0 at the top level.
 
     Of a class that the table does not know, no type is known. Where modules differ the strictest counts.
     """
     document = _document("iod_types")
-    found: dict[int, dict[int, str]] = {}
+    found: dict[int, str] = {}
+    keyword_of_parent = entry(parent)[1] if parent else ""
     for module in document["iods"].get(document["sop_classes"].get(sop_class_uid), _COMMON):
-        for parent, by_type in document["modules"].get(module, {}).items():
-            level = found.setdefault(_tag(parent), {})
-            for kind in ("2C", "2", "1C", "1"):
-                for keyword in by_type.get(kind, "").split():
-                    tag = _tag(keyword)
-                    level[tag] = min(level.get(tag, kind), kind)
+        by_type = document["modules"].get(module, {}).get(keyword_of_parent, {})
+        for kind in ("2C", "2", "1C", "1"):
+            for keyword in by_type.get(kind, "").split():
+                tag = _tag(keyword)
+                found[tag] = min(found.get(tag, kind), kind)
     return found
 
 

@@ -5,10 +5,10 @@ It knows nothing of transfers, so that a folder is verified without what those n
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Protocol
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+import os
+from typing import NamedTuple, Protocol, TypeVar
 
 from airlock.dicomio.progress import Progress
 from airlock.identity.evidence import Evidence
@@ -37,8 +37,7 @@ class Project(Protocol):
         """How it is de-identified."""
 
 
-@dataclass(frozen=True)
-class Inputs:
+class Inputs(NamedTuple):
     """The inputs of a patient.
 
     :param unreadable: how many no reader could read; whatever they hold, it cannot be searched for.
@@ -48,8 +47,7 @@ class Inputs:
     unreadable: int
 
 
-@dataclass
-class Inspection:
+class Inspection(NamedTuple):
     """What was found in the outputs of a patient.
 
     :param problems: by instance, empty for those that pass.
@@ -57,31 +55,36 @@ class Inspection:
     """
 
     problems: Problems
-    subjects: set[str] = field(default_factory=set)
+    subjects: set[str]
 
 
-def harvest(pool: Workers, files: Sequence[Path], project: Project) -> dict[Path, Harvested | None]:
+P = TypeVar("P", bound=str | os.PathLike[str])
+
+
+def harvest(pool: Workers, files: Sequence[P], project: Project) -> dict[P, Harvested | None]:
     """Return what every input says, None of those that cannot be read, in the order of the files.
 
     What one of a patient's inputs says, the others don't repeat.
     """
     institutions = "retain_institution_identity" not in project.deidentify.options
-    results = pool.run(make_harvester, institutions, files, worth_a_worker=_TASKS_WORTH_A_WORKER)
-    said = {path: found if isinstance(found, Harvested) else None for path, found in results}
-    return {path: said[path] for path in files}
+    paths = [os.fspath(file) for file in files]
+    results = pool.run(make_harvester, institutions, paths, worth_a_worker=_TASKS_WORTH_A_WORKER)
+    said = {path: None if found is None or isinstance(found, Lost) else Harvested(*found) for path, found in results}
+    return {file: said[path] for file, path in zip(files, paths, strict=True)}
 
 
-def one_patient(said: dict[Path, Harvested | None]) -> Inputs:
+def one_patient(said: Iterable[Harvested | None]) -> Inputs:
     """Return what all inputs of a patient say."""
-    read = [found for found in said.values() if found is not None]
-    return Inputs(evidence_of(read), len(said) - len(read))
+    found = list(said)
+    read = [one for one in found if one is not None]
+    return Inputs(evidence_of(read), len(found) - len(read))
 
 
 def evidence_of(read: Iterable[Harvested]) -> Evidence:
     """Return what inputs say together."""
     evidence = Evidence()
     for found in read:
-        evidence.update(found.evidence)
+        evidence.add(found.said)
         evidence.patients |= {found.patient} if found.patient[0] else set()
         evidence.studies |= {found.uids[0]} - {""}
     return evidence
@@ -108,36 +111,61 @@ def expectation_of(project: Project, evidence: Evidence, subject: str | None, ev
 
 def inspect(
     pool: Workers,
-    expectation: Expectation,
-    checks: Sequence[Check],
+    patients: Sequence[tuple[Expectation, Sequence[Check]]],
     project: Project,
     progress: Progress | None = None,
     days: int = 0,
-) -> Inspection:
-    """Inspect outputs one by one and together.
+) -> Iterator[tuple[int, Inspection]]:
+    """Inspect outputs one by one and together; yield what was found in those of each patient, with its number.
 
+    :param patients: what outputs must be like, and the outputs; of each patient at least one.
     :param days: by how many days dates may move even where the policy's largest number is smaller.
     """
-    settings = project.deidentify
-    inspection = Inspection({check.instance_id: [] for check in checks})
-    problems = inspection.problems
-    study = Study(
-        keep_uids="retain_uids" in settings.options,
-        largest_days=max(settings.max_shift_days, days),
-        each_study=settings.shift_by == "study",
+    tasks = [(number, *check.plain()) for number, (_, checks) in enumerate(patients) for check in checks]
+    waiting = Counter(task[0] for task in tasks)
+    open_ones: dict[int, _Patient] = {}
+    expectations = [expectation for expectation, _ in patients]
+    results = pool.run(
+        make_inspector, expectations, tasks, alike=lambda task: task[0], worth_a_worker=_TASKS_WORTH_A_WORKER
     )
-    results = pool.run(make_inspector, expectation, checks, worth_a_worker=_TASKS_WORTH_A_WORKER)
-    for done, (check, found) in enumerate(results, start=1):
-        if isinstance(found, Inspected):
-            study.add(check.instance_id, found)
-            problems[check.instance_id] += found.found.problems
-            inspection.subjects.add(found.patients[1])
-        else:
-            assert isinstance(found, Lost)
-            problems[check.instance_id].append(Problem("file", "inspecting it took too long, or too much memory"))
+    for done, (task, found) in enumerate(results, start=1):
+        number = task[0]
+        patient = open_ones.get(number)
+        if patient is None:
+            patient = open_ones[number] = _Patient(project.deidentify, days)
+        patient.add(task[1], None if isinstance(found, Lost) else Inspected.of(found))
+        waiting[number] -= 1
+        if not waiting[number]:
+            yield number, open_ones.pop(number).inspection()
         if progress is not None:
-            progress(done, len(checks))
-    for name, found_together in study.problems().items():
-        problems[name] += found_together
-    inspection.problems = {name: list(dict.fromkeys(found)) for name, found in problems.items()}
-    return inspection
+            progress(done, len(tasks))
+
+
+class _Patient:
+    """What was found in the outputs of one patient so far."""
+
+    def __init__(self, terms: Terms, days: int) -> None:
+        self._problems: Problems = {}
+        self._subjects: set[str] = set()
+        self._study = Study(
+            keep_uids="retain_uids" in terms.options,
+            largest_days=max(terms.max_shift_days, days),
+            each_study=terms.shift_by == "study",
+        )
+
+    def add(self, instance_id: str, found: Inspected | None) -> None:
+        """Add what was found in one output; None when its worker was lost twice."""
+        if found is None:
+            problem = Problem("file", "inspecting it took too long, or too much memory")
+            self._problems[instance_id] = [problem]
+            return
+        self._study.add(instance_id, found)
+        self._problems[instance_id] = list(found.found.problems)
+        self._subjects.add(found.patients[1])
+
+    def inspection(self) -> Inspection:
+        """Judge all of them together."""
+        for name, found_together in self._study.problems().items():
+            self._problems[name] += found_together
+        problems = {name: list(dict.fromkeys(found)) for name, found in self._problems.items()}
+        return Inspection(problems, self._subjects)

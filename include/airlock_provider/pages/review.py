@@ -7,6 +7,7 @@ Airflow's own API with the user's session.
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -36,6 +37,10 @@ MOST_BOXES = 500
 
 may_answer = Depends(requires_access_dag("PUT", DagAccessEntity.HITL_DETAIL, param_dag_id="transfer"))
 may_propose = Depends(requires_access_dag("POST", DagAccessEntity.HITL_DETAIL, param_dag_id="transfer"))
+
+SETTLED = timedelta(seconds=3)
+"""A question is shown when it is this old: an answer that overtakes the executor's report of the task that asked is
+lost, and the person would be asked again."""
 
 router = APIRouter()
 Side = Annotated[int, Field(ge=0, le=65535)]
@@ -83,13 +88,14 @@ def question(transfer_id: str, user: GetUserDep) -> dict[str, Any]:
     ledger = open_ledger(load_settings())
     summary = ledger.find(transfer_id)
     assert summary is not None
-    waiting = summary.state is TransferState.REVIEW
+    asked = asked_at(ledger, transfer_id)
+    waiting = summary.state is TransferState.REVIEW and asked is not None and datetime.now(UTC) - asked >= SETTLED
     allowed = get_auth_manager().is_authorized_dag(
         method="PUT", access_entity=DagAccessEntity.HITL_DETAIL, details=DagDetails(id="transfer"), user=user
     )
     facts = {"transfer": transfer_id, "run": summary.run_id, "state": summary.state.value, "waiting": waiting}
     with guarded():
-        return {**facts, "may_answer": allowed, "asked_at": asked_at(ledger, transfer_id), **shown(workspace)}
+        return {**facts, "may_answer": allowed, "asked_at": asked and asked.isoformat(), **shown(workspace)}
 
 
 @router.get("/api/review/{transfer_id}/{instance_id}/{frame}.png", dependencies=[may_answer])

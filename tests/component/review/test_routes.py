@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from datetime import timedelta
 
 import numpy as np
 import pytest
@@ -61,8 +62,13 @@ def put(client, made, cine, frames) -> int:
     return client.put(f"/api/review/{made.id}/rectangles", json=body).status_code
 
 
-def test_what_is_asked(client, waiting):
+def test_what_is_asked(client, waiting, monkeypatch):
     made, cine, ct = waiting
+    facts = client.get(f"/api/review/{made.id}").json()
+    assert facts["waiting"] is False  # nobody asked yet
+    made.ledger.event(made.id, "review", "asked", gate="review_findings")
+    assert client.get(f"/api/review/{made.id}").json()["waiting"] is False  # an answer could be lost
+    monkeypatch.setattr("airlock_provider.pages.review.SETTLED", timedelta(0))
     facts = client.get(f"/api/review/{made.id}").json()
     assert (facts["waiting"], facts["gate"], facts["may_answer"]) == (True, "review_findings", True)
     assert {i["id"] for i in facts["instances"]} == {cine, ct}

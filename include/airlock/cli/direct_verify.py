@@ -1,0 +1,37 @@
+"""`airlock verify` without click, where its arguments are plainly right: see :mod:`airlock.cli.direct`.
+
+What is not plainly right is left to the command of the same name; both do the same work (:mod:`airlock.cli.verifying`).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+from airlock.cli.plain import read_arguments
+
+VALUES = ("--against", "--project", "--subject", "--report")
+"""Options, each with a value."""
+
+
+def find_verify(arguments: list[str]) -> Callable[[], int] | None:
+    """Return what verifies a folder; None when that is click's to decide.
+
+    :param arguments: those after `verify`.
+    """
+    folders, options = read_arguments(arguments, VALUES)
+    outputs, inputs = "".join(folders[:1]), options.get("--against", "")
+    report = options.get("--report")
+    if len(folders) != 1 or "--project" not in options:
+        return None
+    # What click would refuse, it must be asked to refuse.
+    # pathlib takes longer to import than to look.
+    if not all(os.path.isdir(folder) and os.access(folder, os.R_OK) for folder in (outputs, inputs)):  # noqa: PTH112
+        return None
+    if report is not None and (
+        os.path.lexists(report) or not os.path.isdir(os.path.dirname(report) or ".")  # noqa: PTH112, PTH120 - as above
+    ):
+        return None
+    from airlock.cli.verifying import verify_folder  # noqa: PLC0415 - most of the commands do without
+
+    return lambda: verify_folder(outputs, inputs, options["--project"], subject=options.get("--subject"), report=report)
