@@ -90,8 +90,8 @@ class Inspected(NamedTuple):
 
     def plain(self) -> tuple[Any, ...]:
         """Return the same in plain values, which take less time on their way to another process."""
-        found = tuple([tuple(map(tuple, part)) for part in self.found])
-        return (found, *self[1:])
+        problems, *others = self.found
+        return ((tuple(map(tuple, problems)), *others), *self[1:])
 
     @classmethod
     def of(cls, plain: tuple[Any, ...]) -> Inspected:

@@ -6,7 +6,7 @@ import re
 from datetime import date
 
 from airlock.identity.vocabulary import fold, vocabulary
-from airlock.verify.found import NOTHING, Found, Pair, Problem
+from airlock.verify.found import NOTHING, Found, Problem
 from airlock.verify.search import DUMMIES, Search
 from airlock.verify.table import CLEAN, EMPTY, KEEP, SAME, SHIFT, Allowance
 from airlock.verify.text import BINARY, CODED, DATES, FREE, decode, name_of, values, vr_of
@@ -116,7 +116,7 @@ class Judge:
             if new == old or new in self._originals:
                 problems.append(Problem(name_of(tag), "an original UID is left", identifier=True))
             elif old:
-                pairs.append(Pair(old, new, tag))
+                pairs.append((old, new, tag))
         return Found(tuple(problems), tuple(pairs))
 
     def _dates(self, tag: int, vr: bytes, raw: bytes, before: bytes | None, charsets: tuple[bytes, bytes]) -> Found:
