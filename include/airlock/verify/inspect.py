@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 
 from airlock.identity.evidence import Evidence
 from airlock.identity.identifiers import Identifiers
-from airlock.verify.compare import Comparison, Private
+from airlock.verify.allowed import Private, Rules
+from airlock.verify.compare import Comparison
 from airlock.verify.duties import Duties, Marks
 from airlock.verify.found import Found, Problem
 from airlock.verify.judge import Judge
@@ -114,9 +115,9 @@ class Inspector:
         identifiers = Identifiers(evidence, expectation.public, keep_dates=keep_dates)
         spelled = Spelled(evidence, expectation.public, keep_dates=keep_dates)
         self._search = Search(identifiers, spelled, removed=marks.dates == "REMOVED")
-        table = Table(expectation.edition, marks.options, expectation.override)
         judge = Judge(self._search, frozenset(evidence.uids))
-        self._comparison = Comparison(table, judge, expectation.private, marks.stamped)
+        rules = _rules(expectation.edition, marks.options, expectation.override, expectation.private, marks.stamped)
+        self._comparison = Comparison(rules, judge)
 
     def __call__(self, check: Check) -> Inspected:
         """Inspect one output; never raises: what cannot be inspected doesn't leave."""
@@ -212,6 +213,18 @@ def _uids(file: File) -> Uids:
 def _readers() -> tuple[Reader, Sources, PixelComparison]:
     """Return what reads the files of all patients: how they lie has nothing to do with whose they are."""
     return Reader(strict=True), Sources(), PixelComparison()
+
+
+@lru_cache(maxsize=4)
+def _rules(
+    edition: str,
+    options: frozenset[str],
+    override: Override | None,
+    private: Private | None,
+    stamped: frozenset[int],
+) -> Rules:
+    """Return what may be left of attributes, whoever the patient is."""
+    return Rules(Table(edition, options, override), private, stamped)
 
 
 def make_inspector(expectations: Sequence[Expectation]) -> Callable[[tuple[Any, ...]], tuple[Any, ...]]:

@@ -36,7 +36,7 @@ class _Frame:
 
     __slots__ = ("end", "items", "last", "level", "order", "start", "tag", "undefined", "vr")
 
-    def __init__(  # noqa: PLR0913 - what is known of it, said once
+    def __init__(
         self,
         level: Level,
         end: int,

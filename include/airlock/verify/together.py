@@ -5,9 +5,9 @@ It knows nothing of transfers, so that a folder is verified without what those n
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-import os
 from typing import NamedTuple, Protocol, TypeVar
 
 from airlock.dicomio.progress import Progress
