@@ -82,9 +82,7 @@ class Comparison:
                     latest[tag] = (element, other, found)
             if found is not NOTHING:
                 parts.append(found)
-        for tag in settled.gone:
-            if not tag >> 16 & 1 and (found := self._gone(tag, source, remembered)) is not NOTHING:
-                parts.append(found)
+        parts += [self._gone(tag, source, remembered) for tag in settled.gone if not tag >> 16 & 1]
         if settled.valid is None or settled.valid:
             types = types_of(self._class, 0)
             valid = types if settled.valid is None else settled.valid

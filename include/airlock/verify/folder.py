@@ -126,10 +126,10 @@ def _files_of(folder: str) -> list[str]:
         try:
             with os.scandir(waiting.pop()) as entries:
                 for entry in entries:
-                    if entry.is_dir(follow_symlinks=False):
-                        waiting.append(entry.path)
-                    elif entry.is_symlink() or entry.is_file():
+                    if entry.is_file(follow_symlinks=False) or entry.is_symlink():
                         found.append(entry.path)
+                    elif entry.is_dir(follow_symlinks=False):
+                        waiting.append(entry.path)
         except OSError as error:
             raise RefusedError(f"A folder cannot be read: {error.strerror}. Correct its permissions.") from None
     return sorted(found, key=lambda path: path.split("/"))

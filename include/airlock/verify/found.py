@@ -83,6 +83,8 @@ def together(parts: list[Found]) -> Found:
     """
     problems, pairs, offsets, lost = parts[0]
     for part in parts[1:]:
+        if part is NOTHING:
+            continue
         if part.pairs:
             pairs = _joined(pairs, part.pairs)
         if part.problems or part.offsets or part.lost:

@@ -103,7 +103,7 @@ class Layouts:
         self._learn(data, position, end, level)
         return level, end
 
-    def _read(self, layout: _Layout, data: bytes, position: int, size: int) -> int:
+    def _read(self, layout: _Layout, data: bytes, position: int, size: int) -> int:  # noqa: C901 - as in the parser
         """Read by a layout; return where the level ends, negative when the bytes lie otherwise."""
         elements, have = layout.elements, len(data)
         for same, known, slot in layout.stretches:
