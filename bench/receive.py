@@ -10,7 +10,11 @@ from pathlib import Path
 
 from pydicom import dcmread
 
+from airlock.dicomio.claiming import claimed
+from airlock.dicomio.inbox import Inbox
 from airlock.dicomio.peer import Peer
+from airlock.dicomio.receiving import services_folder
+from airlock.dicomio.wire.claim import Claim
 from bench.airlock import airlock, environment, expect
 from bench.alone import outside
 from bench.corpus import Size, distinct
@@ -60,23 +64,31 @@ def _moved(scratch: Path, size: Size) -> Iterator[Measured]:
         ask = MOVESCU.command("-S", *titles, *keys, "127.0.0.1", str(pacs.peer.port))
 
         def once(folder: Path, receiver: str) -> Run:
-            with _receiving(receiver, folder, pacs.destination, scratch):
+            with _receiving(receiver, folder, pacs.destination, scratch, study_uid):
                 return _filled(folder, size.sent, lambda: run(ask, os.environ))()
 
-        yield Measured(
-            f"C-MOVE of {size.sent} CT out of Orthanc",
-            compare(
-                Contender("airlock scp", lambda: once(ours, "airlock")),
-                Contender("storescp", lambda: once(theirs, "storescp")),
-                size.pairs,
-            ),
-        )
+        work = f"C-MOVE of {size.sent} CT out of Orthanc"
+        here = Contender("airlock scp", lambda: once(ours, "airlock"))
+        yield Measured(work, compare(here, Contender("storescp", lambda: once(theirs, "storescp")), size.pairs))
+        shared = Contender("airlock scp --moves", lambda: once(ours, "shared"))
+        yield Measured(f"{work}, by way of a pull's claim", compare(shared, here, size.pairs))
 
 
 @contextmanager
-def _receiving(receiver: str, folder: Path, port: int, scratch: Path) -> Iterator[None]:
+def _receiving(receiver: str, folder: Path, port: int, scratch: Path, study_uid: str) -> Iterator[None]:
+    """Run what receives at a port. When it is shared, this process is the pull that keeps what comes."""
     if receiver == "storescp":
         with storescp({}, folder, port=port):
+            yield
+    elif receiver == "shared":
+        settings = environment(scratch)
+        claim = Claim(DESTINATION_AET, "AIRLOCK", ORTHANC_AET, ORTHANC_AET, frozenset([study_uid]))
+        with (
+            airlock_scp(None, settings, DESTINATION_AET, port=port),
+            claimed(services_folder(Path(settings["AIRLOCK_HOME"])), port, claim, Inbox(folder, study_uid)) as holding,
+        ):
+            if holding is None:
+                raise BenchError("the service has no socket")
             yield
     else:
         with airlock_scp(folder, environment(scratch), DESTINATION_AET, port=port):

@@ -52,11 +52,15 @@ def pynetdicom_scp(folder: Path) -> Iterator[int]:
 
 @contextmanager
 def airlock_scp(
-    folder: Path, environment: Mapping[str, str], aet: str = "ANY-SCP", *, port: int | None = None
+    folder: Path | None, environment: Mapping[str, str], aet: str = "ANY-SCP", *, port: int | None = None
 ) -> Iterator[tuple[int, int]]:
-    """Run Airlock's receiver as the others work, nothing forced to the disk; yield its port and process id."""
+    """Run Airlock's receiver as the others work, nothing forced to the disk; yield its port and process id.
+
+    :param folder: gets what comes; None gives it to the pulls that asked for it.
+    """
     port = port or free_port()
-    arguments = ("scp", "--port", str(port), "--aet", aet, "--folder", str(folder), "--any-caller", "--no-sync")
+    where = ("--folder", str(folder)) if folder else ("--moves",)
+    arguments = ("scp", "--port", str(port), "--aet", aet, *where, "--any-caller", "--no-sync")
     with _running([*COMMAND, *arguments], environment, Peer("127.0.0.1", port, called_aet=aet)) as process:
         yield port, process.pid
 

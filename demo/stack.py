@@ -1,4 +1,4 @@
-"""Everything of the demonstration that runs: Airflow, a staging and a research PACS, the REDCap sandbox, a gate."""
+"""Everything that runs in the demonstration: Airflow, two PACSs, a receiving service, the REDCap sandbox, a gate."""
 
 from __future__ import annotations
 
@@ -118,6 +118,7 @@ class Stack:
         self._install_projects()
         for folder in ("proc/transfer_requests", "data/site/raw"):
             (self.home / folder).mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.start_receiver(say)
         self.start_pacs("staging", say)
         self.start_pacs("research", say)
         self.start_redcap(say)
@@ -125,6 +126,15 @@ class Stack:
         self.airflow.start(self.connections())
         self.airflow.wait_for_dags("intake", "transfer", "redrive", "housekeeping", "statuses", "redcap_poll")
         say(f"Airflow is up at {self.airflow.url}")
+
+    def start_receiver(self, say: Say) -> None:
+        """Start the service that receives what the PACSs send for pulls by C-MOVE, which then share its port."""
+        port = self.state["move"]
+        options = ["--aet", "AIRLOCK", "--port", str(port), "--caller", "STAGING", "--caller", "RESEARCH"]
+        command = [sys.executable, "-c", "from airlock.cli import main; main()", "scp", "--moves", *options]
+        self.services.start("receiver", command, self._python_environment, cwd=ROOT)
+        self._wait_for("receiver", lambda: pacs.answers(Peer("127.0.0.1", port, "AIRLOCK", "STAGING")))
+        say(f"Receiving service for C-MOVE: AIRLOCK@127.0.0.1:{port}")
 
     def start_redcap(self, say: Say) -> None:
         """Start the REDCap sandbox, with the rows it had."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from datetime import date
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -222,8 +223,10 @@ def find_policy(folder: Path, name: str) -> ProjectPolicy:
     try:
         return policies[name]
     except KeyError:
-        known = ", ".join(sorted(policies)) or "none"
+        # REDCap is told this, too: neither a path nor all the names of a large site belong there.
+        close = get_close_matches(name, sorted(policies), n=3)
+        meant = f" Perhaps it means: {', '.join(close)}." if close else ""
         raise UnknownProject(
-            f"The request names a project that has no policy in {folder} (known: {known}). "
-            "Correct the request, or add the project's YAML file, and request the transfer again."
+            f"The request names a project that has no policy.{meant} Correct the request, or add the project's YAML "
+            "file (`airlock project list` shows those that there are), and request the transfer again."
         ) from None

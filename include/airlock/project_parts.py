@@ -25,6 +25,9 @@ class SourcePolicy(Part):
     connection: str | None = Field(default=None, description="Airflow connection of the staging PACS")
     level: Level = Field(default="study", description="of the requests that a whole study is asked for with")
     guard: bool = Field(default=True, description="prove with one image that C-MOVE leads here, before the rest moves")
+    at_a_time: int = Field(
+        default=0, ge=0, description="transfers of this machine that pull there at a time; 0: no limit"
+    )
     test_study: str | None = Field(
         default=None, pattern=r"^[0-9.]{1,64}$", description="StudyInstanceUID of the study that is used to prove it"
     )

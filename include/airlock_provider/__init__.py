@@ -60,7 +60,8 @@ _DICOM = {
         "move_aet": _title("C-MOVE destination", "AE title under which the peer sends to us. AIRLOCK when empty."),
         "move_port": {
             "label": "C-MOVE port",
-            "description": "Port where we listen while we pull with C-MOVE. 11113 when empty.",
+            "description": "Port where what we pull with C-MOVE comes: of the service that receives, else of the pull. "
+            "11113 when empty.",
             "schema": {"type": ["integer", "null"], "minimum": 1, "maximum": 65535},
         },
         "move_host": {

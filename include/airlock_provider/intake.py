@@ -9,7 +9,7 @@ from typing import Any
 
 from airlock.disk import has_room
 from airlock.identity.keys import KeyRing
-from airlock.ledger import Ledger, TransferState
+from airlock.ledger import Asked, Ledger, TransferState, account
 from airlock.quiet import guarded
 from airlock.request.again import again_of, has_begun
 from airlock.request.archive import archive_duplicate, reject
@@ -101,6 +101,7 @@ def archive_requests(started: list[str]) -> None:
                 continue
             summary = ledger.find(taken.transfer_id)
             if summary is not None and summary.arrived_at < _written_at(file):
+                ledger.note_asked(taken.transfer_id, Asked("file", account(file.stat().st_uid)))
                 archive_duplicate(settings.proc_folder, file)
             else:
                 clear(taken)
@@ -128,15 +129,19 @@ def requests_from_redcap() -> list[dict[str, Any]]:
             log.warning("Too little room (AIRLOCK_MIN_FREE_GIGABYTES): REDCap's requests wait.")
             return []
         client = RedcapHook(settings.redcap_connection).client
-        asked = poll(client, open_ledger(settings), KeyRing.load(settings.key_path))
-        for wanted in asked.wanted[: settings.max_starts]:
+        ledger = open_ledger(settings)
+        found = poll(client, ledger, KeyRing.load(settings.key_path))
+        for wanted in found.wanted[: settings.max_starts]:
             stored = StoredRequest(wanted.request.file_name, wanted.content, datetime.now(UTC))
-            accept(wanted.request, stored, settings)
-        again = sum(wanted.again for wanted in asked.wanted)
+            asked = Asked("REDCap")
+            _, known = accept(wanted.request, stored, settings, asked)
+            if known and wanted.again:
+                ledger.note_asked(wanted.transfer_id, asked)
+        again = sum(wanted.again for wanted in found.wanted)
         log.info(
-            "REDCap asks for %d transfers, %d of them again; %d rows refused", len(asked.wanted), again, asked.refused
+            "REDCap asks for %d transfers, %d of them again; %d rows refused", len(found.wanted), again, found.refused
         )
-        return [_run(wanted.transfer_id, again=wanted.again) for wanted in asked.wanted[: settings.max_starts]]
+        return [_run(wanted.transfer_id, again=wanted.again) for wanted in found.wanted[: settings.max_starts]]
 
 
 def requests_to_redrive(start: datetime, end: datetime, mode: str) -> list[dict[str, Any]]:

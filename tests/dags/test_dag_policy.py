@@ -69,6 +69,12 @@ def test_the_chain_is_in_order(dags):
     assert {t.task_id for t in dag.tasks if not t.downstream_task_ids} == {"archive_request", "report_failure"}
 
 
+def test_no_step_runs_after_one_that_failed(dags):
+    """What a failed step left behind must not be sent, nor told as a success (FIONA sends it)."""
+    tasks = dags["transfer"].task_dict
+    assert {tasks[name].trigger_rule for name in CHAIN} <= {"all_success", "none_failed"}
+
+
 def test_what_is_skipped_ahead_lets_nobody_overtake(dags):
     """Tasks that are skipped by one further up end at once: whoever comes after them must wait for the others too."""
     tasks = dags["transfer"].task_dict

@@ -6,10 +6,17 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.faults import crowd, machine, many, pulling, sending
+from tests.faults import crowd, machine, many, pulling, sending, service
 from tests.faults.outcome import HEAD, Outcome
 
-SCENARIOS = {**pulling.SCENARIOS, **sending.SCENARIOS, **crowd.SCENARIOS, **many.SCENARIOS, **machine.SCENARIOS}
+SCENARIOS = {
+    **pulling.SCENARIOS,
+    **sending.SCENARIOS,
+    **crowd.SCENARIOS,
+    **many.SCENARIOS,
+    **machine.SCENARIOS,
+    **service.SCENARIOS,
+}
 
 
 def run(name: str) -> Outcome:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from pydicom.uid import generate_uid
@@ -36,10 +37,15 @@ def pull_timed(transfer_id: str, settings: Settings, peer: Peer, told: Path) -> 
         (told / transfer_id).write_text(json.dumps([time.time(), outcome.errors]))
 
 
-def crowd(requests: int, method: str) -> Callable[[Path], Outcome]:
+Beside = Callable[[Path, Peer], AbstractContextManager[object]]
+
+
+def crowd(requests: int, method: str, beside: Beside = lambda *_: nullcontext()) -> Callable[[Path], Outcome]:
     """Return a scenario in which that many requests, each a process, pull from Orthanc at the same time.
 
     One asks for a study of 5,000 instances, the others for 20 small ones, in turn.
+
+    :param beside: what runs meanwhile.
     """
 
     def run(folder: Path) -> Outcome:
@@ -64,7 +70,7 @@ def crowd(requests: int, method: str) -> Callable[[Path], Outcome]:
                 )
                 work.append((transfer, studies[which]))
             begun = time.time()
-            with Clock(outcome):
+            with beside(folder, peer), Clock(outcome):
                 processes = [start_any(pull_timed, t.id, t.settings, peer, told) for t, _ in work]
                 for process in processes:
                     process.join(max(0.0, begun + _PATIENCE_SECONDS - time.time()))

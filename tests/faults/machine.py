@@ -112,7 +112,7 @@ def _kill(process, chance: random.Random, seen: list) -> int:
 
 
 @contextmanager
-def _small_disk(folder: Path, options: str) -> Iterator[Path]:
+def small_disk(folder: Path, options: str) -> Iterator[Path]:
     """A file system of its own; needs the right to mount."""
     folder.mkdir(parents=True)
     subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)], check=True, capture_output=True)
@@ -134,13 +134,13 @@ def disk(injected: str, options: str, mended: str, method: str) -> Callable[[Pat
         source = {"method": method, "connection": "staging"}
         # The database has its own disk, as it should.
         settings = {"ledger_url": f"sqlite:///{folder / 'ledger.db'}", "key_file": folder / "key", "proc": folder / "p"}
-        with _small_disk(folder / "home", "size=8m") as home, pacs.running() as peer, Clock(outcome):
+        with small_disk(folder / "home", "size=8m") as home, pacs.running() as peer, Clock(outcome):
             transfer = make_transfer(folder, study_uid=study_uid, source=source, policy=NO_GUARD, settings=settings)
-            _remount(home, options)
+            remount(home, options)
 
             def mend():
                 assert not transfer.workspace.complete("incoming")
-                _remount(home, mended)
+                remount(home, mended)
 
             until_done(outcome, lambda: pull_study(transfer, peer), between=mend)
             return pulling.compare(outcome, transfer, files)
@@ -152,7 +152,7 @@ def full_while_sending(folder: Path) -> Outcome:
     """The disk with everything on it, the ledger too, fills up while it is sent; then there is room again."""
     outcome = Outcome("disk full, the ledger's too, at the 10th C-STORE, until the 3rd try")
     files = make_study(folder / "made", str(generate_uid()), 2, COUNT // 2)
-    with _small_disk(folder / "home", "size=8m") as home:
+    with small_disk(folder / "home", "size=8m") as home:
         settings = {"home": home, "ledger_url": f"sqlite:///{home / 'ledger.db'}"}
         transfer = make_transfer(folder, settings=settings)
         make_ready(transfer, files)
@@ -178,7 +178,7 @@ def _fill(file: Path) -> None:
             stream.write(bytes(4096))
 
 
-def _remount(folder: Path, options: str) -> None:
+def remount(folder: Path, options: str) -> None:
     subprocess.run(["mount", "-o", f"remount,{options}", str(folder)], check=True, capture_output=True)
 
 

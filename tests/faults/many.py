@@ -12,7 +12,7 @@ from airlock.deliver.outlets import Dimse
 from airlock.dicomio.peer import Peer
 from airlock.dicomio.wire.acceptor import Admission
 from airlock.dicomio.wire.server import StorageServer
-from airlock.dicomio.wire.sink import OUT_OF_RESOURCES, SUCCESS, Incoming, Refusal
+from airlock.dicomio.wire.sink import OUT_OF_RESOURCES, SUCCESS, Caller, Incoming, Refusal
 from airlock.ledger import InstanceState, InstanceUpdate
 from tests.faults.outcome import Clock, Outcome, compare, until_done
 from tests.faults.sending import POLICY, deliver
@@ -40,6 +40,9 @@ class _Destination:
             self.resident_mib[len(self.stored)] = _resident_mib()
         # What is let pass with success is taken, and nothing is written.
         return Refusal(SUCCESS)
+
+    def ended(self, caller: Caller) -> None:
+        pass
 
 
 def many_files(folder: Path) -> Outcome:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
 
 from pydicom.uid import generate_uid
@@ -98,8 +98,11 @@ def _answer(server: socket.socket) -> None:
             connection.sendall(b"HTTP/1.0 400 Bad Request\r\n\r\n" * 10)
 
 
-def same_twice(folder: Path) -> Outcome:
-    """Two requests for the same study pull at the same time, then one of them again."""
+def same_twice(folder: Path, beside=lambda _: nullcontext()) -> Outcome:
+    """Two requests for the same study pull at the same time, then one of them again.
+
+    :param beside: what runs meanwhile.
+    """
     outcome = Outcome("two requests for the same study at once, and the first once more")
     study_uid = str(generate_uid())
     files = make_study(folder / "made", study_uid, 2, COUNT // 2)
@@ -107,7 +110,7 @@ def same_twice(folder: Path) -> Outcome:
     pacs.hold(files)
     first = _pulling(folder, study_uid, "c-move")
     second = _pulling(folder, study_uid, "c-move", transfer_name="T-002")
-    with pacs.running() as peer, Clock(outcome):
+    with pacs.running() as peer, beside(peer), Clock(outcome):
         threads = [
             threading.Thread(target=until_done, args=(outcome, lambda t=t: pull_study(t, peer)))
             for t in (first, second)

@@ -13,6 +13,7 @@ from rich.text import Text
 from airlock.cli import HELD
 from airlock.errors import InvalidRequest
 from airlock.report.audit import as_html, audit
+from airlock.request.store import RequestStore
 from airlock.settings import load_settings
 from airlock.transfer import open_ledger
 from airlock.workspace import write_atomically
@@ -46,18 +47,26 @@ def report(transfer: str, html: Path | None, as_json: Path | None) -> None:
 @click.option("--days", default=36500.0, help="Only the transfers that were requested in this many days.")
 @click.option("--head", help="Digest of the last event, as it was noted elsewhere.")
 def verify(transfer: str | None, days: float, head: str | None) -> int:
-    """Check that the events of TRANSFER, or of all, are those that were written. Exit status 3 when they are not.
+    """Check that the history of TRANSFER, or of all, is the one that was written. Exit status 3 when it is not.
+
+    That are its events, and the states of the transfer and of its instances when it ended. For all, each request that
+    is kept must have its transfer: one that was removed from the ledger is named.
 
     With --head, the history must also contain the event that was the last one when its digest was noted.
     """
-    ledger = open_ledger(load_settings())
+    settings = load_settings()
+    ledger = open_ledger(settings)
+    lost: list[str] = []
     if transfer is not None:
         if ledger.find(transfer) is None:
             raise InvalidRequest("The ledger knows no such transfer. `airlock status` lists the latest ones.")
         ids = [transfer]
     else:
         ids = [summary.id for summary in ledger.transfers(since=datetime.now(UTC) - timedelta(days=days))]
-    console, wrong = Console(soft_wrap=True), 0
+        lost = [name for name in RequestStore(settings.proc_folder).known() if ledger.find(name) is None]
+    console, wrong = Console(soft_wrap=True), len(lost)
+    for transfer_id in lost:
+        console.print(Text(f"{transfer_id}: its request is kept, and the ledger has no such transfer", "bold red"))
     for transfer_id in ids:
         report = ledger.verify_chain(transfer_id)
         problem = report.problem
@@ -67,5 +76,5 @@ def verify(transfer: str | None, days: float, head: str | None) -> int:
         if problem or transfer is not None:
             told = problem or f"unchanged: {report.events} events, the last one's digest is {report.head}"
             console.print(Text(f"{transfer_id}: {told}", "bold red" if problem else "green"))
-    console.print(f"{len(ids)} transfers, {wrong} changed")
+    console.print(f"{len(ids) + len(lost)} transfers, {wrong} changed")
     return HELD if wrong else 0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import click
@@ -12,9 +11,8 @@ from rich.table import Table
 from rich.text import Text
 
 from airlock.errors import NotApproved, StatusRefused
-from airlock.policy_file import read_content
 from airlock.project import ProjectPolicy, find_policy, load_policies
-from airlock.registry import Registered, origin_of, read_registry
+from airlock.report.rules import rules_with_origin
 from airlock.settings import load_settings
 
 
@@ -39,10 +37,9 @@ def show(name: str) -> None:
     """Show the policy of project NAME, and for each field whether its file, REDCap or the default says so."""
     folder = load_settings().projects
     policy = find_policy(folder, name)
-    content, registered = _content(folder, name), read_registry(folder).projects.get(name, Registered())
     table = Table("Field", "Value", "Said by", box=None, pad_edge=False)
-    for path, value in _leaves(policy.model_dump(mode="json")):
-        table.add_row(Text(path), Text(str(value), overflow="fold"), origin_of(path, content, registered))
+    for path, value, origin in rules_with_origin(folder, policy):
+        table.add_row(Text(path), Text(str(value), overflow="fold"), origin)
     console = _console()
     console.print(table)
     console.print(Text(f"\nDigest {policy.digest}"))
@@ -69,23 +66,6 @@ def sync(url: str, token_file: Any, connection: str | None, forget: bool) -> Non
         click.echo(f"  {name}: {'; '.join(registry.projects[name].problems.values())}")
     if blocked:
         raise StatusRefused("Mend these in REDCap and synchronise again, or say them in the projects' files.")
-
-
-def _content(folder: Path, name: str) -> dict[str, Any]:
-    """Return what the project's file says; nothing when it has none."""
-    for path in sorted(folder.glob("*.yaml")):
-        _, content = read_content(path)
-        if content["name"] == name:
-            return content
-    return {}
-
-
-def _leaves(content: dict[str, Any], above: str = "") -> list[tuple[str, Any]]:
-    found: list[tuple[str, Any]] = []
-    for name, value in content.items():
-        path = f"{above}{name}"
-        found += _leaves(value, f"{path}.") if isinstance(value, dict) and value else [(path, value)]
-    return found
 
 
 def _why_not(policy: ProjectPolicy) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 from datetime import UTC, datetime
 
 import click
@@ -49,7 +50,7 @@ def again(
     for transfer_id in chosen:
         try:
             if not dry_run:
-                ask_again(transfer_id, "asked", ledger, settings)
+                ask_again(transfer_id, "asked", ledger, settings, getpass.getuser())
             click.echo(transfer_id)
         except RefusedError as error:
             left += 1

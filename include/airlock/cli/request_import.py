@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import sys
 from functools import partial
 from pathlib import Path
@@ -18,6 +19,7 @@ from airlock.identity.keys import KeyRing
 from airlock.intake.arrived import find_arrived
 from airlock.intake.ask import Ask, write_request
 from airlock.intake.listed import Find, Search, search_list
+from airlock.ledger import Asked
 from airlock.project import ProjectPolicy, find_policy
 from airlock.settings import Settings, load_settings
 from airlock.transfer import open_ledger
@@ -81,7 +83,7 @@ def _write(search: Search, policy: ProjectPolicy, keys: KeyRing, settings: Setti
 
 
 def _request(ask: Ask, policy: ProjectPolicy, keys: KeyRing, settings: Settings, ledger: Any) -> bool:
-    return write_request(ask, policy, ledger, keys, settings) is not None
+    return write_request(ask, policy, ledger, keys, settings, Asked("list", getpass.getuser())) is not None
 
 
 def _tell(search: Search, requested: int, dry_run: bool) -> None:

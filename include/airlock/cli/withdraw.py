@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 from pathlib import Path
 
 import click
@@ -27,5 +28,5 @@ def command(transfer: str, out: Path | None, force: bool, yes: bool) -> None:
     ledger = open_ledger(settings)
     if not yes:
         click.confirm("This removes the transfer's files from the workspace. Go on?", abort=True)
-    count, target = take_back(ledger, settings, transfer, out, force=force)
+    count, target = take_back(ledger, settings, transfer, out, by=getpass.getuser(), force=force)
     click.echo(f"Withdrawn. {count} instances are to be deleted at the research PACS: {target}")

@@ -1,20 +1,14 @@
-"""Limits of a destination: how fast, how many at a time, and when. They are of this machine and its home."""
+"""Limits of a destination: how fast, and when. How many at a time is in :mod:`airlock.dicomio.turns`."""
 
 from __future__ import annotations
 
-import fcntl
-import os
-import re
 import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import datetime, timedelta
-from pathlib import Path
 
 from airlock.errors import OutsideHours
 
-_POLL_SECONDS = 0.5
 _CREDIT_SECONDS = 0.25
 
 
@@ -39,41 +33,6 @@ class Throttle:
             start = now if self._free_at is None else max(now - _CREDIT_SECONDS, self._free_at)
             self._free_at = start + size / self._rate
         time.sleep(max(0.0, start - now))
-
-
-@contextmanager
-def slot(folder: Path, name: str, count: int) -> Iterator[None]:
-    """Wait until fewer than `count` processes of this machine are in the block.
-
-    A process that dies gives its slot back.
-
-    :param folder: for the lock files.
-    :param name: of the destination.
-    :param count: 0 for no limit.
-    """
-    if not count:
-        yield
-        return
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    safe = re.sub(r"[^A-Za-z0-9_.-]", "_", name)
-    descriptor = _take(folder, safe, count)
-    try:
-        yield
-    finally:
-        os.close(descriptor)
-
-
-def _take(folder: Path, name: str, count: int) -> int:
-    while True:
-        for number in range(count):
-            descriptor = os.open(folder / f"{name}.{number}.lock", os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600)
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                os.close(descriptor)
-            else:
-                return descriptor
-        time.sleep(_POLL_SECONDS)
 
 
 def check_hours(name: str, hours: Sequence[str], now: datetime) -> None:

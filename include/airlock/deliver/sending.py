@@ -10,12 +10,13 @@ from datetime import datetime
 from airlock.deliver.consignment import Consignment
 from airlock.deliver.files import path_of
 from airlock.deliver.journal import Journal, journal_path
-from airlock.deliver.limits import Throttle, check_hours, slot
+from airlock.deliver.limits import Throttle, check_hours
 from airlock.deliver.proof import look, shown
 from airlock.deliver.recorder import NOT_ACCEPTED, REFUSED, Recorder
 from airlock.dicomio.header import UnreadableInstance
 from airlock.dicomio.progress import Progress, no_progress
 from airlock.dicomio.store import Outgoing, is_stored
+from airlock.dicomio.turns import slot
 from airlock.errors import AirlockError, AssociationRejected, DeliveryRefused, PeerUnavailable, TransferIncomplete
 from airlock.ledger import InstanceState, InstanceUpdate
 from airlock.workspace import disk_trouble_told

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
+import io
 import threading
 import time
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
-from pydicom import Dataset
+from pydicom import Dataset, dcmread
 from pydicom.uid import generate_uid
 from pynetdicom import AE, build_context, evt
 
 from airlock.dicomio.association import associate, no_answer
-from airlock.dicomio.move import our_turn
 from airlock.dicomio.peer import Peer
+from airlock.dicomio.receiving import claim_of, receiving
 from airlock.dicomio.syntaxes import VERIFICATION
+from airlock.dicomio.wire.received import OfferedFile
+from airlock.dicomio.wire.sink import CANNOT_UNDERSTAND, COMMITMENT, OUT_OF_RESOURCES, SUCCESS
 from airlock.dicomio.wire.tls import move_context
 from airlock.errors import AssociationRejected, PeerUnavailable
 
-COMMITMENT = "1.2.840.10008.1.20.1"
 _PUSH_INSTANCE = "1.2.840.10008.1.20.1.1"  # well-known SOP instance, PS3.4 section J.3.5
 _REQUEST = 1  # action type, PS3.4 table J.3-1
 _PER_TRANSACTION = 2000
@@ -37,19 +40,41 @@ class _Report:
 
     def handle(self, event: evt.Event) -> tuple[int, None]:
         """Handle `EVT_N_EVENT_REPORT`. Reports of other transactions are acknowledged and ignored."""
-        information = event.event_information
+        self.take(event.event_information)
+        return SUCCESS, None
+
+    def decide(self, file: OfferedFile | None) -> int:
+        """Read a report that the receiving service got, of whichever transaction."""
+        if file is None:
+            return OUT_OF_RESOURCES
+        try:
+            self.take(dcmread(io.BytesIO(file.read())))
+        except Exception:  # noqa: BLE001 - pydicom raises anything, with values in it
+            return CANNOT_UNDERSTAND
+        finally:
+            file.discard()
+        return SUCCESS
+
+    def notice(self) -> None:
+        """Wait as long as for any report."""
+
+    def give_up(self) -> None:
+        """Wait no longer: the receiving service has ended."""
+        self.came.set()
+
+    def take(self, information: Dataset) -> None:
+        """Take a report; those of other transactions mean nothing."""
         if str(information.get("TransactionUID", "")) == self.transaction_uid:
             committed = {str(item.ReferencedSOPInstanceUID) for item in information.get("ReferencedSOPSequence") or []}
             failed = {str(item.ReferencedSOPInstanceUID) for item in information.get("FailedSOPSequence") or []}
             self.committed = committed - failed
             self.came.set()
-        return 0x0000, None
 
 
 def commit(peer: Peer, instances: Sequence[tuple[str, str]], patience_seconds: float) -> set[str]:
     """Ask a peer to commit itself to instances; return the SOPInstanceUIDs of those that it does.
 
-    The report comes over the association that asks, or to our C-MOVE port.
+    The report comes over the association that asks, or to our C-MOVE port, where the receiving service passes it on.
 
     :param instances: SOP class UID and SOP instance UID of each.
     :param patience_seconds: how long the peer may take for a report.
@@ -67,7 +92,8 @@ def commit(peer: Peer, instances: Sequence[tuple[str, str]], patience_seconds: f
 def _transaction(peer: Peer, instances: Collection[tuple[str, str]], patience_seconds: float) -> set[str]:
     report = _Report(str(generate_uid()))
     handlers: list[Any] = [(evt.EVT_N_EVENT_REPORT, report.handle)]
-    with our_turn(peer.move_port), _listening(peer, handlers):
+    listen = partial(_listening, peer, handlers)
+    with receiving(peer, claim_of(peer, frozenset()), report, listen):
         deadline = time.monotonic() + patience_seconds
         with associate(peer, [build_context(COMMITMENT)], handlers=handlers) as association:
             since = time.monotonic()

@@ -9,13 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from airlock.dicomio.progress import Progress, no_progress
-from airlock.dicomio.wire.part_file import FileReception, PartFile
+from airlock.dicomio.wire.part_file import FileReception, PartFile, decided
+from airlock.dicomio.wire.received import OfferedFile, ReceivedFile
 from airlock.dicomio.wire.sink import (
     DUPLICATE,
     MISMATCH,
     NOT_AUTHORISED,
     OUT_OF_RESOURCES,
     SUCCESS,
+    Caller,
     Incoming,
     Reception,
     Refusal,
@@ -54,6 +56,7 @@ class Inbox:
         self._total = total
         self._progress = progress
         self._changed = threading.Condition()
+        self._given_up = False
         self.received = set(known)
         self.acknowledged = 0
         self.refused = 0
@@ -82,7 +85,7 @@ class Inbox:
     def wait(self, acknowledged: int, patience_seconds: float) -> None:
         """Wait until that many instances were acknowledged, or nothing came for that long."""
         with self._changed:
-            while self.acknowledged < acknowledged:
+            while self.acknowledged < acknowledged and not self._given_up:
                 if not self._changed.wait(patience_seconds):
                     return
 
@@ -92,10 +95,24 @@ class Inbox:
         :raises OSError: when they cannot be written.
         """
         # A large instance is a sign of life long before it is whole.
-        self.last_arrival = time.monotonic()
+        self.notice()
         part.write(data)
 
-    def take(self, part: PartFile) -> int:
+    def notice(self) -> None:
+        """Take note that something is under way."""
+        self.last_arrival = time.monotonic()
+
+    def decide(self, file: OfferedFile | None) -> int:
+        """Keep a file that the receiving service offers, or not; return the status of the answer."""
+        return decided(file, self)
+
+    def give_up(self) -> None:
+        """Wait for nothing more."""
+        with self._changed:
+            self._given_up = True
+            self._changed.notify_all()
+
+    def take(self, part: ReceivedFile) -> int:
         """Keep a whole file, if it is one that was asked for; return the status of the answer.
 
         :raises UnreadableInstance: when it is not a dataset.
@@ -117,6 +134,9 @@ class Inbox:
             self.received.add(sop_uid)
             self._progress(len(self.received), self._total)
         return SUCCESS
+
+    def ended(self, caller: Caller) -> None:
+        """Go on: a PACS may send a study over several associations."""
 
     def answered(self, status: int) -> None:
         """Count an instance by the status of its answer."""

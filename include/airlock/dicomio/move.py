@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
-import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 
 from pynetdicom import build_context
@@ -16,6 +14,7 @@ from airlock.dicomio.answers import last_answer
 from airlock.dicomio.association import AnswerQueue, associate
 from airlock.dicomio.inbox import Inbox
 from airlock.dicomio.peer import Peer
+from airlock.dicomio.receiving import claim_of, receiving
 from airlock.dicomio.retrieval import Retrieval, RetrievalResult
 from airlock.dicomio.scp import storage_server
 from airlock.dicomio.syntaxes import STUDY_ROOT_MOVE
@@ -26,39 +25,50 @@ _OUT_OF_RESOURCES, _DESTINATION_UNKNOWN = 0xA701, 0xA801  # PS3.4 table C.4-2
 _PATIENCE_SECONDS = 10.0
 
 
-def move(peer: Peer, retrievals: Sequence[Retrieval], inbox: Inbox) -> RetrievalResult:
+def move(peer: Peer, retrievals: Sequence[Retrieval], inbox: Inbox, home: Path | None = None) -> RetrievalResult:
     """Have the peer send what is asked for to our port; return the answer to the last request.
 
+    What comes is received by the service of that port (`airlock scp --moves`) where there is one, else here.
     A request that fails doesn't keep the others from being made: what came is in the inbox, and the caller counts.
 
-    :raises PeerUnavailable: no answer, the peer is out of resources, or our port is taken.
+    :param home: `AIRLOCK_HOME`, where the service is found; None: that of the environment.
+    :raises PeerUnavailable: no answer, the peer is out of resources, our port is taken, or the service ended.
     :raises AssociationRejected: the peer refuses us, or doesn't know our move destination.
     :raises AssociationAborted: the association ended first.
-    :raises PolicyError: when a certificate cannot be used.
+    :raises PolicyError: when a certificate cannot be used, or the service's port is another than the connection says.
     """
-    callers = (peer.move_caller,) if peer.move_caller else ()
-    server = storage_server(
-        inbox,
-        ae_title=peer.move_aet,
-        port=peer.move_port,
-        host=peer.move_host,
-        callers=callers,
-        network_timeout=peer.network_timeout,
-        tls=move_context(peer),
-    )
-    result = RetrievalResult(0)
-    with our_turn(peer.move_port), server, associate(peer, [build_context(STUDY_ROOT_MOVE)]) as association:
+    claim = claim_of(peer, frozenset(retrieval.study_uid for retrieval in retrievals))
+    listen = partial(_listening, peer, inbox)
+    with (
+        receiving(peer, claim, inbox, listen, home) as message_id,
+        associate(peer, [build_context(STUDY_ROOT_MOVE)]) as association,
+    ):
+        result = RetrievalResult(0)
         # Intermediate answers are optional (PS3.4 section C.4.2.2.2): what arrives may be the only sign of life.
         association.dimse.msg_queue = AnswerQueue(lambda: inbox.last_arrival)
         for retrieval in retrievals:
-            result = _request(peer, association, retrieval, inbox)
+            result = _request(peer, association, retrieval, inbox, message_id)
             _check(peer, retrieval, result)
     return result
 
 
-def _request(peer: Peer, association: Association, retrieval: Retrieval, inbox: Inbox) -> RetrievalResult:
+def _listening(peer: Peer, inbox: Inbox) -> AbstractContextManager[None]:
+    return storage_server(
+        inbox,
+        ae_title=peer.move_aet,
+        port=peer.move_port,
+        host=peer.move_host,
+        callers=(peer.move_caller,) if peer.move_caller else (),
+        network_timeout=peer.network_timeout,
+        tls=move_context(peer),
+    )
+
+
+def _request(
+    peer: Peer, association: Association, retrieval: Retrieval, inbox: Inbox, message_id: int
+) -> RetrievalResult:
     before = inbox.acknowledged
-    answers = association.send_c_move(retrieval.identifier(), peer.move_aet, STUDY_ROOT_MOVE)
+    answers = association.send_c_move(retrieval.identifier(), peer.move_aet, STUDY_ROOT_MOVE, msg_id=message_id)
     result = last_answer(peer, answers, lambda: inbox.last_arrival)
     # The answer may overtake the last instances, which came over other connections.
     inbox.wait(before + result.completed, min(_PATIENCE_SECONDS, peer.network_timeout))
@@ -74,15 +84,3 @@ def _check(peer: Peer, retrieval: Retrieval, result: RetrievalResult) -> None:
         )
     if result.status == _OUT_OF_RESOURCES:
         raise PeerUnavailable(f"{peer.name} is out of resources (status 0x{result.status:04X}).")
-
-
-@contextmanager
-def our_turn(port: int) -> Iterator[None]:
-    """Let the pulls of this user on this machine use the port one after the other."""
-    path = Path(tempfile.gettempdir()) / f"airlock-{os.getuid()}-move-{port}.lock"
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)

@@ -13,9 +13,9 @@ from typing import Any
 
 from airlock.errors import DuplicateRequest
 from airlock.identity.keys import KeyRing
-from airlock.ledger import Ledger
+from airlock.ledger import Asked, Ledger
 from airlock.project import ProjectPolicy
-from airlock.request.drop import drop
+from airlock.request.drop import ask
 from airlock.request.model import TransferRequest, validate_request
 from airlock.settings import Settings
 
@@ -60,19 +60,20 @@ class Ask:
         return FIRST_INSTANCE + int.from_bytes(digest[:8], "big") % INSTANCES
 
 
-def write_request(ask: Ask, policy: ProjectPolicy, ledger: Ledger, keys: KeyRing, settings: Settings) -> str | None:
+def write_request(
+    wanted: Ask, policy: ProjectPolicy, ledger: Ledger, keys: KeyRing, settings: Settings, asked: Asked
+) -> str | None:
     """Write the request file of what is asked for; return its transfer id, or None when the transfer exists already.
 
+    :param asked: who wants it, for its history.
     :raises InvalidRequest: when it is no valid request, or its subject doesn't match the project's pattern.
     :raises RetryableError: when it cannot be written.
     """
-    request = ask.request(keys)
+    request = wanted.request(keys)
     policy.check_subject(request.transfer_name)
-    transfer_id = request.transfer_id(keys)
-    if ledger.find(transfer_id) is not None:
+    if ledger.find(request.transfer_id(keys)) is not None:
         return None
     try:
-        drop(request, settings)
+        return ask(request, settings, asked)
     except DuplicateRequest:
         return None
-    return transfer_id

@@ -23,9 +23,9 @@ from typing import Any
 from airlock.dicomio.header import UnreadableInstance, read_header
 from airlock.errors import DuplicateRequest, InvalidRequest
 from airlock.identity.keys import KeyRing
-from airlock.ledger import Ledger
+from airlock.ledger import Asked, Ledger
 from airlock.request.archive import no_file_names
-from airlock.request.drop import drop
+from airlock.request.drop import ask
 from airlock.request.model import TransferRequest, validate_request
 from airlock.settings import Settings
 from airlock.workspace import write_atomically
@@ -129,7 +129,7 @@ def _take(
     if ledger.find(transfer_id) is None:
         # It may have been dropped by an earlier try.
         with suppress(DuplicateRequest):
-            drop(request, settings)
+            ask(request, settings, Asked("batch"))
     target = settings.raw_folder / request.study_instance_uid / "batches" / _name(folder)
     for file in files:
         place = target / file.relative_to(folder)

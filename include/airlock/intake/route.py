@@ -12,7 +12,7 @@ from airlock.intake.arrived import arrived_studies
 from airlock.intake.ask import Ask, write_request
 from airlock.intake.coupling import CouplingList, load_coupling
 from airlock.intake.routing import load_routes, routed
-from airlock.ledger import Ledger
+from airlock.ledger import Asked, Ledger
 from airlock.project import ProjectPolicy, load_policies
 from airlock.settings import Settings
 
@@ -48,11 +48,14 @@ def route_arrived(settings: Settings, ledger: Ledger, keys: KeyRing, *, dry_run:
         return result
     since = time.time() - timedelta(days=settings.route_days).total_seconds()
     for study in arrived_studies(settings.raw_folder, since, settings.study_idle_seconds):
-        for ask in dict.fromkeys([*coupling.asks(study), *routed(study, routes)]):
+        doors = dict.fromkeys(routed(study, routes), "route") | dict.fromkeys(coupling.asks(study), "coupling list")
+        for ask, door in doors.items():
             try:
                 policy = _policy(ask, policies, now)
                 transfer_id = (
-                    _known(ask, ledger, keys) if dry_run else write_request(ask, policy, ledger, keys, settings)
+                    _known(ask, ledger, keys)
+                    if dry_run
+                    else write_request(ask, policy, ledger, keys, settings, Asked(door))
                 )
             except AirlockError as error:
                 result.refused[str(error)] = result.refused.get(str(error), 0) + 1

@@ -1,5 +1,6 @@
 """The ledger: what happened to every transfer and every instance. It holds no patient data."""
 
+from airlock.ledger.asked import Asked, account
 from airlock.ledger.chain import ChainReport, Event
 from airlock.ledger.deliveries import UNNAMED
 from airlock.ledger.facts import Counts, TransferSummary
@@ -10,6 +11,7 @@ from airlock.ledger.update import InstanceUpdate
 
 __all__ = [
     "UNNAMED",
+    "Asked",
     "ChainReport",
     "Counts",
     "Event",
@@ -19,4 +21,5 @@ __all__ = [
     "OwedStatus",
     "TransferState",
     "TransferSummary",
+    "account",
 ]

@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 from sqlalchemy import select
 
-from airlock.ledger.models import InstanceRow, InstanceState
+from airlock.ledger.models import InstanceRow, InstanceState, TransferRow
 from airlock.ledger.store import Store
 
 
@@ -37,4 +37,5 @@ class Decisions(Store):
                 for row in session.scalars(query):
                     row.state, row.reason, row.resume_state = state, reason, None
                     count += 1
+            self._seal(session, session.get_one(TransferRow, transfer_id, with_for_update=True))
         return count

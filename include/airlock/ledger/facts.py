@@ -40,3 +40,18 @@ class TransferSummary:
     started_at: datetime | None
     finished_at: datetime | None
     counts: Counts = field(default_factory=Counts)
+
+
+@dataclass(frozen=True)
+class Page:
+    """Some of the transfers, and what there is besides.
+
+    :param total: how many match.
+    :param states: how many of the project there are by state, whatever state was asked for.
+    :param projects: all that have transfers.
+    """
+
+    transfers: list[TransferSummary]
+    total: int
+    states: dict[TransferState, int]
+    projects: list[str]

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from airlock.ledger.chain import ChainReport, Event, check
 from airlock.ledger.models import EventRow, TransferRow
+from airlock.ledger.seal import check_seal
 from airlock.ledger.store import Store
 
 
@@ -33,10 +34,12 @@ class History(Store):
             return self._history(session, transfer_id)
 
     def verify_chain(self, transfer_id: str) -> ChainReport:
-        """Say whether the events of a transfer are those that were written."""
+        """Say whether the events of a transfer, and what its rows say at its end, are those that were written."""
         with self._begin() as session:
             row = session.get_one(TransferRow, transfer_id)
-            return check(transfer_id, self._history(session, transfer_id), row.chain_length, row.chain_head)
+            events = self._history(session, transfer_id)
+            report = check(transfer_id, events, row.chain_length, row.chain_head)
+            return report if report.problem else check_seal(session, row, events, report)
 
     @staticmethod
     def _history(session: Session, transfer_id: str) -> list[Event]:

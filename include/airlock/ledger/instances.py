@@ -66,6 +66,7 @@ class Instances(Cancellation):
                         session.add(row)
                     for name, value in change.values().items():
                         setattr(row, name, value)
+            self._seal(session, session.get_one(TransferRow, transfer_id))
         self._stop_if_asked(transfer_id)
 
     def hold_open(self, transfer_id: str, reason: str) -> None:

@@ -7,13 +7,14 @@ from dataclasses import fields
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.exc import IntegrityError
 
 from airlock.errors import DuplicateRequest, NotPossibleNow
+from airlock.ledger.asked import ASKED, ASKED_STEP, Asked
 from airlock.ledger.decisions import Decisions
 from airlock.ledger.deliveries import Deliveries
-from airlock.ledger.facts import Counts, TransferSummary
+from airlock.ledger.facts import Counts, Page, TransferSummary
 from airlock.ledger.history import History
 from airlock.ledger.instances import Instances
 from airlock.ledger.models import InstanceRow, TransferRow, TransferState
@@ -31,17 +32,33 @@ class Ledger(Instances, Deliveries, Decisions, History):
         :func:`airlock.database.upgrade`.
     """
 
-    def register(self, transfer_id: str, arrived_at: datetime | None = None, project: str | None = None) -> bool:
-        """Note that a request arrived. Return False when it was already known."""
+    def register(
+        self,
+        transfer_id: str,
+        arrived_at: datetime | None = None,
+        project: str | None = None,
+        asked: Asked | None = None,
+    ) -> bool:
+        """Note that a request arrived. Return False when it was already known.
+
+        :param asked: who asked for it, and by which door; the first event of the transfer.
+        """
         row = TransferRow(
             id=transfer_id, project=project, state=TransferState.REQUESTED, arrived_at=arrived_at or _now()
         )
         try:
             with self._begin() as session:
                 session.add(row)
+                session.flush()
+                if asked is not None:
+                    self._append(session, row, ASKED_STEP, ASKED, asked.detail)
         except IntegrityError:
             return False
         return True
+
+    def note_asked(self, transfer_id: str, asked: Asked) -> None:
+        """Note that a transfer that is known was asked for once more."""
+        self.event(transfer_id, ASKED_STEP, ASKED, **asked.detail)
 
     def claim(self, transfer_id: str, run_id: str) -> TransferState:
         """Make a DAG run the owner of a transfer; return the state it was in.
@@ -84,6 +101,7 @@ class Ledger(Instances, Deliveries, Decisions, History):
                 )
             self._change_state(session, row, state)
             row.message, row.finished_at = message, _now() if state.ended else None
+            self._seal(session, row)
 
     def find(self, transfer_id: str) -> TransferSummary | None:
         """Return a transfer with its counts, or None."""
@@ -116,6 +134,33 @@ class Ledger(Instances, Deliveries, Decisions, History):
             query = query.where(TransferRow.finished_at >= finished_since)
         with self._begin() as session:
             return [self._summary(row, self._counts(session, row.id)) for row in session.scalars(query)]
+
+    def page(
+        self, since: datetime, project: str = "", state: TransferState | None = None, part: slice = slice(100)
+    ) -> Page:
+        """Return one page of the transfers whose request arrived since a time, the latest first, and what there is.
+
+        Only its instances are counted: it is asked for every few seconds, by whoever looks.
+
+        :param project: only that project's; empty for all.
+        :param state: only those in this state.
+        """
+        recent = TransferRow.arrived_at >= since
+        of_project = (recent, TransferRow.project == project) if project else (recent,)
+        matching = (*of_project, TransferRow.state == state) if state else of_project
+        latest = select(TransferRow).where(*matching).order_by(TransferRow.arrived_at.desc(), TransferRow.id.desc())
+        states = select(TransferRow.state, func.count().label("number")).where(*of_project).group_by(TransferRow.state)
+        projects = select(TransferRow.project).where(recent, TransferRow.project.is_not(None)).distinct()
+        start = part.start or 0
+        with self._begin() as session:
+            rows = list(session.scalars(latest.offset(start).limit(part.stop - start)))
+            by_state = {row.state: row.number for row in session.execute(states)}
+            return Page(
+                [self._summary(row, self._counts(session, row.id)) for row in rows],
+                by_state.get(state, 0) if state else sum(by_state.values()),
+                by_state,
+                sorted(name for name in session.scalars(projects) if name),
+            )
 
     @staticmethod
     def _summary(row: TransferRow, counts: Counts) -> TransferSummary:

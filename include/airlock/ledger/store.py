@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from airlock.database import connect
 from airlock.ledger.chain import link
 from airlock.ledger.models import EventRow, TransferRow, TransferState
+from airlock.ledger.seal import SEALED, digest_of
 
 
 class Store:
@@ -47,3 +48,10 @@ class Store:
         if row.state is not state:
             cls._append(session, row, "ledger", "state", {"before": row.state.value, "after": state.value})
             row.state = state
+
+    @classmethod
+    def _seal(cls, session: Session, row: TransferRow) -> None:
+        """Note what the ledger says of a transfer that has ended; to be called last in a transaction."""
+        if row.state.ended:
+            session.flush()
+            cls._append(session, row, "ledger", SEALED, {"digest": digest_of(session, row)})

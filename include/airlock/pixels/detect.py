@@ -16,7 +16,7 @@ from airlock.pixels.change import difference
 from airlock.pixels.colours import displayable
 from airlock.pixels.decode import Array, Frame, StoredImage
 from airlock.pixels.engine import Reading, TextEngine
-from airlock.pixels.grow import grown, with_room
+from airlock.pixels.grow import grown, joined, with_room
 from airlock.pixels.judge import SAFE_WORDS, Judge, is_anatomy, known_words, merge
 from airlock.pixels.network import WEAK
 from airlock.pixels.patches import Details, Patch, whole
@@ -118,7 +118,7 @@ class Examiner:
         beside = beside if first else beside & ~speckle
         beside = beside if within is None else beside & within
         turned = self._found(details.patches(dense.upright, beside, turned=True), frame, strokes)
-        return merge([*lines, *turned, *self._kept])
+        return merge(joined([*lines, *turned, *self._kept]))
 
     def _found(self, looked_at: Iterable[Patch], frame: Frame, strokes: Mask) -> list[Found]:
         return grown([found for patch in looked_at for found in self._judged(patch, frame)], strokes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 
 import numpy as np
@@ -23,6 +24,9 @@ LINE = 2
 """How many times as long as high a box is at least that holds a line. Such a box ends one height beyond what is seen of
 its line: a rib, or the edge of a sector, may hide the letter at its end."""
 
+APART, UNLIKE = 4, 2
+"""How many heights two parts of a line are apart at most, and how many times as high one is as the other."""
+
 
 def grown(found: list[Found], strokes: Mask) -> list[Found]:
     """Return the boxes, each as long as strokes like its own go on to either side, along its longer side.
@@ -30,6 +34,37 @@ def grown(found: list[Found], strokes: Mask) -> list[Found]:
     :param strokes: without those of texture, which go on without end.
     """
     return [replace(f, box=_grown(f.box, strokes)) if _height(f.box) <= TALLEST else f for f in found]
+
+
+def joined(found: list[Found]) -> list[Found]:
+    """Return the boxes, and one more between each two of a line that are no farther apart than a word is long.
+
+    Neither can be seen there, nor grow that far, where a line has the least contrast.
+    """
+    level = _between([f for f in found if _height(f.box) <= TALLEST])
+    upright = _between([_transposed(f) for f in found if _height(f.box) <= TALLEST])
+    return [*found, *level, *map(_transposed, upright)]
+
+
+def _between(found: list[Found]) -> list[Found]:
+    gaps = []
+    for left, right in itertools.permutations(found, 2):
+        (a, above, x0, below), (x1, top, b, bottom) = left.box, right.box
+        heights = sorted((below - above, bottom - top))
+        beside = min(below, bottom) - max(above, top)
+        # One of them is a line of this direction; the other may be a single letter of it.
+        if max(x0 - a, b - x1) < LINE * heights[1] or heights[1] > UNLIKE * heights[0] or beside * 2 < heights[0]:
+            continue
+        if 0 < x1 - x0 <= APART * heights[1]:
+            box = x0, min(above, top), x1, max(below, bottom)
+            confidence = min(left.confidence, right.confidence)
+            gaps.append(replace(left, box=box, confidence=confidence, matches_identifier=False))
+    return gaps
+
+
+def _transposed(found: Found) -> Found:
+    x0, y0, x1, y1 = found.box
+    return replace(found, box=(y0, x0, y1, x1))
 
 
 def with_room(found: Found, rows: int, columns: int) -> Found:

@@ -23,7 +23,7 @@ TILE, OVERLAP = 448, 64
 """Pixels of the frame; larger areas are cut, or the network would need gigabytes."""
 
 
-FRAME, GREY = 8, (127, 127, 127)
+FRAME, GREY = 24, (127, 127, 127)
 """Pixels, and the middle of the evened view, laid around parts where their margin is cut off: the network overlooks
 lines at its edge."""
 

@@ -19,6 +19,8 @@ from airlock.ledger import Event, InstanceUpdate, Ledger
 from airlock.report.ending import outcome_line
 
 SCHEMA = 1
+NOT_COUNTED = frozenset({"seconds", "versions", "rules", "policy"})
+WHAT = ("door", "gate", "answer", "reason", "count")
 _PACKAGES = ("airlock", "pydicom", "pynetdicom", "rapidocr-onnxruntime", "apache-airflow")
 
 
@@ -70,6 +72,7 @@ def audit(ledger: Ledger, transfer_id: str) -> dict[str, Any]:
             "boxes": counts.boxes,
         },
         "reasons": dict(Counter(f"{i.state}: {i.reason}" for i in instances if i.reason and i.state).most_common()),
+        **_provenance(history),
         "steps": _steps(history),
         "destinations": {name: dict(Counter(i.state.value for i in of if i.state)) for name, of in there.items()},
         "instances": [_instance(instance) | {"destinations": where[instance.id]} for instance in instances],
@@ -88,8 +91,14 @@ def audit(ledger: Ledger, transfer_id: str) -> dict[str, Any]:
 def as_html(facts: dict[str, Any]) -> str:
     """Return an audit as one HTML page that needs nothing else."""
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment.filters["moment"] = _moment
     template = (files("airlock.report") / "audit.html").read_text("utf-8")
     return environment.from_string(template).render(facts)
+
+
+def _moment(text: str | None) -> str:
+    """Return a time for people: to the second, and with its zone."""
+    return f"{datetime.fromisoformat(text).astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC" if text else ""
 
 
 def _time(moment: datetime | None) -> str | None:
@@ -115,8 +124,30 @@ def _steps(history: list[Event]) -> list[dict[str, Any]]:
             row = open_by_step.pop(event.step)
             began = datetime.fromisoformat(str(row["at"]))
             row["ended"], row["seconds"] = event.kind, round((event.at - began).total_seconds(), 1)
-            row["told"] = {name: value for name, value in event.detail.items() if name != "seconds"}
+            row["told"] = {name: value for name, value in event.detail.items() if name not in NOT_COUNTED}
     return tries
+
+
+def _provenance(history: list[Event]) -> dict[str, Any]:
+    """Return who asked and decided, the changes of state, and by which rules and programs the last attempt worked.
+
+    :return: `people`, each event that a person or a door caused; `states`; `rules`, what the project's file and REDCap
+        say, by dotted field; `versions`; `image`, the container that rewrote pixels.
+    """
+    told: dict[str, Any] = {"people": [], "states": [], "rules": {}, "versions": {}, "image": None}
+    for event in history:
+        detail = event.detail
+        if event.kind == "state":
+            told["states"].append({"at": _time(event.at), **detail})
+        elif "by" in detail or "person" in detail or event.kind in ("asked", "again"):
+            who = {"at": _time(event.at), "by": detail.get("by") or detail.get("person", "")}
+            what = {name: detail[name] for name in WHAT if detail.get(name)}
+            told["people"].append(who | {"step": event.step, "did": event.kind} | what)
+        elif "versions" in detail:
+            told["rules"], told["versions"] = detail.get("rules", {}), detail["versions"]
+        elif event.kind == "container":
+            told["image"] = detail.get("image")
+    return told
 
 
 def _where(

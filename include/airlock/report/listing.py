@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -27,17 +26,15 @@ def listing(
     :param is_overdue: whether a transfer takes longer than its project allows.
     :return: `transfers`; `total`, how many match; `states`, how many of the project there are by state; `projects`.
     """
-    everything = ledger.transfers(since=since)
-    of_project = [summary for summary in everything if not project or summary.project == project]
-    matching = [summary for summary in reversed(of_project) if state is None or summary.state is state]
+    page = ledger.page(since, project, state, part)
     owed = {status.transfer_id for status in ledger.statuses.owed()}
     return {
         "transfers": [
-            _row(summary, summary.id in owed) | {"overdue": is_overdue(summary)} for summary in matching[part]
+            _row(summary, summary.id in owed) | {"overdue": is_overdue(summary)} for summary in page.transfers
         ],
-        "total": len(matching),
-        "states": dict(Counter(summary.state.value for summary in of_project)),
-        "projects": sorted({summary.project for summary in everything if summary.project}),
+        "total": page.total,
+        "states": {found.value: count for found, count in page.states.items()},
+        "projects": page.projects,
     }
 
 

@@ -24,7 +24,7 @@ TSV_COLUMNS = (
     "sent",
 )
 """The first seven are those of sendit's `export_metrics`; `size` is in bytes, times are ISO 8601 in UTC."""
-WAITING = (TransferState.REQUESTED, TransferState.RUNNING)
+WAITING = tuple(state for state in TransferState if not state.ended)
 
 
 @dataclass

@@ -23,10 +23,11 @@ STEP, BEGUN = "request", "begun again"
 _ID = re.compile(r"transfer-[A-Za-z0-9_-]{1,64}")
 
 
-def ask_again(transfer_id: str, reason: str, ledger: Ledger, settings: Settings) -> Path:
+def ask_again(transfer_id: str, reason: str, ledger: Ledger, settings: Settings, by: str = "") -> Path:
     """Ask for a transfer again, from the beginning.
 
     :param reason: one word for its history, such as `late`.
+    :param by: account of the person who asks; empty when nobody does.
     :raises InvalidRequest: when there is no such transfer, or its request is not kept.
     :raises NotPossibleNow: when it has not ended.
     :raises RetryableError: when the file cannot be written.
@@ -44,7 +45,7 @@ def ask_again(transfer_id: str, reason: str, ledger: Ledger, settings: Settings)
     with no_file_names("The request could not be written"):
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         write_atomically(path, json.dumps({"again": transfer_id, "reason": reason}) + "\n")
-    ledger.event(transfer_id, STEP, "again", reason=reason)
+    ledger.event(transfer_id, STEP, "again", reason=reason, **({"by": by} if by else {}))
     return path
 
 

@@ -18,6 +18,7 @@ from typing import Literal
 
 from airlock.errors import DuplicateRequest, InvalidRequest, RetryableError
 from airlock.identity.keys import KeyRing
+from airlock.ledger import Asked, account
 from airlock.request.archive import no_file_names, safe_name
 from airlock.request.model import MAX_REQUEST_BYTES, TransferRequest, parse_request
 from airlock.request.store import RequestStore, StoredRequest
@@ -101,20 +102,21 @@ def take(path: Path, settings: Settings) -> Accepted | Rejected | None:
         return Rejected(path, "The request is not UTF-8 text. Write the file again as a whole.")
     except InvalidRequest as error:
         return Rejected(path, str(error))
-    arrived_at = datetime.fromtimestamp(min(status.st_mtime, time.time()), UTC)
-    transfer_id, known = accept(request, StoredRequest(path.name, text, arrived_at), settings)
+    asked = Asked("file", account(status.st_uid))
+    transfer_id, known = accept(request, StoredRequest(path.name, text, _arrived_at(status)), settings, asked)
     return Accepted(path, transfer_id, known, request.options.priority, _mark(status))
 
 
-def accept(request: TransferRequest, stored: StoredRequest, settings: Settings) -> tuple[str, bool]:
+def accept(request: TransferRequest, stored: StoredRequest, settings: Settings, asked: Asked) -> tuple[str, bool]:
     """Keep a request and enter its transfer into the ledger, whatever door it came through.
 
+    :param asked: noted when the transfer was not known before.
     :return: the transfer id, and whether the transfer was known before.
     """
     transfer_id = request.transfer_id(KeyRing.load(settings.key_path))
     RequestStore(settings.proc_folder).put(transfer_id, stored)
     # Last, so that every transfer in the ledger has its request.
-    new = open_ledger(settings).register(transfer_id, stored.arrived_at)
+    new = open_ledger(settings).register(transfer_id, stored.arrived_at, asked=asked)
     return transfer_id, not new
 
 
@@ -155,6 +157,30 @@ def drop(request: TransferRequest, settings: Settings) -> Path:
         finally:
             part.unlink()
     return target
+
+
+def ask(request: TransferRequest, settings: Settings, asked: Asked) -> str:
+    """Write a request into the drop folder and enter its transfer into the ledger, with who asked; return its id.
+
+    For doors that are part of Airlock. Raises as :func:`drop`.
+    """
+    path = drop(request, settings)
+    try:
+        text, status = path.read_text("utf-8"), path.stat()
+    except FileNotFoundError:
+        # The intake was faster: it has entered the transfer.
+        transfer_id, known = request.transfer_id(KeyRing.load(settings.key_path)), True
+    else:
+        stored = StoredRequest(path.name, text, _arrived_at(status))
+        transfer_id, known = accept(request, stored, settings, asked)
+    if known:
+        open_ledger(settings).note_asked(transfer_id, asked)
+    return transfer_id
+
+
+def _arrived_at(status: os.stat_result) -> datetime:
+    """When a request arrived: the same for the same file, whoever looks."""
+    return datetime.fromtimestamp(min(status.st_mtime, time.time()), UTC)
 
 
 def _read(path: Path) -> tuple[bytes, os.stat_result]:

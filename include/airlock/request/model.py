@@ -189,7 +189,7 @@ def validate_request(document: dict[str, Any]) -> TransferRequest:
     try:
         return TransferRequest.model_validate(document)
     except ValidationError as error:
-        told = [_say(e["type"], e["loc"], e["msg"]) for e in error.errors()]
+        told = [_say("empty" if e["input"] == "" else e["type"], e["loc"], e["msg"]) for e in error.errors()]
         # Whether the study is named is only looked at when the rest is right.
         if not document.get("study_instance_uid") and not document.get("source"):
             told.insert(0, NO_STUDY)
@@ -203,5 +203,9 @@ def _say(kind: str, path: tuple[int | str, ...], message: str) -> str:
         return f"{'.'.join(map(str, path[:-1]))}: has a key that is not known here"
     if not path:
         return message
-    words = {"missing": "is missing", "string_pattern_mismatch": "has characters that are not allowed here"}
+    words = {
+        "missing": "is missing",
+        "empty": "is empty",
+        "string_pattern_mismatch": "has characters that are not allowed here",
+    }
     return f"{'.'.join(map(str, path))}: {words.get(kind, message)}"

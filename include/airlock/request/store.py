@@ -73,6 +73,10 @@ class RequestStore:
         }
         write_atomically(self._path(transfer_id), json.dumps(document, indent=2))
 
+    def known(self) -> list[str]:
+        """Return the ids of the transfers whose requests are kept, in order."""
+        return sorted(path.stem for path in self._folder.glob("transfer-*.json"))
+
     def get(self, transfer_id: str) -> StoredRequest:
         """Return the request of a transfer.
 

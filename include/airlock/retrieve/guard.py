@@ -31,14 +31,15 @@ _PATIENCE = ("acse_timeout", "dimse_timeout", "network_timeout")
 class Guard:
     """Knows which connections are proven. Any change of one makes it another.
 
-    :param folder: `<AIRLOCK_HOME>/guards`, a file per proven connection.
+    :param home: `AIRLOCK_HOME`; `guards` below it has a file per proven connection.
     """
 
-    def __init__(self, folder: Path, peer: Peer) -> None:
+    def __init__(self, home: Path, peer: Peer) -> None:
         address = {name: value for name, value in asdict(peer).items() if name not in _PATIENCE}
         digest = hashlib.sha256(json.dumps(address, sort_keys=True).encode()).hexdigest()[:24]
         self._peer = peer
-        self._file = folder / f"{digest}.json"
+        self._home = home
+        self._file = home / "guards" / f"{digest}.json"
 
     @property
     def proven(self) -> bool:
@@ -68,7 +69,7 @@ class Guard:
     def _move(self, retrieval: Retrieval, scratch: Path) -> tuple[RetrievalResult, int]:
         with tempfile.TemporaryDirectory(dir=scratch, prefix=".guard-") as folder:
             inbox = Inbox(Path(folder), retrieval.study_uid, lambda _: "image")
-            result = move(self._peer, [retrieval], inbox)
+            result = move(self._peer, [retrieval], inbox, self._home)
             return result, len(inbox.received)
 
     def _explain(self, result: RetrievalResult) -> str:

@@ -95,9 +95,13 @@ class Link(Protocol):
 
 @dataclass(frozen=True)
 class MoveLink:
-    """C-FIND and C-MOVE: the PACS sends to our port."""
+    """C-FIND and C-MOVE: the PACS sends to our port.
+
+    :param home: `AIRLOCK_HOME`, where the receiving service is found; None: that of the environment.
+    """
 
     peer: Peer
+    home: Path | None = None
 
     @property
     def name(self) -> str:
@@ -116,7 +120,7 @@ class MoveLink:
         """Ask by C-MOVE."""
         inbox = landing.inbox()
         try:
-            return move(self.peer, wanted.retrievals(), inbox)
+            return move(self.peer, wanted.retrievals(), inbox, self.home)
         finally:
             landing.received |= inbox.received
 
@@ -176,14 +180,15 @@ class WebLink:
         return RetrievalResult(0)
 
 
-def link_to(remote: Remote, *, by_get: bool = False) -> Link:
+def link_to(remote: Remote, *, by_get: bool = False, home: Path | None = None) -> Link:
     """Return the link to a PACS.
 
     :param by_get: C-GET instead of C-MOVE.
+    :param home: see :class:`MoveLink`.
     """
     if isinstance(remote, WebPeer):
         return WebLink(remote)
-    return GetLink(remote) if by_get else MoveLink(remote)
+    return GetLink(remote) if by_get else MoveLink(remote, home)
 
 
 def _by_classes(wanted: Wanted) -> Iterator[tuple[Sequence[str], list[str]]]:

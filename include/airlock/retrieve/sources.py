@@ -12,6 +12,7 @@ from typing import Protocol
 from airlock.dicomio.find import Listing, StudyKeys
 from airlock.dicomio.peer import Peer
 from airlock.dicomio.progress import Progress
+from airlock.dicomio.turns import slot
 from airlock.dicomio.webpeer import WebPeer
 from airlock.errors import HeldError, PolicyError, StudyNotFound, TransferIncomplete
 from airlock.ledger import InstanceState, InstanceUpdate
@@ -55,7 +56,7 @@ def source_of(transfer: Transfer, remote: Remote | None) -> Source:
     if isinstance(remote, WebPeer) != (method == "dicomweb"):
         kind = "DICOMweb service" if method == "dicomweb" else "DICOM application entity"
         raise PolicyError(f"The method {method} needs a connection of type {kind}. Correct source.connection.")
-    return Pacs(transfer, remote, link_to(remote, by_get=method == "c-get"))
+    return Pacs(transfer, remote, link_to(remote, by_get=method == "c-get", home=transfer.settings.home))
 
 
 def method_of(transfer: Transfer) -> Method:
@@ -99,7 +100,13 @@ class Pacs:
         return all(any(study.instances != 0 for study in self.link.find(one)) for one in keys)
 
     def bring(self, folder: Path, progress: Progress) -> list[InstanceUpdate]:
-        """Ask for them until all is here that the PACS said it has."""
+        """Ask for them until all is here that the PACS said it has, when there is a place at the PACS."""
+        source, home = self.transfer.policy.source, self.transfer.settings.home
+        connection = (self.transfer.request.source and self.transfer.request.source.connection) or source.connection
+        with slot(home / "slots", f"pull-{connection}", source.at_a_time):
+            return self._bring(folder, progress)
+
+    def _bring(self, folder: Path, progress: Progress) -> list[InstanceUpdate]:
         listings = {uid: self._list(uid) for uid in self._studies()}
         self._remember(listings)
         self._prove(listings)
@@ -187,7 +194,7 @@ class Pacs:
         policy = self.transfer.policy.source
         if method_of(self.transfer) != "c-move" or not policy.guard or not isinstance(self.remote, Peer):
             return
-        guard = Guard(self.transfer.settings.home / "guards", self.remote)
+        guard = Guard(self.transfer.settings.home, self.remote)
         if guard.proven:
             return
         study_uid, listing = next(iter(listings.items()))
@@ -198,7 +205,7 @@ class Pacs:
 
     def _report(self, fetched: Fetched) -> None:
         if fetched.lacking == fetched.expected and isinstance(self.remote, Peer):
-            Guard(self.transfer.settings.home / "guards", self.remote).forget()
+            Guard(self.transfer.settings.home, self.remote).forget()
         self.transfer.ledger.event(
             self.transfer.id,
             "pull",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
@@ -11,11 +12,12 @@ from airlock.deliver.journal import JOURNALS
 from airlock.errors import AirlockError, InvalidRequest
 from airlock.hooks import find_hooks
 from airlock.identity.keys import KeyRing
-from airlock.ledger import Ledger, TransferState, TransferSummary
-from airlock.project import find_policy
+from airlock.ledger import Asked, Ledger, TransferState, TransferSummary
+from airlock.project import ProjectPolicy, find_policy
 from airlock.quiet import guarded
 from airlock.report.audit import versions
 from airlock.report.ending import Failure, good_ending, last_failure, outcome_line
+from airlock.report.rules import said_rules
 from airlock.request.archive import archive_done, archive_failed
 from airlock.request.store import RequestStore, StoredRequest
 from airlock.settings import Settings, load_settings
@@ -41,23 +43,29 @@ class AcceptRequestOperator(BaseOperator):
         settings = load_settings()
         with guarded():
             ledger = open_ledger(settings)
-            transfer_id = self._keep_request(configuration(context), ledger, settings)
+            # The form, REST and Airflow's command line all make a run by hand; Airflow knows the user.
+            asked = Asked("form or REST", context["dag_run"].triggering_user_name or "")
+            transfer_id = self._keep_request(configuration(context), ledger, settings, asked)
             self._claim(ledger, transfer_id, context["dag_run"].run_id, settings)
             ledger.event(transfer_id, self.task_id, "started", attempt=context["ti"].try_number)
+            begun = monotonic()
             try:
-                digest = self._find_policy(ledger, transfer_id, settings)
+                policy = self._find_policy(ledger, transfer_id, settings)
+                rules = said_rules(settings.projects, policy)
             except AirlockError as error:
                 ledger.event(transfer_id, self.task_id, "failed", error=type(error).__name__, message=str(error))
                 self.log.error("%s", error)
                 raise
-            ledger.event(transfer_id, self.task_id, "finished", policy=digest, versions=versions())
+            digest, seconds = policy.digest, round(monotonic() - begun, 3)
+            told = {"policy": digest, "rules": rules, "versions": versions()}
+            ledger.event(transfer_id, self.task_id, "finished", seconds=seconds, **told)
             request = RequestStore(settings.proc_folder).get(transfer_id).request
             tell_running(request, settings, ledger, transfer_id)
         self.log.info("Accepted %s under the policy %s", transfer_id, digest[:12])
         return {"transfer_id": transfer_id, "policy": digest}
 
     @staticmethod
-    def _keep_request(conf: dict[str, Any], ledger: Ledger, settings: Settings) -> str:
+    def _keep_request(conf: dict[str, Any], ledger: Ledger, settings: Settings, asked: Asked) -> str:
         store = RequestStore(settings.proc_folder)
         if conf.get("transfer_id"):
             transfer_id = str(conf["transfer_id"])
@@ -68,7 +76,7 @@ class AcceptRequestOperator(BaseOperator):
         arrived = datetime.now(UTC)
         content = request.model_dump_json(indent=2, exclude_none=True)
         store.put(transfer_id, StoredRequest(request.file_name, content, arrived))
-        ledger.register(transfer_id, arrived)
+        ledger.register(transfer_id, arrived, asked=asked)
         return transfer_id
 
     def _claim(self, ledger: Ledger, transfer_id: str, run_id: str, settings: Settings) -> None:
@@ -83,7 +91,7 @@ class AcceptRequestOperator(BaseOperator):
             ledger.resume(transfer_id)
 
     @staticmethod
-    def _find_policy(ledger: Ledger, transfer_id: str, settings: Settings) -> str:
+    def _find_policy(ledger: Ledger, transfer_id: str, settings: Settings) -> ProjectPolicy:
         ledger.check_not_cancelled(transfer_id)
         request = RequestStore(settings.proc_folder).get(transfer_id).request
         policy = find_policy(settings.projects, request.transfer_project_name)
@@ -92,7 +100,7 @@ class AcceptRequestOperator(BaseOperator):
         policy.check_subject(request.transfer_name)
         check_locations(settings)
         find_hooks((*policy.hooks.after_deidentify, *policy.hooks.after_confirm), settings.hooks)
-        return policy.digest
+        return policy
 
 
 def check_locations(settings: Settings) -> None:

@@ -114,8 +114,11 @@ class PixelRewriteOperator(DockerOperator):
             Mount("/output", str(job.output), type="bind"),
         ]
         self._remove_leftovers(f"{TRANSFER_LABEL}={transfer.id}")
-        if not self.hook.api_client.images(name=self.image):
+        found = self.hook.api_client.images(name=self.image)
+        if not found:
             raise PeerUnavailable(f"The image {self.image} is not here. Build it with: make image")
+        # A name such as `latest` says nothing later; the digest does.
+        transfer.ledger.event(transfer.id, "rewrite", "container", name=self.image, image=found[0]["Id"])
         try:
             super().execute(context)
         except DockerContainerFailedException:

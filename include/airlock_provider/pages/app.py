@@ -13,18 +13,18 @@ from typing import Annotated, Any
 
 from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
 from airflow.api_fastapi.core_api.security import GetUserDep, requires_access_dag
-from fastapi import Depends, FastAPI, HTTPException, Query, Request
+from fastapi import Body, Depends, FastAPI, HTTPException, Query, Request
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 from fastapi.staticfiles import StaticFiles
 
-from airlock.errors import AirlockError, InvalidRequest, PolicyError
-from airlock.ledger import TransferState, TransferSummary
+from airlock.errors import AirlockError, InvalidRequest, NotPossibleNow, PolicyError
+from airlock.ledger import Asked, TransferState, TransferSummary
 from airlock.project import load_policies
 from airlock.report.audit import as_html, audit
 from airlock.report.ending import outcome_line
 from airlock.report.listing import listing
 from airlock.report.withdrawal import take_back
-from airlock.request.drop import drop
+from airlock.request.drop import ask
 from airlock.settings import load_settings
 from airlock.transfer import open_ledger
 from airlock_provider.context import request_from_form
@@ -113,16 +113,13 @@ def me(user: GetUserDep) -> dict[str, Any]:
 
 
 @app.post("/api/requests", dependencies=[may_start], status_code=201)
-def new_request(fields: dict[str, Any]) -> dict[str, str]:
+def new_request(fields: dict[str, Any], user: GetUserDep) -> dict[str, str]:
     """Write a request file into the drop folder, as any other program would; return its transfer's id."""
-    from airlock.identity.keys import KeyRing
-
     settings = load_settings()
     request = request_from_form(fields)
     if request.transfer_project_name not in load_policies(settings.projects):
         raise HTTPException(400, "There is no policy for this project. Choose one of the list.")
-    drop(request, settings)
-    return {"transfer": request.transfer_id(KeyRing.load(settings.key_path))}
+    return {"transfer": ask(request, settings, Asked("page", user.get_name()))}
 
 
 @app.post("/api/transfers/{transfer_id}/cancel", dependencies=[may_start])
@@ -132,13 +129,24 @@ def cancel(transfer_id: str, user: GetUserDep) -> dict[str, str]:
     return {"transfer": transfer_id}
 
 
+@app.post("/api/transfers/{transfer_id}/again", dependencies=[may_start])
+def again(transfer_id: str, from_start: Annotated[bool, Body(embed=True)], user: GetUserDep) -> dict[str, str]:
+    """Note who has an ended transfer done again, or go on; the page then clears its run with the user's rights."""
+    ledger = open_ledger(load_settings())
+    summary = ledger.find(transfer_id)
+    if summary is None:
+        raise HTTPException(404, "The ledger knows no such transfer.")
+    if not summary.state.ended:
+        raise NotPossibleNow(f"The transfer is {summary.state}. Let it end, or cancel it first.")
+    ledger.event(transfer_id, "request", "again" if from_start else "go on", by=user.get_name())
+    return {"transfer": transfer_id}
+
+
 @app.post("/api/transfers/{transfer_id}/withdraw", dependencies=[may_start])
 def withdraw(transfer_id: str, user: GetUserDep) -> dict[str, Any]:
     """Take back a transfer that has ended; return how many instances the research PACS must delete."""
     settings = load_settings()
-    ledger = open_ledger(settings)
-    count, target = take_back(ledger, settings, transfer_id)
-    ledger.event(transfer_id, "request", "withdraw", by=user.get_name())
+    count, target = take_back(open_ledger(settings), settings, transfer_id, by=user.get_name())
     return {"transfer": transfer_id, "to_delete": count, "list": target.name}
 
 

@@ -22,6 +22,10 @@ Send = Callable[[Message], Awaitable[None]]
 
 TRIGGER_PATH = re.compile(r"/api/v2/dags/transfer/dagRuns/?$")
 MAX_BODY_BYTES = 1 << 20
+CONFLICT = (
+    "This transfer was requested before, and a request has one run. `airlock status` and the page of transfers show "
+    "what became of it; to do it again, clear its run, or use *Do it again* on the page."
+)
 
 
 class DerivedRunId:
@@ -47,7 +51,7 @@ class DerivedRunId:
             return
         headers = [(k, v) for k, v in scope["headers"] if k.lower() != b"content-length"]
         scope["headers"] = [*headers, (b"content-length", str(len(body)).encode())]
-        await self.app(scope, _replay(body, receive), send)
+        await self.app(scope, _replay(body, receive), _tell_conflict(send))
 
 
 def _starts_transfer(scope: Scope) -> bool:
@@ -89,6 +93,21 @@ def _replay(body: bytes, receive: Receive) -> Receive:
         return {"type": "http.request", "body": body, "more_body": False}
 
     return replay
+
+
+def _tell_conflict(send: Send) -> Send:
+    """Say in plain words what Airflow's answer to a second run of the same id means."""
+    told = False
+
+    async def tell(message: Message) -> None:
+        nonlocal told
+        if message["type"] == "http.response.start" and message["status"] == 409:
+            told = True
+            await _answer(send, 409, CONFLICT)
+        elif not told:
+            await send(message)
+
+    return tell
 
 
 async def _answer(send: Send, status: int, detail: str) -> None:

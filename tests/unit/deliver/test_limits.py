@@ -1,12 +1,11 @@
 """Hours, rates and slots of a destination."""
 
-import threading
 from datetime import datetime
 
 import pytest
 
 from airlock.deliver import limits
-from airlock.deliver.limits import Throttle, check_hours, slot
+from airlock.deliver.limits import Throttle, check_hours
 from airlock.errors import OutsideHours
 
 
@@ -47,24 +46,3 @@ def test_a_rate_is_kept_over_files(monkeypatch):
     clock[0] += 1000
     throttle.wait(1)
     assert slept[-1] == 0
-
-
-def test_no_more_than_the_slots_at_a_time(tmp_path, monkeypatch):
-    monkeypatch.setattr(limits, "_POLL_SECONDS", 0.01)
-    inside, most = [], []
-
-    def work():
-        with slot(tmp_path, "a/b", 2):
-            inside.append(1)
-            most.append(len(inside))
-            pause.wait(0.05)
-            inside.pop()
-
-    pause = threading.Event()
-    threads = [threading.Thread(target=work) for _ in range(6)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(10)
-    assert len(most) == 6
-    assert max(most) <= 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 from datetime import date
 
@@ -14,9 +15,10 @@ from airlock.intake.arrived import arrived_studies
 from airlock.intake.ask import Ask
 from airlock.intake.coupling import load_coupling
 from airlock.intake.route import route_arrived
-from airlock.ledger import TransferState
+from airlock.ledger import Asked, TransferState
 from airlock.request.again import again_of, ask_again, has_begun, note_begun
-from airlock.request.drop import settled_files, take
+from airlock.request.drop import ask, settled_files, take
+from airlock.request.model import validate_request
 from airlock.settings import load_settings
 from airlock.transfer import open_ledger
 from airlock_provider.intake import archive_requests, read_requests
@@ -191,7 +193,7 @@ class TestAgain:
         archive_requests([transfer_id])
         assert dropped(settings) == []
         kinds = [kind for _, step, kind, _ in open_ledger(settings).events(transfer_id) if step == "request"]
-        assert kinds == ["again", "begun again"]
+        assert kinds == ["asked", "again", "begun again"]
 
     def test_an_earlier_beginning_is_no_answer_to_a_new_file(self, settings):
         transfer_id = self.ended(settings, 1)
@@ -227,6 +229,45 @@ class TestAgain:
         assert read_requests() == []
         assert dropped(settings) == []
         assert airlock("request", "again", transfer_id).status == 2
+
+
+class TestWhoAsked:
+    def asked(self, settings, transfer_id):
+        events = open_ledger(settings).events(transfer_id)
+        return [detail for _, step, kind, detail in events if (step, kind) == ("request", "asked")]
+
+    def test_a_dropped_file_is_its_owners(self, settings):
+        settings.drop_folder.mkdir(parents=True)
+        document = {"study_instance_uid": f"{ROOT}.1", "transfer_project_name": "P", "transfer_name": "S"}
+        (settings.drop_folder / "1.json").write_text(json.dumps(document))
+        (run,) = read_requests()
+        read_requests()
+        transfer_id = run["trigger_run_id"]
+        assert self.asked(settings, transfer_id) == [{"door": "file", "by": getpass.getuser()}]
+        assert open_ledger(settings).events(transfer_id)[0][2] == "asked"
+        archive_requests([transfer_id])
+        (settings.drop_folder / "again.json").write_text(json.dumps(document))
+        archive_requests([transfer_id])
+        assert len(self.asked(settings, transfer_id)) == 2, "a duplicate is an event, too"
+
+    def test_a_door_of_airlock_names_itself_and_the_intake_takes_its_file_for_no_other(self, settings):
+        settings.routing.write_text("routes: [{project: P, called: PROJ, patient_id: 'DEMO-[0-9]+'}]")
+        arrive(settings.raw_folder, f"{ROOT}.1")
+        (transfer_id,) = route(settings).transfers
+        assert [run["trigger_run_id"] for run in read_requests()] == [transfer_id]
+        archive_requests([transfer_id])
+        assert self.asked(settings, transfer_id) == [{"door": "route"}]
+        assert dropped(settings) == []
+        assert not list((settings.proc_folder / "transfers_done").glob("*duplicate*"))
+
+    def test_a_person_at_the_page_asks_for_what_is_known(self, settings):
+        request = validate_request(
+            {"study_instance_uid": f"{ROOT}.1", "transfer_project_name": "P", "transfer_name": "S"}
+        )
+        for name in ("ann", "bob"):
+            transfer_id = ask(request, settings, Asked("page", name))
+            archive_requests([transfer_id])
+        assert [one["by"] for one in self.asked(settings, transfer_id) if one["door"] == "page"] == ["ann", "bob"]
 
 
 def test_two_projects_of_a_study_have_rows_of_their_own(settings):

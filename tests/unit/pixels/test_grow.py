@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from airlock.findings import Found
-from airlock.pixels.grow import grown, with_room
+from airlock.pixels.grow import grown, joined, with_room
 
 LINE = (60, 40, 120, 52)
 
@@ -46,3 +46,24 @@ def test_a_box_without_neighbours_and_a_tall_one_stay():
 )
 def test_a_line_gets_room_for_a_hidden_letter(box, roomy):
     assert with_room(Found(0, box, "ocr", 90.0), 100, 300).box == roomy
+
+
+@pytest.mark.parametrize("upright", [False, True])
+@pytest.mark.parametrize(
+    ("other", "gap"),
+    [
+        pytest.param((140, 41, 200, 53), (120, 40, 140, 53), id="the rest of the line"),
+        pytest.param((140, 42, 150, 52), (120, 40, 140, 52), id="its last letter"),
+        pytest.param((170, 40, 230, 52), None, id="another column"),
+        pytest.param((140, 54, 200, 66), None, id="another line"),
+        pytest.param((140, 20, 200, 72), None, id="larger letters"),
+    ],
+)
+def test_what_stands_between_two_parts_of_a_line_belongs_to_it(other, gap, upright):
+    def turned(box):
+        return (box[1], box[0], box[3], box[2]) if upright else box
+
+    found = [Found(0, turned(LINE), "ocr", 90.0, matches_identifier=True), Found(0, turned(other), "ocr", 40.0)]
+    wanted = [Found(0, turned(gap), "ocr", 40.0)] if gap else []
+    assert joined(found) == found + wanted
+    assert joined(found[::-1]) == found[::-1] + wanted

@@ -92,9 +92,11 @@ def test_two_files_for_one_project(write, tmp_path):
 def test_an_unknown_project_is_not_repeated(write, tmp_path):
     write("name: known one\n")
     assert find_policy(tmp_path, "known one").name == "known one"
-    with pytest.raises(UnknownProject, match="known one") as caught:
+    with pytest.raises(UnknownProject, match="airlock project list") as caught:
         find_policy(tmp_path, "Xantippe")
-    assert "Xantippe" not in str(caught.value)
+    assert not [word for word in ("Xantippe", "known one", str(tmp_path)) if word in str(caught.value)]
+    with pytest.raises(UnknownProject, match="Perhaps it means: known one"):
+        find_policy(tmp_path, "known-one")
 
 
 def test_the_digest_tells_policies_apart():

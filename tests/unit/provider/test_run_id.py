@@ -49,12 +49,14 @@ def test_what_is_not_a_request_is_refused_without_its_values(wrong):
     assert "urgent" not in str(refused.value)
 
 
-def call(path, body, headers=((b"authorization", b"Bearer x"),)):
+def call(path, body, headers=((b"authorization", b"Bearer x"),), status=200):
     """Run the middleware around an application that notes what it got; return that, and what was answered."""
     got, answers = {}, []
 
     async def application(scope, receive, send):
         got.update(body=(await receive())["body"], headers=dict(scope["headers"]))
+        await send({"type": "http.response.start", "status": status, "headers": []})
+        await send({"type": "http.response.body", "body": b"Airflow's"})
 
     async def receive():
         return {"type": "http.request", "body": body, "more_body": False}
@@ -84,3 +86,11 @@ def test_the_middleware_answers_400():
     assert not got
     assert answers[0]["status"] == 400
     assert "study_instance_uid" in json.loads(answers[1]["body"])["detail"]
+
+
+def test_a_second_run_of_a_request_is_refused_in_plain_words():
+    _, answers = call("/api/v2/dags/transfer/dagRuns", json.dumps({"conf": CONF}).encode(), status=409)
+    assert [answer.get("status") for answer in answers] == [409, None]
+    assert "was requested before" in json.loads(answers[1]["body"])["detail"]
+    _, answers = call("/api/v2/dags/transfer/dagRuns", json.dumps({"conf": CONF}).encode())
+    assert answers[1]["body"] == b"Airflow's"

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import UTC, datetime
 
 import pytest
 
 from airlock.cli import main
 from airlock.database import connect
-from airlock.ledger import InstanceState, InstanceUpdate, TransferState
+from airlock.ledger import Asked, InstanceState, InstanceUpdate, TransferState
 from airlock.report.audit import as_html, audit
+from airlock.request.store import RequestStore, StoredRequest
 from airlock.settings import load_settings
 from airlock.transfer import open_ledger
 
@@ -18,6 +20,7 @@ from airlock.transfer import open_ledger
 @pytest.fixture
 def ledger(tmp_path, monkeypatch):
     monkeypatch.setenv("AIRLOCK_HOME", str(tmp_path))
+    load_settings.cache_clear()
     ledger = open_ledger(load_settings())
     ledger.register("t", project="Demo <b>")
     ledger.claim("t", "t")
@@ -34,7 +37,13 @@ def ledger(tmp_path, monkeypatch):
         ],
     )
     ledger.move("t", TransferState.SENT)
-    return ledger
+    yield ledger
+    load_settings.cache_clear()
+
+
+def change(statement):
+    with connect(load_settings().ledger).begin() as connection:
+        connection.exec_driver_sql(statement)
 
 
 def test_facts(ledger):
@@ -72,8 +81,62 @@ def test_commands(ledger, tmp_path, capsys):
     noted = ledger.verify_chain("t").head
     assert run("audit", "verify", "t", "--head", noted)[0] == 0
     assert run("audit", "verify", "t", "--head", "0" * 64)[0] == 3
-    with connect(load_settings().ledger).begin() as connection:
-        connection.exec_driver_sql("DELETE FROM events WHERE kind = 'failed'")
+    change("DELETE FROM events WHERE kind = 'failed'")
     status, out = run("audit", "verify")
     assert status == 3
     assert "t: event 3 was changed" in out
+
+
+@pytest.mark.parametrize(
+    ("statement", "words"),
+    [
+        ("UPDATE instances SET state = 'sent' WHERE id = 'i-c'", "instances"),
+        ("UPDATE instances SET reason = '' WHERE id = 'i-b'", "instances"),
+        ("DELETE FROM instances WHERE id = 'i-c'", "instances"),
+        ("UPDATE transfers SET project = 'Other'", "its row"),
+        ("UPDATE transfers SET state = 'empty'", "say sent, its row says empty"),
+    ],
+)
+def test_rows_changed_after_the_end_are_found(ledger, statement, words):
+    assert not ledger.verify_chain("t").problem
+    change(statement)
+    assert words in ledger.verify_chain("t").problem
+
+
+def test_what_airlock_itself_changes_after_the_end_is_sealed_again(ledger):
+    assert ledger.settle("t", ["i-c"], InstanceState.SKIPPED, "dropped") == 1
+    assert not ledger.verify_chain("t").problem
+    ledger.resume("t")
+    ledger.record("t", [InstanceUpdate("i-c", InstanceState.HELD)])
+    assert not ledger.verify_chain("t").problem
+    ledger.move("t", TransferState.WITHDRAWN)
+    assert not ledger.verify_chain("t").problem
+
+
+def test_a_transfer_that_was_removed_is_missed(ledger, capsys):
+    stored = StoredRequest("r.json", "{}", datetime.now(UTC))
+    RequestStore(load_settings().proc_folder).put("transfer-gone", stored)
+    with pytest.raises(SystemExit) as ended:
+        main(["audit", "verify"])
+    assert ended.value.code == 3
+    assert "transfer-gone: its request is kept" in capsys.readouterr().out
+
+
+def test_who_asked_who_decided_and_by_which_rules(ledger):
+    ledger.register("u", asked=Asked("page", "ann"))
+    ledger.claim("u", "u")
+    rules = {"title": {"value": "Phantoms", "said_by": "REDCap"}}
+    ledger.event("u", "accept_request", "started", attempt=1)
+    ledger.event("u", "accept_request", "finished", policy="f" * 64, rules=rules, versions={"airlock": "1.2"})
+    ledger.event("u", "rewrite", "container", name="airlock/x:latest", image="sha256:abc")
+    ledger.event("u", "review", "answered", gate="review_findings", answer="Release", person="bob", reason="no text")
+    ledger.move("u", TransferState.SENT)
+    facts = audit(ledger, "u")
+    assert [(p["by"], p["did"], p.get("door"), p.get("answer")) for p in facts["people"]] == [
+        ("ann", "asked", "page", None),
+        ("bob", "answered", None, "Release"),
+    ]
+    assert [(s["before"], s["after"]) for s in facts["states"]] == [("requested", "running"), ("running", "sent")]
+    assert (facts["rules"], facts["image"], facts["versions"]) == (rules, "sha256:abc", {"airlock": "1.2"})
+    page = as_html(facts)
+    assert all(word in page for word in ("ann", "bob", "Phantoms", "sha256:abc", " UTC", "no text"))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from airlock.dicomio.encodings import EXPLICIT, IMPLICIT, is_known
 from airlock.dicomio.wire import pdu
 from airlock.dicomio.wire.items import ABSTRACT_SYNTAX_REFUSED, ACCEPTED, TRANSFER_SYNTAXES_REFUSED, Answer, Proposal
+from airlock.dicomio.wire.sink import COMMITMENT
 
 VERIFICATION = "1.2.840.10008.1.1"
 _STANDARD, _STORAGE = "1.2.840.10008.", "1.2.840.10008.5.1.4.1.1."
@@ -36,12 +37,14 @@ class Admission:
     :param private_classes: whether SOP classes outside the standard are accepted, as storage.
     :param private_syntaxes: whether transfer syntaxes are accepted of which nobody knows how they encode. What comes
         in one cannot be looked at.
+    :param reports: whether reports of storage commitment are accepted (PS3.4 section J.3.3).
     """
 
     ae_title: str
     callers: Collection[str] = ()
     private_classes: bool = True
     private_syntaxes: bool = False
+    reports: bool = False
 
     def rejection(self, request: pdu.Request) -> pdu.Rejection | None:
         """Return why a request is rejected; None when it is not."""
@@ -54,12 +57,14 @@ class Admission:
     def acceptance(self, request: pdu.Request) -> pdu.Acceptance:
         """Return the answer to a request that is not rejected."""
         answers = {number: self.answer(proposal) for number, proposal in request.proposals.items()}
-        return pdu.Acceptance(answers, pdu.MAX_PDU_BYTES)
+        # Who reports is the provider of the service, though it asks for the association: it is what it says it is.
+        roles = {uid: flags for uid, flags in request.roles.items() if uid == COMMITMENT and self.reports}
+        return pdu.Acceptance(answers, pdu.MAX_PDU_BYTES, roles)
 
     def answer(self, proposal: Proposal) -> Answer:
         """Answer a proposal. Of several transfer syntaxes, the first that we take is chosen."""
         uid = proposal.abstract_syntax
-        if uid == VERIFICATION:
+        if uid == VERIFICATION or (self.reports and uid == COMMITMENT):
             taken = [s for s in proposal.transfer_syntax if s in (IMPLICIT, EXPLICIT)]
         elif self._is_storage(uid):
             taken = [s for s in proposal.transfer_syntax if self._is_taken(s)]

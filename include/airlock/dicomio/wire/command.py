@@ -1,4 +1,4 @@
-"""Command sets of C-STORE and C-ECHO (PS3.7 sections 9.3.1, 9.3.5 and annex E): implicit VR little endian."""
+"""Command sets of C-STORE, C-ECHO and N-EVENT-REPORT (PS3.7 sections 9.3.1, 9.3.5, 10.3.1, annex E): implicit VR."""
 
 from __future__ import annotations
 
@@ -10,12 +10,14 @@ from airlock.dicomio.wire.items import Malformed
 
 MAX_COMMAND_BYTES = 1 << 16
 STORE_RQ, STORE_RSP, ECHO_RQ, ECHO_RSP, CANCEL_RQ = 0x0001, 0x8001, 0x0030, 0x8030, 0x0FFF
+REPORT_RQ = 0x0100  # N-EVENT-REPORT, PS3.7 section 10.3.1
 RESPONSE = 0x8000
 UNRECOGNISED_OPERATION = 0x0211  # PS3.7 annex C
 _NO_DATASET, _DATASET = 0x0101, 0x0001
 _ELEMENT = struct.Struct("<HHL")
 _CLASS, _FIELD, _ID, _ANSWERED_ID, _PRIORITY = 0x0002, 0x0100, 0x0110, 0x0120, 0x0700
 _DATASET_TYPE, _STATUS, _COMMENT, _INSTANCE = 0x0800, 0x0900, 0x0902, 0x1000
+_ORIGINATOR, _ORIGINATOR_ID = 0x1030, 0x1031
 _MOST_COMMENT = 64
 
 
@@ -28,6 +30,7 @@ class Command:
     :param has_dataset: whether a dataset follows.
     :param status: None in a request.
     :param comment: Error Comment of an answer, without what cannot be shown. It may quote the dataset.
+    :param originator: Move Originator AE Title and Message ID of a C-STORE request, as far as it has them.
     """
 
     field: int
@@ -37,6 +40,7 @@ class Command:
     has_dataset: bool = False
     status: int | None = None
     comment: str = ""
+    originator: tuple[str, int | None] = ("", None)
 
 
 def store_request(message_id: int, sop_class_uid: str, sop_instance_uid: str) -> bytes:
@@ -82,6 +86,7 @@ def decode(data: bytes) -> Command:
         _number(found, _DATASET_TYPE) != _NO_DATASET,
         _number(found, _STATUS) if is_answer else None,
         shown_comment(_text(found, _COMMENT)) if is_answer else "",
+        ("", None) if is_answer else _originator(found),
     )
 
 
@@ -124,6 +129,12 @@ def _number(found: dict[int, bytes], element: int) -> int:
     if len(raw) != 2:
         raise Malformed("a command set lacks a number")
     return int.from_bytes(raw, "little")
+
+
+def _originator(found: dict[int, bytes]) -> tuple[str, int | None]:
+    """Return who asked for an instance, and in which request. What is not valid is no reason to refuse it."""
+    raw = found.get(_ORIGINATOR_ID, b"")
+    return _text(found, _ORIGINATOR), int.from_bytes(raw, "little") if len(raw) == 2 else None
 
 
 def _text(found: dict[int, bytes], element: int) -> str:

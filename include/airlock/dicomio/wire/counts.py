@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 
+from airlock.dicomio.wire.sink import DUPLICATE, OUT_OF_RESOURCES, SUCCESS
+
 
 class Counts:
     """Numbers by name; counted from any thread."""
@@ -20,6 +22,9 @@ class Counts:
         "refused",
         "out_of_resources",
         "not_indexed",
+        "moved",
+        "unasked",
+        "reports",
     )
 
     def __init__(self) -> None:
@@ -30,6 +35,13 @@ class Counts:
         """Count something."""
         with self._lock:
             self._numbers[name] += number
+
+    def answered(self, status: int) -> None:
+        """Count an instance that was not taken, by the status of its answer."""
+        if status == OUT_OF_RESOURCES:
+            self.add("out_of_resources")
+        elif status not in (SUCCESS, DUPLICATE):
+            self.add("refused")
 
     def __getitem__(self, name: str) -> int:
         return self._numbers[name]

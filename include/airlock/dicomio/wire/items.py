@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from airlock.dicomio.implementation import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 
 APPLICATION_CONTEXT, PROPOSED_CONTEXT, ANSWERED_CONTEXT = 0x10, 0x20, 0x21
 ABSTRACT_SYNTAX, TRANSFER_SYNTAX, USER_INFORMATION, MAXIMUM_LENGTH = 0x30, 0x40, 0x50, 0x51
-_IMPLEMENTATION_CLASS, _IMPLEMENTATION_VERSION = 0x52, 0x55
+_IMPLEMENTATION_CLASS, _ROLES, _IMPLEMENTATION_VERSION = 0x52, 0x54, 0x55
 _DICOM = b"1.2.840.10008.3.1.1.1"  # PS3.7 annex A
 _UID = re.compile(r"[0-9]+(\.[0-9]+)*")
 _HEAD = struct.Struct(">BxH")
+_LENGTH = struct.Struct(">H")
 ACCEPTED, ABSTRACT_SYNTAX_REFUSED, TRANSFER_SYNTAXES_REFUSED = 0, 3, 4  # PS3.8 table 9-18
 
 
@@ -80,12 +81,16 @@ def application_context() -> bytes:
     return item(APPLICATION_CONTEXT, _DICOM)
 
 
-def user_information(max_pdu: int) -> bytes:
-    """Return the item that says how long a P-DATA-TF we take may be, and who we are (PS3.8 annex D.1)."""
+def user_information(max_pdu: int, roles: Mapping[str, bytes] | None = None) -> bytes:
+    """Return the item that says how long a P-DATA-TF we take may be, and who we are (PS3.8 annex D.1).
+
+    :param roles: by SOP class, the roles of the requestor that were selected (PS3.7 annex D.3.3.4).
+    """
     return item(
         USER_INFORMATION,
         item(MAXIMUM_LENGTH, struct.pack(">L", max_pdu))
         + item(_IMPLEMENTATION_CLASS, IMPLEMENTATION_CLASS_UID.encode())
+        + b"".join(item(_ROLES, _LENGTH.pack(len(uid)) + uid.encode() + flags) for uid, flags in (roles or {}).items())
         + item(_IMPLEMENTATION_VERSION, IMPLEMENTATION_VERSION_NAME.encode()),
     )
 
@@ -101,6 +106,20 @@ def max_pdu_of(content: bytes) -> int:
                 raise Malformed("a maximum length is not four bytes long")
             return int.from_bytes(value, "big")
     return 0
+
+
+def roles_of(content: bytes) -> dict[str, bytes]:
+    """Return the roles that a user information item proposes: two bytes, as user and as provider, by SOP class.
+
+    :raises Malformed: when one is not whole.
+    """
+    found: dict[str, bytes] = {}
+    for kind, value in items(content):
+        if kind == _ROLES:
+            if len(value) < 4 or len(value) != _LENGTH.unpack_from(value)[0] + 4:
+                raise Malformed("a role selection is not whole")
+            found[uid_of(value[2:-2])] = value[-2:]
+    return found
 
 
 def proposed(identifier: int, proposal: Proposal) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from airlock.dicomio.wire import items as parts
 from airlock.dicomio.wire.items import Answer, Malformed, Proposal
@@ -34,12 +34,14 @@ class Request:
 
     :param proposals: by their number, odd, from 1 to 255.
     :param max_pdu: longest P-DATA-TF that the requestor takes; 0 is no limit.
+    :param roles: by SOP class, what the requestor wants to be: see :func:`airlock.dicomio.wire.items.roles_of`.
     """
 
     called: str
     calling: str
     proposals: Mapping[int, Proposal]
     max_pdu: int
+    roles: Mapping[str, bytes] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -47,10 +49,12 @@ class Acceptance:
     """An A-ASSOCIATE-AC.
 
     :param answers: by the number of the proposal.
+    :param roles: by SOP class, those of the requestor that are accepted; made, and never read.
     """
 
     answers: Mapping[int, Answer]
     max_pdu: int
+    roles: Mapping[str, bytes] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -88,7 +92,7 @@ def encode_request(request: Request) -> bytes:
 def encode_acceptance(request: Request, acceptance: Acceptance) -> bytes:
     """Return the PDU that answers a request."""
     contexts = (parts.answered(number, answer) for number, answer in acceptance.answers.items())
-    return _associate(ASSOCIATE_AC, request.called, request.calling, contexts, acceptance.max_pdu)
+    return _associate(ASSOCIATE_AC, request.called, request.calling, contexts, acceptance.max_pdu, acceptance.roles)
 
 
 def encode_rejection(rejection: Rejection) -> bytes:
@@ -121,7 +125,7 @@ def decode_request(body: memoryview) -> Request:
     """
     called, calling, content = _frame(body)
     proposals: dict[int, Proposal] = {}
-    max_pdu = 0
+    max_pdu, roles = 0, {}
     for kind, value in parts.items(content):
         if kind == parts.PROPOSED_CONTEXT:
             number, proposal = parts.proposal_of(value)
@@ -129,8 +133,8 @@ def decode_request(body: memoryview) -> Request:
                 raise Malformed("two presentation contexts have the same number")
             proposals[number] = proposal
         elif kind == parts.USER_INFORMATION:
-            max_pdu = parts.max_pdu_of(value)
-    return Request(called, calling, proposals, max_pdu)
+            max_pdu, roles = parts.max_pdu_of(value), parts.roles_of(value)
+    return Request(called, calling, proposals, max_pdu, roles)
 
 
 def decode_acceptance(body: memoryview) -> Acceptance:
@@ -192,8 +196,15 @@ def _title(raw: bytes) -> str:
     return raw.decode("latin-1").strip(" \0")
 
 
-def _associate(kind: int, called: str, calling: str, contexts: Iterator[bytes], max_pdu: int) -> bytes:
+def _associate(
+    kind: int,
+    called: str,
+    calling: str,
+    contexts: Iterator[bytes],
+    max_pdu: int,
+    roles: Mapping[str, bytes] | None = None,
+) -> bytes:
     titles: Sequence[bytes] = [title.encode("latin-1", "replace").ljust(16)[:16] for title in (called, calling)]
     body = _ASSOCIATE.pack(1, *titles) + parts.application_context() + b"".join(contexts)
-    body += parts.user_information(max_pdu)
+    body += parts.user_information(max_pdu, roles)
     return HEAD.pack(kind, len(body)) + body

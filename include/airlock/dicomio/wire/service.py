@@ -1,4 +1,4 @@
-"""One association that was asked of us: C-ECHO and C-STORE, until it ends (PS3.7 sections 9.1.1 and 9.1.5)."""
+"""One association that was asked of us: C-ECHO, C-STORE and N-EVENT-REPORT, until it ends (PS3.7 9.1, 10.1.1)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from airlock.dicomio.wire.command import Command
 from airlock.dicomio.wire.connection import Connection, Lost, Silent
 from airlock.dicomio.wire.counts import Counts
 from airlock.dicomio.wire.items import ACCEPTED, Malformed
-from airlock.dicomio.wire.sink import MISMATCH, SUCCESS, Caller, Incoming, Reception, Refusal, Sink
+from airlock.dicomio.wire.sink import COMMITMENT, MISMATCH, SUCCESS, Caller, Incoming, Reception, Refusal, Sink
 
 _SLOWEST_BYTES_PER_SECOND = 1024
 _NOBODY = Caller()
@@ -130,11 +130,13 @@ class Service:
 
     def _begin(self, request: Command) -> Reception:
         sop_class, syntax = self._contexts[self._context]
-        if request.field != command.STORE_RQ:
+        # A context for reports is accepted only where the sink takes them.
+        if request.field != (command.REPORT_RQ if sop_class == COMMITMENT else command.STORE_RQ):
             return Refusal(command.UNRECOGNISED_OPERATION)
         if request.sop_class_uid != sop_class:
             return Refusal(MISMATCH)
-        return self._sink.begin(Incoming(sop_class, request.sop_instance_uid, syntax, self._caller))
+        incoming = Incoming(sop_class, request.sop_instance_uid, syntax, self._caller, request.originator)
+        return self._sink.begin(incoming)
 
     def _take_data(self, context: int, data: memoryview, *, last: bool) -> None:
         request, reception = self._request, self._reception

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 from airlock.dicomio.wire.counts import Counts
-from airlock.dicomio.wire.part_file import FileReception, PartFile, sync_folder
+from airlock.dicomio.wire.part_file import FileReception, PartFile
+from airlock.dicomio.wire.received import sync_folder
+from airlock.dicomio.wire.room import Room
 from airlock.dicomio.wire.sink import (
     DUPLICATE,
     MISMATCH,
@@ -25,7 +26,6 @@ from airlock.errors import AirlockError
 CONFLICTS = "conflicts"
 UNREAD = "unread"
 _COMING = ".coming"
-_CHECK_EVERY_BYTES = 16 << 20
 
 
 class Shelf:
@@ -54,25 +54,22 @@ class Shelf:
         self._folder = folder
         self._counts = counts
         self._sync = sync
-        self._least_free_bytes = least_free_bytes
         self._arrived = arrived
         self._coming = folder / _COMING
         self._coming.mkdir(parents=True, exist_ok=True, mode=0o700)
         for leftover in self._coming.glob(".*.part"):
             leftover.unlink(missing_ok=True)
+        self._room = Room(folder, least_free_bytes)
 
     @property
     def free_bytes(self) -> int:
         """What the file system has left for us; 0 when it doesn't say."""
-        with suppress(OSError):
-            state = os.statvfs(self._folder)
-            return state.f_bavail * state.f_frsize
-        return 0
+        return self._room.free_bytes
 
     @property
     def full(self) -> bool:
         """Whether it takes nothing now."""
-        return self.free_bytes < self._least_free_bytes
+        return self._room.full
 
     def begin(self, instance: Incoming) -> Reception:
         """Begin to receive an instance."""
@@ -89,10 +86,7 @@ class Shelf:
 
         :raises OSError: when they cannot be written, or too little room would be left.
         """
-        before = part.size
-        part.write(data)
-        if before // _CHECK_EVERY_BYTES != part.size // _CHECK_EVERY_BYTES and self.full:
-            raise OSError("too little room is left")
+        self._room.write(part, data)
 
     def take(self, part: PartFile) -> int:
         """Keep a whole file; return the status of the answer.
@@ -122,10 +116,10 @@ class Shelf:
 
     def answered(self, status: int) -> None:
         """Count an instance that was not taken."""
-        if status == OUT_OF_RESOURCES:
-            self._counts.add("out_of_resources")
-        elif status not in (SUCCESS, DUPLICATE):
-            self._counts.add("refused")
+        self._counts.answered(status)
+
+    def ended(self, caller: Caller) -> None:
+        """Keep what came: who sent it has no part in where it is."""
 
     def _tell(self, target: Path, part: PartFile) -> None:
         if self._arrived is None or not part.readable:

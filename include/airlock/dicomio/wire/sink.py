@@ -10,6 +10,8 @@ from typing import Protocol
 # PS3.7 annex C and PS3.4 table B.2-1
 SUCCESS, DUPLICATE, NOT_AUTHORISED = 0x0000, 0x0111, 0x0124
 OUT_OF_RESOURCES, MISMATCH, CANNOT_UNDERSTAND = 0xA700, 0xA900, 0xC000
+COMMITMENT = "1.2.840.10008.1.20.1"
+"""Storage Commitment Push Model (PS3.4 annex J): its context carries reports, not instances."""
 
 _UID = re.compile(r"[0-9]+(\.[0-9]+)*")
 
@@ -21,21 +23,26 @@ def is_uid(text: str) -> bool:
 
 @dataclass(frozen=True)
 class Caller:
-    """Who sends: the AE titles of the association, and the address that it comes from."""
+    """Who sends: the AE titles of the association, the address that it comes from, and its number of all we had."""
 
     calling: str = ""
     called: str = ""
     address: str = ""
+    association: int = 0
 
 
 @dataclass(frozen=True, repr=False)
 class Incoming:
-    """What a C-STORE request says of the instance that follows. Nobody has checked it. Its repr shows no UID."""
+    """What a C-STORE request says of the instance that follows. Nobody has checked it. Its repr shows no UID.
+
+    :param originator: AE title that asked for it by C-MOVE, and the Message ID of its request, as far as it is told.
+    """
 
     sop_class_uid: str
     sop_instance_uid: str
     transfer_syntax_uid: str
     caller: Caller = Caller()
+    originator: tuple[str, int | None] = ("", None)
 
 
 class Reception(Protocol):
@@ -56,6 +63,9 @@ class Sink(Protocol):
 
     def begin(self, instance: Incoming) -> Reception:
         """Begin to receive an instance. Raises nothing: what cannot be taken is a :class:`Refusal`."""
+
+    def ended(self, caller: Caller) -> None:
+        """Take note that an association has ended. Raises nothing."""
 
 
 class Refusal:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import socket
 import ssl
 import threading
@@ -16,6 +17,8 @@ from airlock.dicomio.wire.counts import Counts
 from airlock.dicomio.wire.items import Malformed
 from airlock.dicomio.wire.service import Patience, Service, abort, contexts_of
 from airlock.dicomio.wire.sink import Caller, Sink
+
+_associations = itertools.count(1)
 
 
 class Seats:
@@ -152,12 +155,15 @@ class Visit:
         house = self._house
         acceptance = house.admission.acceptance(request)
         contexts = contexts_of(request, acceptance)
-        caller = Caller(request.calling, request.called, self._address())
+        caller = Caller(request.calling, request.called, self._address(), next(_associations))
         self._service = Service(connection, contexts, request.max_pdu, house.sink, house.patience, house.counts, caller)
         self._service.stopping = self._stopped
         house.counts.add("associations")
-        connection.send([pdu.encode_acceptance(request, acceptance)])
-        self._service.run()
+        try:
+            connection.send([pdu.encode_acceptance(request, acceptance)])
+            self._service.run()
+        finally:
+            house.sink.ended(caller)
 
     def _address(self) -> str:
         with suppress(OSError):

@@ -36,7 +36,8 @@ async function refresh() {
   by("back").href = `../#${encodeURIComponent(facts.transfer)}`;
   const open = facts.waiting && facts.asked_at !== view.answered;
   by("answer").hidden = !open || !facts.may_answer;
-  by("desk").hidden = !open || !facts.may_answer;
+  by("desk").hidden = !open || !facts.may_answer || !facts.instances.length;
+  by("nothing").hidden = !open || !facts.may_answer || facts.instances.length > 0;
   if (!open && !by("told").textContent) tell(null, "Nobody is asked about this transfer now.");
   if (open && !facts.may_answer) tell(new Error("Your role does not allow to see these pictures or to answer."));
   if (open && facts.may_answer && view.facts?.asked_at !== facts.asked_at) start(facts);
@@ -48,7 +49,12 @@ function start(facts) {
   viewer.model = view.model;
   by("counts").textContent = Object.entries(facts.counts).map(([name, number]) => `${name.replaceAll("_", " ")} ${number}`).join(", ");
   by("reason").replaceChildren(...facts.reasons.map((reason) => new Option(reason, reason)));
-  const options = facts.options.includes(MASK) ? facts.options : [RELEASE, MASK, ...facts.options.slice(1)];
+  // A release asks about a whole transfer, of which no picture need be in doubt or masked.
+  const nothing = !view.model.instances.length;
+  by("desk").hidden = by("save").hidden = by("changed").hidden = nothing;
+  by("nothing").hidden = !nothing;
+  by("report").href = `../api/transfers/${encodeURIComponent(transfer)}/report`;
+  const options = nothing ? facts.options.filter((option) => option !== MASK) : facts.options.includes(MASK) ? facts.options : [RELEASE, MASK, ...facts.options.slice(1)];
   by("buttons").replaceChildren(...options.map((option) => Object.assign(document.createElement("button"),
     { type: "button", className: option === MASK ? "main" : "", textContent: option, onclick: guarded(() => answer(option)) })));
   buildSheet();
