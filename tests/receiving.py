@@ -5,13 +5,20 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from pydicom import dcmread
+from pydicom.uid import generate_uid
+
+from airlock.dicomio.inbox import Inbox
+from airlock.dicomio.move import move
 from airlock.dicomio.peer import Peer
 from airlock.dicomio.receiving import services_folder
+from airlock.dicomio.retrieval import Retrieval
 from airlock.dicomio.serving import claims_of, coming_of
 from airlock.dicomio.wire.acceptor import Admission
 from airlock.dicomio.wire.claims import Claims
@@ -20,7 +27,10 @@ from airlock.dicomio.wire.desk import Desk
 from airlock.dicomio.wire.server import StorageServer
 from airlock.dicomio.wire.shelf import Shelf
 from airlock.dicomio.wire.tls import move_context
+from airlock.retrieve.step import pull_study
+from tests.transfers import NO_GUARD, make_transfer
 
+SOURCE = {"method": "c-move", "connection": "staging"}
 COMMAND = [sys.executable, "-c", "from airlock.cli import main; main()"]
 
 
@@ -66,3 +76,44 @@ def start_service(home: Path, peer: Peer, *options: str) -> subprocess.Popen[str
     said = process.stdout.readline()
     assert said.startswith("listening"), said
     return process
+
+
+def pulling(tmp_path, study_uid, name="T-1", guard=False):
+    policy = {} if guard else NO_GUARD
+    return make_transfer(tmp_path, study_uid=study_uid, source=SOURCE, policy=policy, transfer_name=name)
+
+
+def at_once(peer, transfers):
+    """Pull several at the same time; return what each received, or its error."""
+    results = {}
+
+    def pull(transfer):
+        try:
+            results[transfer.id] = pull_study(transfer, peer).received
+        except Exception as error:  # noqa: BLE001 - it is what is looked at
+            results[transfer.id] = error
+
+    threads = [threading.Thread(target=pull, args=(transfer,)) for transfer in transfers]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    return [results.get(transfer.id) for transfer in transfers]
+
+
+def whole(transfer, files):
+    """Whether exactly these files lie in the workspace, and are the same."""
+    folder = transfer.workspace.folder("incoming")
+    there = {path.name for path in folder.iterdir()}
+    return there == {f"{transfer.instance_id(uid)}.dcm" for uid in files} and all(
+        dcmread(folder / f"{transfer.instance_id(uid)}.dcm") == dcmread(path) for uid, path in files.items()
+    )
+
+
+def ask(peer, tmp_path, study_uid, **inbox):
+    """Ask for a study; return the inbox."""
+    folder = tmp_path / f"in{generate_uid()}"
+    folder.mkdir()
+    inbox = Inbox(folder, study_uid, **inbox)
+    move(peer, [Retrieval(study_uid)], inbox, tmp_path / "home")
+    return inbox

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import os
 import re
-from typing import Literal, NamedTuple
+from typing import Literal
+
+from airlock.tuples import NamedTuple
 
 Engine = Literal["stream", "plain"]
 _PREFIX = "AIRLOCK_"

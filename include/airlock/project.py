@@ -67,6 +67,7 @@ class ProjectPolicy(Part):
     blocked: str = ""
     approval: ApprovalPolicy = ApprovalPolicy()
     subject_pattern: str = Field(default="", max_length=500)
+    reviews: Path | None = Field(default=None, description="CSV of review records, without which nothing starts")
     source: SourcePolicy = SourcePolicy()
     destination: DestinationPolicy = DestinationPolicy()
     destinations: tuple[DestinationPolicy, ...] = Field(default=(), description="several, in place of `destination`")

@@ -83,7 +83,10 @@ def crowd(requests: int, method: str, beside: Beside = lambda *_: nullcontext())
 def _judge(outcome: Outcome, work: list, told: Path, begun: float) -> Outcome:
     ended: list[float] = []
     for transfer, files in work:
-        one = pulling.compare(Outcome(""), transfer, files)
+        one = Outcome("")
+        one.follow(transfer, "pull_study")
+        pulling.compare(one, transfer, files)
+        outcome.redcap, outcome.agreeing = one.redcap, outcome.agreeing and one.agreeing
         outcome.lost += one.lost
         outcome.doubled += one.doubled
         outcome.unproven += one.unproven

@@ -36,6 +36,7 @@ def killed_sending(seed: int, sent: int | None = None) -> Callable[[Path], Outco
         outcome = Outcome(f"SIGKILL of the sender, twice (seed {seed})")
         files = make_study(folder / "made", str(generate_uid()), 2, COUNT // 2)
         transfer = make_transfer(folder)
+        outcome.follow(transfer, "send_to_research")
         make_ready(transfer, files)
         pacs = SimulatedPacs(on_store=lambda _: time.sleep(_PAUSE_SECONDS))
         with pacs.running() as peer, Clock(outcome):
@@ -58,6 +59,7 @@ def killed_pulling(seed: int, method: str) -> Callable[[Path], Outcome]:
         files = make_study(folder / "made", study_uid, 2, COUNT // 2)
         source = {"method": method, "connection": "staging"}
         transfer = make_transfer(folder, study_uid=study_uid, source=source, policy=NO_GUARD)
+        outcome.follow(transfer, "pull_study")
         pacs = SimulatedPacs()
         pacs.hold(files)
         pacs.on_retrieve = lambda _: time.sleep(_PAUSE_SECONDS)
@@ -84,6 +86,7 @@ def many_times(who: str, scenario: Callable[[int], Callable[[Path], Outcome]]) -
             own.mkdir()
             one = scenario(seed)(own)
             total.errors += one.errors
+            total.redcap, total.agreeing = one.redcap, total.agreeing and one.agreeing
             total.lost, total.doubled = total.lost + one.lost, total.doubled + one.doubled
             total.unproven += one.unproven
             total.seconds += one.seconds
@@ -134,8 +137,10 @@ def disk(injected: str, options: str, mended: str, method: str) -> Callable[[Pat
         source = {"method": method, "connection": "staging"}
         # The database has its own disk, as it should.
         settings = {"ledger_url": f"sqlite:///{folder / 'ledger.db'}", "key_file": folder / "key", "proc": folder / "p"}
+        settings["min_free_gigabytes"] = 0  # it fills up all at once, whatever was to be left free
         with small_disk(folder / "home", "size=8m") as home, pacs.running() as peer, Clock(outcome):
             transfer = make_transfer(folder, study_uid=study_uid, source=source, policy=NO_GUARD, settings=settings)
+            outcome.follow(transfer, "pull_study")
             remount(home, options)
 
             def mend():
@@ -155,6 +160,7 @@ def full_while_sending(folder: Path) -> Outcome:
     with small_disk(folder / "home", "size=8m") as home:
         settings = {"home": home, "ledger_url": f"sqlite:///{home / 'ledger.db'}"}
         transfer = make_transfer(folder, settings=settings)
+        outcome.follow(transfer, "send_to_research")
         make_ready(transfer, files)
         filler = home / "filler"
         left = [2]
@@ -204,6 +210,7 @@ def cancelled(folder: Path) -> Outcome:
             pacs.instances.pop(uid, None)
         begin = len(pacs.stored)
         transfer.ledger.restart(transfer.id)
+        outcome.follow(transfer, "send_to_research")
         make_ready(transfer, files)
         until_done(outcome, lambda: send_to_research(transfer, peer))
         until_done(outcome, lambda: confirm_receipt(transfer, peer))

@@ -53,6 +53,7 @@ def many_files(folder: Path) -> Outcome:
     outcome = Outcome("70,000 files in one study, 10,000 per association, 50 refused as busy")
     study = str(generate_uid())
     transfer = make_transfer(folder, policy=POLICY)
+    outcome.follow(transfer, "send_to_research")
     target = transfer.workspace.folder("deidentified") / study / "1.2"
     target.mkdir(parents=True)
     first = "1.2.3.1000000"

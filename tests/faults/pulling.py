@@ -36,6 +36,7 @@ def compare(outcome: Outcome, transfer, files) -> Outcome:
     outcome.unproven = len(there ^ known) if transfer.ledger.find(transfer.id).expected == len(there) else len(there)
     outcome.ledger = states(transfer)
     outcome.pacs = f"{len(there & wanted)} of {len(files)} pulled"
+    outcome.ask_redcap(ended=False)
     return outcome
 
 
@@ -53,6 +54,7 @@ def simulated(injected: str, method: str, mend=None, **behaviour) -> Callable[[P
         pacs = SimulatedPacs(**given)
         pacs.hold(files)
         transfer = _pulling(folder, study_uid, method)
+        outcome.follow(transfer, "pull_study")
 
         def repair():
             for name, value in (mend or {}).items():
@@ -73,6 +75,7 @@ def garbage(folder: Path) -> Outcome:
     pacs = SimulatedPacs()
     pacs.hold(files)
     transfer = _pulling(folder, study_uid, "c-get")
+    outcome.follow(transfer, "pull_study")
     server = socket.create_server(("127.0.0.1", 0))
     wrong = Peer("127.0.0.1", server.getsockname()[1], acse_timeout=1)
     threading.Thread(target=_answer, args=(server,), daemon=True).start()
@@ -110,6 +113,7 @@ def same_twice(folder: Path, beside=lambda _: nullcontext()) -> Outcome:
     pacs.hold(files)
     first = _pulling(folder, study_uid, "c-move")
     second = _pulling(folder, study_uid, "c-move", transfer_name="T-002")
+    outcome.follow(second, "pull_study")
     with pacs.running() as peer, beside(peer), Clock(outcome):
         threads = [
             threading.Thread(target=until_done, args=(outcome, lambda t=t: pull_study(t, peer)))
@@ -155,6 +159,7 @@ def simulated_unknown_destination(folder: Path) -> Outcome:
     pacs = SimulatedPacs()
     pacs.hold(files)
     transfer = _pulling(folder, study_uid, "c-move")
+    outcome.follow(transfer, "pull_study")
     with pacs.running() as peer, Clock(outcome):
         right, pacs.destinations = pacs.destinations, {}
         until_done(outcome, lambda: pull_study(transfer, peer), between=lambda: setattr(pacs, "destinations", right))

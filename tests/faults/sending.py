@@ -47,6 +47,7 @@ def simulated(injected: str, **behaviour) -> Callable[[Path], Outcome]:
     def run(folder: Path) -> Outcome:
         outcome = Outcome(injected)
         transfer, files = _made(folder)
+        outcome.follow(transfer, "send_to_research")
         pacs = SimulatedPacs(**behaviour)
         with pacs.running(dimse_timeout=2, network_timeout=4) as peer, Clock(outcome):
             until_done(outcome, lambda: deliver(transfer, peer))
@@ -66,6 +67,7 @@ def rejected(folder: Path) -> Outcome:
     """The association is rejected for the moment, then for good, then accepted."""
     outcome = Outcome("association rejected: local limit exceeded (transient), then calling AE unknown, then accepted")
     transfer, files = _made(folder)
+    outcome.follow(transfer, "send_to_research")
     pacs = SimulatedPacs()
     with pacs.running() as peer, Clock(outcome):
         pacs.entity.maximum_associations = 1
@@ -86,6 +88,7 @@ def silent(folder: Path) -> Outcome:
     """It takes one instance and says nothing for longer than the timeout."""
     outcome = Outcome("no answer to the 7th C-STORE for longer than dimse_timeout (2 s); it was stored")
     transfer, files = _made(folder)
+    outcome.follow(transfer, "send_to_research")
     pacs = SimulatedPacs(on_store=lambda n: time.sleep(4) if n == 7 else None)
     with pacs.running(dimse_timeout=2) as peer, Clock(outcome):
         until_done(outcome, lambda: deliver(transfer, peer))
@@ -101,6 +104,7 @@ def one_class_is_not_accepted(folder: Path) -> Outcome:
         sop_class = CT if number % 2 else MR
         files[uid] = make_instance(folder / "made" / str(number), study, f"1.2.{number % 2}", uid, sop_class=sop_class)
     transfer = make_transfer(folder, policy=POLICY)
+    outcome.follow(transfer, "send_to_research")
     make_ready(transfer, files)
     pacs = SimulatedPacs(storage=[build_context(CT, [ExplicitVRLittleEndian])])
     with Clock(outcome):
@@ -119,6 +123,7 @@ def real(name: str) -> Callable[[Path], Outcome]:
     def run(folder: Path) -> Outcome:
         outcome = Outcome(f"{name} is stopped after half of the instances, and started again")
         transfer, files = _made(folder, kilobytes_per_second=60)
+        outcome.follow(transfer, "send_to_research")
         port = free_port()
         with Clock(outcome):
             with START[name](folder / name, port=port) as peer:
@@ -165,6 +170,7 @@ def storescp(*options: str) -> Callable[[Path], Outcome]:
     def run(folder: Path) -> Outcome:
         outcome = Outcome(f"storescp {' '.join(options)} for two tries; then without. It offers no C-FIND")
         transfer, files = _made(folder)
+        outcome.follow(transfer, "send_to_research")
         port, target = free_port(), folder / "received"
         with Clock(outcome):
             with _storescp(target, port, *options) as peer:

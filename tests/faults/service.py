@@ -74,6 +74,7 @@ def killed(seed: int) -> Callable[[Path], Outcome]:
         study_uid = str(generate_uid())
         files = make_study(folder / "made", study_uid, 2, COUNT // 2)
         transfer = make_transfer(folder, study_uid=study_uid, source=SOURCE, policy=NO_GUARD)
+        outcome.follow(transfer, "pull_study")
         pacs = SimulatedPacs()
         pacs.hold(files)
         pacs.on_retrieve = lambda _: time.sleep(_PAUSE_SECONDS)
@@ -120,6 +121,7 @@ def full(folder: Path) -> Outcome:
     settings = {"ledger_url": f"sqlite:///{folder / 'ledger.db'}", "key_file": folder / "key", "proc": folder / "p"}
     with machine.small_disk(folder / "home", "size=8m") as home, pacs.running(network_timeout=1) as peer:
         transfer = make_transfer(folder, study_uid=study_uid, source=SOURCE, policy=NO_GUARD, settings=settings)
+        outcome.follow(transfer, "pull_study")
         with service(home, peer) as running, Clock(outcome):
             machine.remount(home, "size=512k")
 
@@ -141,6 +143,7 @@ def unasked(folder: Path) -> Outcome:
     pacs = SimulatedPacs(extra=[dcmread(stranger)])
     pacs.hold(files)
     transfer = make_transfer(folder, study_uid=study_uid, source=SOURCE, policy=NO_GUARD)
+    outcome.follow(transfer, "pull_study")
     with pacs.running() as peer, service(folder / "home", peer) as running, Clock(outcome):
         until_done(outcome, lambda: pull_study(transfer, peer))
         outcome.injected += f"; it told: {running.stop().strip()}"
@@ -157,6 +160,7 @@ def not_known(folder: Path) -> Outcome:
     pacs = SimulatedPacs()
     pacs.hold(files)
     transfer = make_transfer(folder, study_uid=study_uid, source=SOURCE, policy=NO_GUARD)
+    outcome.follow(transfer, "pull_study")
     with pacs.running() as peer, service(folder / "home", peer, "--caller", "PACS") as running, Clock(outcome):
         until_done(
             outcome, lambda: pull_study(transfer, peer), between=lambda: running.restart("--caller", "SIMULATED")

@@ -53,7 +53,9 @@ def _imported(find: Callable[[], Callable[[], object] | None]) -> Callable[[], o
 
 def _find_deidentify(folders: list[str], options: dict[str, str]) -> Callable[[], object]:
     from airlock.cli.folder import deidentify_folder  # noqa: PLC0415 - most of the commands do without
+    from airlock.worker import OBJECTS_PER_SEARCH  # noqa: PLC0415 - as above
 
+    gc.set_threshold(OBJECTS_PER_SEARCH)
     return lambda: deidentify_folder(
         folders[0],
         folders[1],

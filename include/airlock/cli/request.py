@@ -88,8 +88,8 @@ def new(**given: Any) -> None:
     drop(request, settings)
     # Made by the service on its first start; made here, it would belong to whoever types this.
     readable = settings.key_path.exists()
-    transfer = request.transfer_id(KeyRing.load(settings.key_path)) if readable else "the transfer"
-    click.echo(f"Requested {transfer}.")
+    transfer = request.transfer_id(KeyRing.load(settings.key_path)) if readable else "it"
+    click.echo(f"Requested {transfer}. `airlock status` shows it as soon as the intake has taken it.")
 
 
 @command.command()

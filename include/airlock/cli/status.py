@@ -54,7 +54,7 @@ def _list(transfers: list[TransferSummary], as_json: bool) -> None:
             Text(summary.id, overflow="fold"),
             Text(summary.project or ""),
             Text(summary.state.value, STYLES.get(summary.state, "")),
-            f"{summary.arrived_at.astimezone():%Y-%m-%d %H:%M}",
+            f"{summary.arrived_at.astimezone():%Y-%m-%d %H:%M %Z}",
             *map(str, numbers),
             Text(summary.message),
         )

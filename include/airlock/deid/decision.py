@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from airlock.deid.overrides import NOWHERE, Paths, active_rules
 from airlock.deid.private import NOTHING_DECLARED, Declared, declared_of
 from airlock.deid.profile import Profile
+from airlock.tuples import NamedTuple
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset

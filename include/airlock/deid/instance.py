@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hmac
 import re
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -13,6 +12,7 @@ from airlock.deid.recipe import Recipe, Written
 from airlock.deid.stream.file import Place, Streamed, Streamer
 from airlock.errors import InstanceNotUnderstood
 from airlock.identity.identifiers import Identifiers
+from airlock.identity.keyed import keyed_digest
 from airlock.identity.uids import UidMap, is_registered
 
 if TYPE_CHECKING:
@@ -155,7 +155,7 @@ class Deidentifier:
         if self._recipe.study_id is not None:
             return self._recipe.study_id
         key = self._recipe.keys.derive("study-id", self._recipe.project)
-        digest = hmac.digest(key, str(dataset.StudyInstanceUID).encode(), "sha256")
+        digest = keyed_digest(key, str(dataset.StudyInstanceUID).encode())
         return f"{int.from_bytes(digest[:8], 'big') % 10**16:016d}"
 
 

@@ -28,25 +28,21 @@ Types = dict[str, dict[str, str]]
 
 
 @lru_cache(maxsize=1)
-def _document() -> tuple[dict[str, Any], bytes]:
-    """Return the document without its modules, and the file: there are hundreds of them, and an object has a dozen."""
+def _document() -> tuple[dict[str, Any], dict[bytes, bytes]]:
+    """Return the document without its modules, and these as text: there are hundreds, and an object has a dozen."""
     with open(f"{os.path.dirname(__file__)}/profiles/iod_types.json", "rb") as file:  # noqa: PTH120, PTH123 - on every start
         content = file.read()
-    before = content[: content.index(_MODULES)]
+    before, _, behind = content.partition(_MODULES)
     rest: dict[str, Any] = json.loads(before.rstrip().removesuffix(b",") + b"}")
-    return rest, content
+    # Each is a line of its own.
+    return rest, dict([line.split(b'": ', 1) for line in behind.split(b'\n"')[1:]])
 
 
 @lru_cache(maxsize=256)
 def _module(name: str) -> dict[str, dict[str, str]]:
     """Return types by enclosing sequence, and of those keywords, separated by blanks, by type."""
-    _, content = _document()
-    key = f'\n"{name}": '.encode()
-    start = content.find(key, content.index(_MODULES))
-    if start < 0:
-        raise KeyError(name)
-    start += len(key)
-    module: dict[str, dict[str, str]] = json.loads(content[start : content.index(b"\n", start)].removesuffix(b","))
+    _, modules = _document()
+    module: dict[str, dict[str, str]] = json.loads(modules[name.encode()].partition(b"\n")[0].removesuffix(b","))
     return module
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -65,6 +64,8 @@ def stamp_method(dataset: Dataset, profile: Profile, edition: str, *, pixels_rew
     dataset.PatientIdentityRemoved = "YES"
     method = METHOD.format(edition=edition)
     if profile.policy.rules or profile.policy.private.keep or profile.policy.private.csa_header:
+        import hashlib  # noqa: PLC0415 - few projects have such rules
+
         rules = hashlib.sha256(profile.policy.model_dump_json().encode()).hexdigest()[:12]
         dataset.DeidentificationMethod = [method, f"and the project's own rules, {rules}"]
     else:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal
 
 from airlock.identity.evidence import Evidence
+from airlock.tuples import NamedTuple
 
 if TYPE_CHECKING:
     from airlock.deid.batch import Task

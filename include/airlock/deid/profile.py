@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from airlock.deid.forgotten import FORGOTTEN, is_typed
 from airlock.deid.terms import OPTIONS, Terms
 from airlock.dicomio.dictionary import entry
 from airlock.errors import PolicyError
+from airlock.tuples import NamedTuple
 
 if TYPE_CHECKING:
     from airlock.deid.policy import Policy

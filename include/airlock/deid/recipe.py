@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal
 
 from airlock.deid.terms import Terms
+from airlock.tuples import NamedTuple
 
 if TYPE_CHECKING:
     from airlock.deid.policy import Policy

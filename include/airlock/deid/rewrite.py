@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from airlock.deid.decision import Decision
 from airlock.deid.treat import Treatments, round_age
@@ -14,6 +14,8 @@ from airlock.identity.dates import parse_date, shift_date, shift_datetime
 from airlock.identity.harvest import NUMBERS, PHONES, PHRASES, texts
 from airlock.identity.identifiers import Identifiers
 from airlock.identity.uids import UidMap, is_registered, is_structural
+from airlock.patterns import compiled_later
+from airlock.tuples import NamedTuple
 
 if TYPE_CHECKING:
     from airlock.deid.descriptors import DescriptorCleaner
@@ -29,7 +31,7 @@ _WRITTEN_AS = {
     "UI": re.compile(r"[0-9.]*[ \0]*"),
 }
 # What devices write where a number should stand: also a decimal comma, and what is no number to them.
-_NUMBER = re.compile(r"(?:[0-9.,+\-eE# \0]|nan|inf|ind)*", re.IGNORECASE)
+_NUMBER = compiled_later(r"(?:[0-9.,+\-eE# \0]|nan|inf|ind)*", re.IGNORECASE)
 
 
 class New(NamedTuple):
@@ -105,6 +107,10 @@ class Rewriter:
     def uid(self, original: str) -> str:
         """Return the new UID of an object."""
         return self._uids(original)
+
+    def uids(self, originals: Iterable[str]) -> Iterator[str]:
+        """Yield the new UID of each of several objects; theirs have no padding."""
+        return self._uids.each(originals)
 
     def _map(self, tag: int, value: Any) -> New:
         values = _texts(value, "UI", ())

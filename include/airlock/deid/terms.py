@@ -8,7 +8,9 @@ and private elements says, which is why it needs no check.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+from airlock.tuples import NamedTuple
 
 if TYPE_CHECKING:
     from airlock.rules import Rule

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import base64
-import hmac
 import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from airlock.errors import InstanceNotUnderstood
+from airlock.identity.keyed import keyed_digest
 
 if TYPE_CHECKING:
     from airlock.rules import Rule
@@ -46,9 +45,11 @@ class Treatments:
         return self._by_name[name](rule, vr, value)
 
     def _hash(self, rule: Rule, vr: str, value: str) -> str | None:
-        from pydicom.valuerep import MAX_VALUE_LEN  # noqa: PLC0415 - few projects have such rules
+        import base64  # noqa: PLC0415 - few projects have such rules
 
-        digest = hmac.digest(self._key, value.strip(" \0").encode("utf-8", "surrogateescape"), "sha256")
+        from pydicom.valuerep import MAX_VALUE_LEN  # noqa: PLC0415 - as above
+
+        digest = keyed_digest(self._key, value.strip(" \0").encode("utf-8", "surrogateescape"))
         length = min(rule.length or 16, MAX_VALUE_LEN.get(vr, 64))
         if vr in ("IS", "DS"):
             return str(int.from_bytes(digest, "big") % 10 ** min(length, 9))

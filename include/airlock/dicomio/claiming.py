@@ -22,6 +22,7 @@ from airlock.dicomio.wire.claim import (
     socket_path,
 )
 from airlock.dicomio.wire.received import OfferedFile
+from airlock.dicomio.wire.sink import OUT_OF_RESOURCES
 from airlock.errors import AirlockError, PeerUnavailable, PolicyError
 
 _PATIENCE_SECONDS = 10.0
@@ -102,7 +103,10 @@ class Holding:
             self._waiting.notice()
             return
         offer = Offer.of(said)
-        status = self._waiting.decide(self._file(offer))
+        try:
+            status = self._waiting.decide(self._file(offer))
+        except Exception:  # noqa: BLE001 - a thread's last words would be a traceback, with values in it
+            status = OUT_OF_RESOURCES
         self._socket.sendall(line({"offer": offer.number, "status": status}))
 
     def _file(self, offer: Offer) -> OfferedFile | None:
@@ -127,7 +131,8 @@ def claimed(folder: Path, port: int, claim: Claim, waiting: Waiting) -> Iterator
     plain = _connect(path, port)
     try:
         lines = Lines()
-        plain.sendall(claim.line())
+        with suppress(BrokenPipeError):  # it may have said that it is busy, and gone
+            plain.sendall(claim.line())
         first, *rest = _first_lines(plain, lines)
         holding = Holding(plain, lines, _welcome(first, port), coming_folder(folder, port), waiting)
     except (OSError, NotUnderstood):
@@ -153,7 +158,7 @@ def claimed(folder: Path, port: int, claim: Claim, waiting: Waiting) -> Iterator
 def _connect(path: Path, port: int) -> socket.socket:
     plain = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     deadline = time.monotonic() + _PATIENCE_SECONDS
-    with address_or_silent(path, port) as name:
+    with _address(path, port) as name:
         while True:
             try:
                 plain.settimeout(_PATIENCE_SECONDS)
@@ -171,7 +176,7 @@ def _connect(path: Path, port: int) -> socket.socket:
 
 
 @contextmanager
-def address_or_silent(path: Path, port: int) -> Iterator[str]:
+def _address(path: Path, port: int) -> Iterator[str]:
     """As :func:`airlock.dicomio.wire.claim.address`.
 
     :raises PeerUnavailable: when the folder has gone.

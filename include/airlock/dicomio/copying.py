@@ -1,8 +1,7 @@
-"""Write files whose pixel data is moved from another file, a piece at a time."""
+"""Write files that appear complete or not at all; their pixel data is moved by :mod:`airlock.dicomio.moving`."""
 
 from __future__ import annotations
 
-import errno
 import os
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -11,7 +10,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _BLOCK_BYTES = 1 << 18
-_SHORTER = "the source became shorter while it was copied"
 
 
 class NewFile:
@@ -67,34 +65,6 @@ def write_all(descriptor: int, data: bytes | memoryview) -> None:
     written = os.write(descriptor, data)
     while written < len(data):
         written += os.write(descriptor, memoryview(data)[written:])
-
-
-def move_bytes(source: int, target: int, offset: int, size: int) -> None:
-    """Append a part of one open file to another, without having it in memory.
-
-    :raises OSError: when the source is shorter, or the target cannot be written.
-    """
-    while size:
-        try:
-            moved = os.sendfile(target, source, offset, size)
-        except OSError as error:
-            if error.errno not in (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EOVERFLOW):
-                raise
-            _move_through_memory(source, target, offset, size)
-            return
-        if not moved:
-            raise OSError(errno.EIO, _SHORTER)
-        offset, size = offset + moved, size - moved
-
-
-def _move_through_memory(source: int, target: int, offset: int, size: int) -> None:
-    """Do the same where a file system does not let the kernel do it."""
-    while size:
-        block = os.pread(source, min(size, _BLOCK_BYTES), offset)
-        if not block:
-            raise OSError(errno.EIO, _SHORTER)
-        write_all(target, block)
-        offset, size = offset + len(block), size - len(block)
 
 
 def same_content(one: str, other: str) -> bool:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterable
 from functools import lru_cache
 from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from typing import Any
@@ -69,6 +70,11 @@ def tag_of(keyword: str) -> int | None:
 def is_uid(uid: str) -> bool:
     """Whether PS3.6 annex A lists a UID."""
     return uid in _table("_uid_dict").UID_dictionary
+
+
+def any_uid(uids: Iterable[str]) -> bool:
+    """Whether PS3.6 annex A lists one of several UIDs."""
+    return not _table("_uid_dict").UID_dictionary.keys().isdisjoint(uids)
 
 
 def sop_classes() -> dict[str, str]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, cast
 from airlock.dicomio.progress import Progress, no_progress
 from airlock.dicomio.wire.part_file import FileReception, PartFile, decided
 from airlock.dicomio.wire.received import OfferedFile, ReceivedFile
+from airlock.dicomio.wire.room import Room
 from airlock.dicomio.wire.sink import (
     DUPLICATE,
     MISMATCH,
@@ -38,6 +39,7 @@ class Inbox:
     :param name_of: file name, without suffix, for a SOPInstanceUID.
     :param known: SOPInstanceUIDs that are in the folder already. They are acknowledged and not written again.
     :param total: how many are expected, for `progress`.
+    :param least_free_bytes: with less on its disk nothing more is taken: 0xA700, so that the sender tries again later.
     """
 
     def __init__(
@@ -49,12 +51,14 @@ class Inbox:
         known: Iterable[str] = (),
         total: int | None = None,
         progress: Progress = no_progress,
+        least_free_bytes: int = 0,
     ) -> None:
         self._folder = folder
         self._study_uid = study_uid
         self._name_of = name_of
         self._total = total
         self._progress = progress
+        self._room = Room(folder, least_free_bytes)
         self._changed = threading.Condition()
         self._given_up = False
         self.received = set(known)
@@ -66,6 +70,8 @@ class Inbox:
         """Begin to receive an instance."""
         if not is_uid(instance.sop_instance_uid) or not is_uid(instance.sop_class_uid):
             return Refusal(MISMATCH, self.answered)
+        if self._room.full:
+            return Refusal(OUT_OF_RESOURCES, self.answered)
         try:
             return FileReception(PartFile(self._folder, instance), self)
         except OSError:
@@ -92,11 +98,11 @@ class Inbox:
     def write(self, part: PartFile, data: memoryview) -> None:
         """Write the next bytes of an instance.
 
-        :raises OSError: when they cannot be written.
+        :raises OSError: when they cannot be written, or too little room would be left.
         """
         # A large instance is a sign of life long before it is whole.
         self.notice()
-        part.write(data)
+        self._room.write(part, data)
 
     def notice(self) -> None:
         """Take note that something is under way."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import struct
-from typing import NamedTuple
 
 from airlock.dicomio.head import UNDEFINED, Head, Irregular, read_at
+from airlock.tuples import NamedTuple
 
 _VRS = (b"OB", b"OW", b"OF", b"OD", b"UN")
 _TAGS = (b"\xe0\x7f\x08\x00", b"\xe0\x7f\x09\x00", b"\xe0\x7f\x10\x00")

@@ -58,14 +58,15 @@ class Questions:
 
     def concern(self, identifiers: Identifiers) -> bool:
         """Whether the answer to one of the questions is now yes, or cannot be known."""
+        points = identifiers.fewest_points
         return (
             self.too_many
             or any(identifiers.is_instance(uid) for uid in self.uids)
             or any(identifiers.is_any_number(numbers.encode("latin-1")) for numbers in self.numbers)
             or any(map(identifiers.is_birth, self.days))
             or any(map(identifiers.is_binary_number, self.binary))
-            or any(identifiers.find(text, free=free) for text, free in self.texts)
-            or any(identifiers.in_bytes(value, dates=True) for value in self.values)
+            or any(identifiers.find(text, free=free) for text, free in self.texts if text.count(".") >= points)
+            or any(identifiers.in_bytes(value, dates=True) for value in self.values if value.count(b".") >= points)
         )
 
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import hmac
 import re
 from datetime import date, timedelta
 
+from airlock.identity.keyed import keyed_digest
 from airlock.identity.keys import KeyRing
+from airlock.patterns import compiled_later
 
 # DA as PS3.5 section 6.2 has it, and the dotted form of ACR-NEMA 2.0 that old devices still write.
 _DATE = re.compile(r"([0-9]{4})(\.?)([0-9]{2})\2([0-9]{2})")
-_REST_OF_DATETIME = re.compile(
+_REST_OF_DATETIME = compiled_later(
     r"(?:(?:[01][0-9]|2[0-3])(?:[0-5][0-9](?:(?:[0-5][0-9]|60)(?:\.[0-9]{1,6})?)?)?)?(?:[+-][01][0-9][0-5][0-9])?"
 )
 
@@ -22,7 +23,7 @@ def offset_days(keys: KeyRing, project: str, patient: str, largest: int) -> int:
 
     :param patient: what tells the patient from others, in the original identifiers.
     """
-    digest = hmac.digest(keys.derive("date", project), patient.encode("utf-8", "surrogateescape"), "sha256")
+    digest = keyed_digest(keys.derive("date", project), patient.encode("utf-8", "surrogateescape"))
     return -(1 + int.from_bytes(digest, "big") % largest)
 
 

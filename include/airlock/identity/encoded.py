@@ -7,13 +7,15 @@ import struct
 from collections.abc import Iterator
 from contextlib import suppress
 
+from airlock.patterns import compiled_later
+
 # UTF-8, UTF-16, and what PS3.3 table C.12-2 lists.
 _ENCODINGS = (
     "utf-8", "utf-16-le", "utf-16-be", "latin-1", "iso8859-2", "iso8859-3", "iso8859-4", "iso8859-5", "iso8859-6",
     "iso8859-7", "iso8859-8", "iso8859-9", "iso8859-15", "cp1250", "cp1251", "cp1252", "koi8-r", "tis-620",
     "shift_jis", "euc-jp", "iso2022_jp", "iso2022_jp_2", "euc-kr", "iso2022_kr", "gb18030", "big5",
 )  # fmt: skip
-_WIDE = re.compile(rb"(?:[\x20-\x7e]\0){4,}|(?:\0[\x20-\x7e]){4,}")
+_WIDE = compiled_later(rb"(?:[\x20-\x7e]\0){4,}|(?:\0[\x20-\x7e]){4,}")
 
 
 def encoded_forms(value: str) -> Iterator[bytes]:

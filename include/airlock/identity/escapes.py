@@ -11,6 +11,7 @@ import unicodedata
 from collections.abc import Callable
 
 from airlock.identity.mapped import Mapped
+from airlock.patterns import compiled_later
 
 _DEEPEST = 3
 # What cp1252 shows for the bytes of UTF-8 that are no characters of Latin-1.
@@ -58,21 +59,22 @@ def _undecoded(match: re.Match[str]) -> str:
     return _decoded(match.group().encode("utf-8", "surrogateescape"))
 
 
-_RULES: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], str | None]], ...] = (
-    (re.compile(r"<[^<>]{0,120}>"), lambda _: ""),
-    (re.compile(r"&(?:#\d{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z]{2,31});?"), _entity),
-    (re.compile(r"(?:%[0-9A-Fa-f]{2})+"), _bytes),
-    (re.compile(r"(?:=[0-9A-Fa-f]{2})+"), _bytes),
-    (re.compile(r"(?:\\u\{?|\\U|[uU]\+)([0-9A-Fa-f]{8}|[0-9A-Fa-f]{4,6})\}?"), lambda m: _hex(m[1])),
-    (re.compile(r"(?:\\x[0-9A-Fa-f]{2})+|(?:\\'[0-9A-Fa-f]{2})+"), _bytes),
-    (re.compile(r"(?:\\[0-3][0-7]{2})+"), _octal),
-    (re.compile(f"[\u0080-\u00ff{_SHOWN}]{{2,}}"), _mojibake),
-    (re.compile("[\udc80-\udcff]+"), _undecoded),
-    (re.compile("[\u1100-\u11ff]{2,}"), lambda m: unicodedata.normalize("NFC", m.group())),
+_RULES: tuple[tuple[str, re.Pattern[str], Callable[[re.Match[str]], str | None]], ...] = (
+    ("<", compiled_later(r"<[^<>]{0,120}>"), lambda _: ""),
+    ("&", compiled_later(r"&(?:#\d{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z]{2,31});?"), _entity),
+    ("%", compiled_later(r"(?:%[0-9A-Fa-f]{2})+"), _bytes),
+    ("=", compiled_later(r"(?:=[0-9A-Fa-f]{2})+"), _bytes),
+    ("\\+", compiled_later(r"(?:\\u\{?|\\U|[uU]\+)([0-9A-Fa-f]{8}|[0-9A-Fa-f]{4,6})\}?"), lambda m: _hex(m[1])),
+    ("\\", compiled_later(r"(?:\\x[0-9A-Fa-f]{2})+|(?:\\'[0-9A-Fa-f]{2})+"), _bytes),
+    ("\\", compiled_later(r"(?:\\[0-3][0-7]{2})+"), _octal),
+    ("", compiled_later(f"[\u0080-\u00ff{_SHOWN}]{{2,}}"), _mojibake),
+    ("", compiled_later("[\udc80-\udcff]+"), _undecoded),
+    ("", compiled_later("[\u1100-\u11ff]{2,}"), lambda m: unicodedata.normalize("NFC", m.group())),
 )
+"""Signs of which any match has one, or none for what is not ASCII; what is undone; and what it becomes."""
 
 # PS3.3 table C.12-3 and C.12-4: escape sequences and the encodings that they lead to.
-_SEQUENCE = re.compile(rb"\x1b(?:\$[()]?[ABCD]|[()\-][ABDFGHIJLMT])")
+_SEQUENCE = compiled_later(rb"\x1b(?:\$[()]?[ABCD]|[()\-][ABDFGHIJLMT])")
 _ENCODINGS = {
     b"\x1b(B": ("ascii", b""), b"\x1b(J": ("ascii", b""), b"\x1b)I": ("shift_jis", b""), b"\x1b(I": ("shift_jis", b""),
     b"\x1b$B": ("iso2022_jp", b"\x1b$B"), b"\x1b$@": ("iso2022_jp", b"\x1b$B"),
@@ -101,8 +103,10 @@ def undone_in(first: Mapped) -> Mapped:
         current = _without_sequences(current)
     for _ in range(_DEEPEST):
         before = current
-        for pattern, made in _RULES:
-            current = current.replaced(pattern, made)
+        for signs, pattern, made in _RULES:
+            text = current.text
+            if any(sign in text for sign in signs) if signs else not text.isascii():
+                current = current.replaced(pattern, made)
         if current is before:
             break
     return current

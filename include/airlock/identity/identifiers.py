@@ -10,26 +10,25 @@ from functools import cached_property
 from airlock.identity.consonants import Consonants
 from airlock.identity.encoded import binary_forms, encoded_forms, wide_text
 from airlock.identity.harvest import Evidence
-from airlock.identity.in_bytes import SMALL_BYTES, alternatives, binary, together_in_bytes
+from airlock.identity.in_bytes import SMALL_BYTES, alternatives, together_in_bytes
 from airlock.identity.judge import Names
-from airlock.identity.key_index import Keys
 from airlock.identity.readings import Reading, readings
-from airlock.identity.spell_dates import spell_date
-from airlock.identity.spell_names import spell_name
-from airlock.identity.spell_numbers import spell_number
-from airlock.identity.spellings import Spelling, spell_phone, spell_phrase
+from airlock.identity.spell_dates import date_keys, fewest_in_date
+from airlock.identity.spelled import Keys, Spelled, spelled
+from airlock.identity.spellings import Spelling
 from airlock.identity.typing_errors import TypingErrors
 from airlock.identity.vocabulary import fold
+from airlock.patterns import compiled_later
 
-_UID_IN_TEXT = re.compile(r"\d+(?:\.\d+){3,}")
-_UID_IN_BYTES = re.compile(rb"\d+(?:\.\d+){3,}")
+_UID_IN_TEXT = compiled_later(r"\d+(?:\.\d+){3,}")
+_UID_IN_BYTES = compiled_later(rb"\d+(?:\.\d+){3,}")
 # Cutting may bring together what stood apart.
 _MOST_CUTS = 8
 # An escape sequence of ISO 2022 that leads to nothing any more.
-_EMPTY_ESCAPE = re.compile(r"\x1b[$()\-]{1,2}[A-Z@](?=\s|$)")
+_EMPTY_ESCAPE = compiled_later(r"\x1b[$()\-]{1,2}[A-Z@](?=\s|$)")
 # Characters of the shortest name that is searched in bytes in UTF-16, and of the shortest UID.
 _SHORTEST_IN_UTF16, _SHORTEST_UID = 2, 7
-_FEWEST_DIGITS, _FEWEST_IN_UID = 6, 4
+_FEWEST_DIGITS, _FEWEST_IN_UID, _FEWEST_POINTS = 6, 4, 3
 _FEW_NUMBERS = 64
 """Bytes."""
 _NEITHER = bytes(code for code in range(256) if not (chr(code).isascii() and chr(code).isalnum()))
@@ -37,9 +36,11 @@ _NEITHER = bytes(code for code in range(256) if not (chr(code).isascii() and chr
 # Of longer binary values, equal bytes are chance.
 _MOST_NUMBERS, _MOST_BINARY_DIGITS = 64, 15
 _LOOSE = Spelling("", "", strong=False, free_only=True, kind="name", weak=True)
-_WHOLE_NUMBER = re.compile(r"[+-]?0*([0-9]+)(?:\.0*)?")
+_WHOLE_NUMBER = compiled_later(r"[+-]?0*([0-9]+)(?:\.0*)?")
 # Text in bytes of any kind: shorter runs of printable characters are chance.
 _PRINTABLE = re.compile(rb"[\x20-\x7e]{8,}")
+_SPELLED = ("names", "numbers", "phones", "phrases")
+"""What of the evidence is searched in every form that it may have, beside dates."""
 Span = tuple[int, int]
 Match = tuple[str, bool]
 """What was found: the kind of identifier, and whether it is a weak one, that a person should judge."""
@@ -70,29 +71,25 @@ class Identifiers:
         return any(folded in text for text in self._public)
 
     @cached_property
-    def _spellings(self) -> list[Spelling]:
-        sources = (
-            (self._evidence.names, spell_name),
-            (self._evidence.numbers, spell_number),
-            (self._evidence.phones, spell_phone),
-            (self._evidence.phrases, spell_phrase),
-        )
-        return self._secret(spelling for values, spell in sources for value in values for spelling in spell(value))
+    def _spelled(self) -> list[Spelled]:
+        """Names, numbers, telephone numbers and addresses, each in all the ways it may be written."""
+        said = vars(self._evidence)
+        return self._secret(spelled(kind, value) for kind in _SPELLED for value in said[kind])
 
     @cached_property
-    def _dates(self) -> list[Spelling]:
-        return self._secret(s for value in self.dates for s in spell_date(value, birth=value in self._birth))
+    def _dates(self) -> list[Spelled]:
+        return self._secret(spelled("birth_dates" if day in self._birth else "dates", day) for day in self.dates)
 
-    def _secret(self, spellings: Iterable[Spelling]) -> list[Spelling]:
+    def _secret(self, values: Iterable[Spelled]) -> list[Spelled]:
         """Return those that do not stand in what the output carries on purpose."""
         public = [(text, re.sub(r"[\W_]+", "", text)) for text in self._public]
         all_public = "\n".join(text for both in public for text in both)
-        return [
-            s
-            for s in set(spellings)
-            if s.key not in all_public
-            or not any((s.key in text or s.key in compact) and s.compiled.search(text) for text, compact in public)
-        ]
+        return [value.without(public, all_public) for value in values]
+
+    @cached_property
+    def fewest_points(self) -> int:
+        """So many points has every text or value in which something is found: three where only UIDs are known."""
+        return 0 if self._spelled or self.dates or self._evidence.encoded else _FEWEST_POINTS
 
     @cached_property
     def _names(self) -> Names:
@@ -108,7 +105,7 @@ class Identifiers:
 
     @cached_property
     def _binary_spellings(self) -> list[tuple[bytes, Spelling]]:
-        return binary(self._spellings)
+        return [both for value in self._spelled for both in value.binary]
 
     @cached_property
     def _shortest(self) -> int:
@@ -118,12 +115,12 @@ class Identifiers:
     @cached_property
     def _fewest(self) -> int:
         """So many letters and digits has what is searched in bytes, at least; binary numbers mostly have fewer."""
-        sure = (s for s in (*self._spellings, *self._dates) if (not s.weak or s.strong) and s.key.isascii())
-        return min([_FEWEST_IN_UID, *(spelling.fewest for spelling in sure)])
+        dates = fewest_in_date(birth=bool(self._birth)) if self.dates else _FEWEST_IN_UID
+        return min([_FEWEST_IN_UID, dates, *(value.fewest for value in self._spelled)])
 
     @cached_property
     def _binary_dates(self) -> list[tuple[bytes, Spelling]]:
-        return binary(self._dates)
+        return [both for value in self._dates for both in value.binary]
 
     @cached_property
     def _mangled(self) -> list[str]:
@@ -135,21 +132,36 @@ class Identifiers:
     def _by_key(self) -> tuple[Keys, Keys]:
         """Spellings by what any match of them holds; most texts hold none of it, so that few are ever compiled.
 
-        Those in the second mapping hold it without their separators.
+        Those in the second one hold it without their separators.
         """
-        found = Keys(), Keys()
-        for spelling in (*self._spellings, *self._dates):
-            found[spelling.gapped].add(spelling)
-        return found
+        values = self._spelled
+        return Keys(value.solid for value in values), Keys(value.gapped for value in values)
+
+    @cached_property
+    def _dates_by_key(self) -> Keys:
+        """The same of dates, of which none is written with its digits apart."""
+        return Keys(value.solid for value in self._dates)
+
+    @cached_property
+    def _date_keys(self) -> frozenset[str]:
+        """Of which every text with a date has one. Few have one: of most patients, no date needs to be spelled."""
+        return frozenset(key for day in self.dates for key in date_keys(day, birth=day in self._birth))
 
     def _candidates(self, reading: Reading, *, free: bool) -> Iterator[Spelling]:
         solid, gapped = self._by_key
-        for keys, text in ((solid, reading.folded), (gapped, reading.compact)):
-            yield from (spelling for spelling in keys.held_by(text) if free or not spelling.free_only)
+        for held in (
+            solid.held_by(reading.folded, reading.pairs),
+            gapped.held_by(reading.compact, reading.compact_pairs),
+        ):
+            yield from (spelling for spelling in held if free or not spelling.free_only)
+        folded = reading.folded
+        if any(key in folded for key in self._date_keys):
+            dates = self._dates_by_key.held_by(folded, reading.pairs)
+            yield from (spelling for spelling in dates if free or not spelling.free_only)
 
     def _found(self, text: str, *, free: bool) -> Iterator[tuple[Spelling, Span]]:
         """Yield each spelling with where it stands in the text."""
-        if not (self._spellings or self._dates or self._evidence.names):
+        if not (self._spelled or self.dates):
             return
         for reading in readings(text):
             for spelling in self._candidates(reading, free=free):
@@ -171,7 +183,7 @@ class Identifiers:
             yield from (m.span() for m in pattern.finditer(text.encode("latin-1")))
 
     def _uid_spans(self, text: str) -> Iterator[Span]:
-        if self.uids and text.count(".") >= 3:
+        if self.uids and text.count(".") >= _FEWEST_POINTS:
             yield from (m.span() for m in _UID_IN_TEXT.finditer(text) if m.group() in self.uids)
 
     def matches(self, text: str, *, free: bool = True) -> frozenset[Match]:
@@ -308,7 +320,7 @@ class Identifiers:
         }
         for run in _PRINTABLE.findall(data):
             found |= {match for match in self.matches(run.decode("ascii"), free=False) if _is_sure(match, dates=dates)}
-        if self.uids and lowered.count(b".") >= 3:
+        if self.uids and lowered.count(b".") >= _FEWEST_POINTS:
             found |= {("UID", False) for m in _UID_IN_BYTES.finditer(lowered) if m.group().decode() in self.uids}
         return frozenset(found)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from airlock.identity.spellings import Spelling
 
@@ -27,7 +27,7 @@ def together_in_bytes(values: Sequence[bytes]) -> Iterator[bytes]:
         yield b"\n".join(values[first:])
 
 
-def binary(spellings: list[Spelling]) -> list[tuple[bytes, Spelling]]:
+def binary(spellings: Iterable[Spelling]) -> list[tuple[bytes, Spelling]]:
     """Return the spellings that are searched in binary data, with what any match of them holds."""
     searched = (s for s in spellings if s.strong and not s.free_only and s.pattern.isascii())
     return [((s.key[:1] if s.gapped else s.key).encode(), s) for s in searched]

@@ -10,8 +10,9 @@ from airlock.identity.readings import Reading
 from airlock.identity.spell_names import LONG, TITLES
 from airlock.identity.spellings import RUNS, Spelling
 from airlock.identity.vocabulary import fold, ordinary, vocabulary
+from airlock.patterns import compiled_later
 
-_LETTERS = re.compile(r"[^\W\d_]+")
+_LETTERS = compiled_later(r"[^\W\d_]+")
 _TITLES = frozenset(TITLES.replace("(?:essor)?", "").replace("(?:ouw)?", "").replace("a?", "").split("|"))
 _LONGEST_WORD = 64
 

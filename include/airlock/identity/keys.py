@@ -9,7 +9,6 @@ with them must be derived again (docs/identity.md).
 from __future__ import annotations
 
 import base64
-import hmac
 import os
 from collections.abc import Callable
 from functools import cached_property
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from airlock.errors import PolicyError
 from airlock.identity.key_file import make_key_file, parse_keys, read_key_file
+from airlock.identity.keyed import keyed_digest
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -154,9 +154,9 @@ class KeyRing:
     def derive(self, purpose: str, project: str = "") -> bytes:
         """Return the 32-byte key for one purpose of one project."""
         info = b"\x00".join((b"airlock", purpose.encode(), project.encode()))
-        return hmac.digest(self.master, info + b"\x01", "sha256")
+        return keyed_digest(self.master, info + b"\x01")
 
     def token(self, purpose: str, value: str, length: int = 16) -> str:
         """Return an opaque, repeatable name for a value: lower-case base32, 5 bits per character."""
-        digest = hmac.digest(self.derive(purpose), value.encode("utf-8", "surrogateescape"), "sha256")
+        digest = keyed_digest(self.derive(purpose), value.encode("utf-8", "surrogateescape"))
         return base64.b32encode(digest).decode("ascii").lower()[:length]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+
+from airlock.tuples import NamedTuple
 
 
 class Mapped(NamedTuple):

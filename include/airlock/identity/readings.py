@@ -67,6 +67,16 @@ class Reading:
         """Its letters and digits alone."""
         return _GAPS.sub("", self.folded)
 
+    @cached_property
+    def pairs(self) -> frozenset[str]:
+        """Every two characters in a row."""
+        return _pairs(self.folded)
+
+    @cached_property
+    def compact_pairs(self) -> frozenset[str]:
+        """The same of its letters and digits alone."""
+        return _pairs(self.compact)
+
     def span(self, start: int, end: int) -> tuple[int, int]:
         """Return where in the text a stretch of the reading comes from."""
         if self._index is None:
@@ -78,6 +88,10 @@ class Reading:
         if self._index is None:
             return self._mapped.text[start:end]
         return self._mapped.text[self._index[start] : self._index[end - 1] + 1]
+
+
+def _pairs(text: str) -> frozenset[str]:
+    return frozenset([text[at : at + 2] for at in range(len(text) - 1)])
 
 
 def readings(text: str) -> Iterable[Reading]:

@@ -10,7 +10,9 @@ from airlock.identity.calendars import MONTHS, OURS, chinese_number, chinese_yea
 from airlock.identity.vocabulary import fold
 
 Form = tuple[str, str]
-SIGNS = "|".join(fold(sign) for sign in "年月년월")
+# What never matches is among them, so that they are not made a set: one of such signs takes longer to compile than all
+# else in a pattern.
+SIGNS = "|".join((*(fold(sign) for sign in "年月년월"), "(?!)"))
 # The first day of each Japanese era, with its name and letter.
 _ERAS = (
     (date(2019, 5, 1), "令和", "r"), (date(1989, 1, 8), "平成", "h"), (date(1926, 12, 25), "昭和", "s"),
@@ -18,6 +20,7 @@ _ERAS = (
 )  # fmt: skip
 # Days from the year 1 to the beginning of the Julian day count.
 _JULIAN = 1721425
+_YEAR_SIGN = "年"
 _SEPARATED = rf"(?:[\W_]{{1,2}}|\s?(?:{SIGNS})\s?)"
 _FILLED = r"(?:[\W_]|the(?![^\W\d_])|of(?![^\W\d_])|day(?![^\W\d_]))*"
 
@@ -38,6 +41,26 @@ def spell_birth(value: str) -> Iterator[Form]:
     yield from _in_era(born)
     yield from _elsewhere(born)
     yield from _in_words(born)
+
+
+def birth_keys(value: str) -> Iterator[str]:
+    """Yield texts of which every match of :func:`spell_birth` or :func:`spell_personal_number` has one."""
+    yield value[:4]
+    yield value[2:4]
+    try:
+        born = date(int(value[:4]), int(value[4:6]), int(value[6:8]))
+    except ValueError:
+        return
+    yield str(born.isocalendar().year)
+    yield f"{born.timetuple().tm_yday:03}"
+    yield str(born.toordinal() + _JULIAN)
+    first = next((first for first, _, _ in _ERAS if born >= first), None)
+    if first is not None:
+        # The first year has another sign than a number.
+        yield str(born.year - first.year + 1) if born.year > first.year else ""
+    yield from (str(year) for _, (year, _, _) in elsewhere(born))
+    yield OURS[born.month - 1]
+    yield _YEAR_SIGN
 
 
 def spell_personal_number(value: str) -> Iterator[Form]:
@@ -85,7 +108,7 @@ def _in_words(born: date) -> Iterator[Form]:
     yield OURS[born.month - 1], rf"(?<![^\W_]){either}{_FILLED}(?:{years})(?![^\W_])"
     year = f"(?:{born.year}|{chinese_year(born.year)})"
     yield (
-        "年",
+        _YEAR_SIGN,
         rf"{year}年(?:{chinese_number(born.month)}|0?{born.month})月(?:{chinese_number(born.day)}|0?{born.day})日",
     )
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from airlock.identity.spell_births import SIGNS, Form, spell_birth, spell_personal_number
+from airlock.identity.spell_births import SIGNS, Form, birth_keys, spell_birth, spell_personal_number
 from airlock.identity.spellings import Spelling
 from airlock.identity.vocabulary import fold
 
@@ -24,6 +24,16 @@ _ORDINAL = "st|nd|rd|th|er|ere|eme|e|o|a"
 _OF = rf"(?:[\W_]*(?:{_ORDINAL}|de|of|di|den|the|day)(?![^\W\d_])){{0,3}}[\W_]*"
 # Day, month and two digits of the year: no form has fewer letters and digits, but for the first years of an era.
 _LEAST, _LEAST_IN_ERA = 4, 3
+
+
+def date_keys(value: str, *, birth: bool = False) -> frozenset[str]:
+    """Return texts of which every match of a spelling of a date has one: deriving these takes far less time."""
+    return frozenset((value[2:4], *(birth_keys(value) if birth else ())))
+
+
+def fewest_in_date(*, birth: bool) -> int:
+    """Return how many letters and digits a date has at least, however it is written."""
+    return _LEAST_IN_ERA if birth else _LEAST
 
 
 def spell_date(value: str, *, birth: bool = False) -> Iterator[Spelling]:

@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
-from typing import NamedTuple
 
 from airlock.identity.vocabulary import fold, vocabulary
+from airlock.tuples import NamedTuple
 
 SEPARATORS = r"[\W_]*"
 LETTER = r"[^\W\d_]"

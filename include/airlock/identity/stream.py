@@ -6,6 +6,7 @@ and an element that was seen before is only compared.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -127,6 +128,10 @@ class Teller:
         uid = value.rstrip(b"\0").decode()
         if not is_registered(uid):
             self._walk.evidence.uids.add(uid)
+
+    def tell_new_uids(self, uids: Iterable[str]) -> None:
+        """Take in UIDs of objects, none of which PS3.6 lists."""
+        self._walk.evidence.uids.update(uids)
 
     def tell_dates(self, tag: int, values: set[bytes]) -> None:
         """Take in the values of elements with VR DA or DT."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hmac
 from collections.abc import Callable
 
 from sqlalchemy.orm import Session
 
 from airlock.errors import HeldError, PolicyError
 from airlock.identity.fiona import fiona_number
+from airlock.identity.keyed import keyed_digest
 from airlock.identity.keys import KeyRing
 from airlock.identity.pattern import Choose, IdPattern
 from airlock.identity.rows import next_number, owner_of, subjects_elsewhere
@@ -63,7 +63,7 @@ def _chooser(key: bytes, seed: str) -> Choose:
     def choose(below: int) -> int:
         nonlocal count
         count += 1
-        digest = hmac.digest(key, f"{count}\0{seed}".encode("utf-8", "surrogateescape"), "sha256")
+        digest = keyed_digest(key, f"{count}\0{seed}".encode("utf-8", "surrogateescape"))
         return int.from_bytes(digest, "big") % below
 
     return choose

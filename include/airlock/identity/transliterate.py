@@ -13,6 +13,7 @@ from math import prod
 
 from airlock.identity.escapes import undone
 from airlock.identity.vocabulary import fold
+from airlock.patterns import compiled_later
 
 LOST = "ʭ"
 """Stands in a variant where a letter may have been lost: replaced by a question mark, or by several."""
@@ -48,7 +49,7 @@ _GREEK = (
     _GREEK_LETTERS,
     _GREEK_LETTERS | _table("βb ηe υu φph χh"),
 )
-_ENDINGS = re.compile(r"(?:iy|ii|yi|yy|ij|yj)(?![^\W\d_])")
+_ENDINGS = compiled_later(r"(?:iy|ii|yi|yy|ij|yj)(?![^\W\d_])")
 
 
 def variants(group: str) -> set[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from airlock.identity.spell_names import PARTICLES
 from airlock.identity.spellings import RUNS
@@ -39,12 +39,16 @@ class TypingErrors:
     def _meant(self) -> dict[str, set[str]]:
         """Words of names by what is left of them when one letter is missing, or none."""
         found: dict[str, set[str]] = {}
-        said = (vocabulary(), ordinary(), PARTICLES)
-        for word in {run for name in self._names for variant in variants(name) for run in RUNS.findall(fold(variant))}:
-            if len(word) >= SHORTEST and word.isalpha() and not any(word in words for words in said):
+        for name in self._names:
+            for word in _telling_words(name):
                 for rest in _without_one(word):
                     found.setdefault(rest, set()).add(word)
         return found
+
+    @cached_property
+    def _lengths(self) -> frozenset[int]:
+        """How long a word is that is one letter apart from one of a name."""
+        return frozenset(length for words in self._meant.values() for word in words for length in _near(len(word)))
 
     def spans(self, folded: str) -> Iterator[tuple[int, int]]:
         """Yield where in a folded text a word stands that is one letter apart from one of a name."""
@@ -63,14 +67,30 @@ class TypingErrors:
         return found
 
     def _is_near(self, word: str) -> bool:
-        if word in vocabulary() or word in ordinary() or word in self._right or sum(map(str.isdigit, word)) > 1:
+        if len(word) not in self._lengths or word in vocabulary() or word in ordinary() or word in self._right:
+            return False
+        if sum(map(str.isdigit, word)) > 1:
             return False
         meant = {name for rest in _without_one(word) for name in self._meant.get(rest, ())}
         return any(_one_apart(word, name) for name in meant)
 
 
-def _without_one(word: str) -> set[str]:
-    return {word} | {word[:index] + word[index + 1 :] for index in range(len(word))}
+def _near(length: int) -> range:
+    return range(length - 1, length + 2)
+
+
+# Of whoever is named in the files of many patients, as of the words of devices, it is derived once.
+@lru_cache(maxsize=1024)
+def _telling_words(name: str) -> tuple[str, ...]:
+    """Return the words of a name, in all ways it may be written, that say nothing by themselves."""
+    said = (vocabulary(), ordinary(), PARTICLES)
+    words = {run for variant in variants(name) for run in RUNS.findall(fold(variant))}
+    return tuple(w for w in words if len(w) >= SHORTEST and w.isalpha() and not any(w in known for known in said))
+
+
+@lru_cache(maxsize=4096)
+def _without_one(word: str) -> frozenset[str]:
+    return frozenset((word, *(word[:index] + word[index + 1 :] for index in range(len(word)))))
 
 
 def _one_apart(word: str, name: str) -> bool:

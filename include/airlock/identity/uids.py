@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-import hmac
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any, Literal
 
-from airlock.dicomio.dictionary import is_uid, keyword_of
+from airlock.dicomio.dictionary import any_uid, is_uid, keyword_of
+from airlock.identity.keyed import keyed_digest
 from airlock.identity.keys import KeyRing
 
 Rule = Literal["keyed", "fiona", "fiona_hex"]
+# Version 4 and variant 1 of RFC 9562, so that the number is that of a valid UUID; and the bits that are free.
+_UUID = 4 << 76 | 2 << 62
+_RANDOM = ~(0xF << 76 | 0x3 << 62)
 
 
 def is_registered(uid: str) -> bool:
     """Whether PS3.6 annex A lists the UID: it names a class, a syntax or a well-known frame, never a patient's data."""
     return is_uid(uid)
+
+
+def any_registered(uids: Iterable[str]) -> bool:
+    """Whether PS3.6 annex A lists one of several UIDs."""
+    return any_uid(uids)
 
 
 class UidMap:
@@ -57,6 +65,10 @@ class UidMap:
         """Return the new UID. Padding of the original does not count."""
         return self._map(original.strip(" \0"))
 
+    def each(self, originals: Iterable[str]) -> Iterator[str]:
+        """Yield the new UID of each of many, which have no padding."""
+        return map(self._map, originals)
+
     def _make(self, original: str) -> str:
         if original in self._known:
             return self._known[original]
@@ -69,12 +81,8 @@ class UidMap:
         return self._derive(original)
 
     def _derive(self, original: str) -> str:
-        digest = hmac.digest(self._key, original.encode("utf-8", "surrogateescape"), "sha256")
-        number = int.from_bytes(digest[:16], "big")
-        # Version 4 and variant 1 of RFC 9562, so that the number is that of a valid UUID.
-        number = number & ~(0xF << 76) | 4 << 76
-        number = number & ~(0x3 << 62) | 2 << 62
-        return f"2.25.{number}"
+        digest = keyed_digest(self._key, original.encode("utf-8", "surrogateescape"))
+        return f"2.25.{int.from_bytes(digest[:16], 'big') & _RANDOM | _UUID}"
 
 
 @lru_cache(maxsize=1024)

@@ -30,7 +30,7 @@ def ordinary() -> frozenset[str]:
 def _words(name: str) -> frozenset[str]:
     with open(f"{os.path.dirname(__file__)}/{name}", encoding="utf-8") as file:  # noqa: PTH120, PTH123 - on every start
         text = file.read()
-    return frozenset(word for line in text.splitlines() if not line.startswith("#") for word in line.split())
+    return frozenset(" ".join([line for line in text.splitlines() if not line.startswith("#")]).split())
 
 
 @lru_cache(maxsize=4096)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -12,6 +14,7 @@ from airlock.intake.arrived import arrived_studies
 from airlock.intake.ask import Ask, write_request
 from airlock.intake.coupling import CouplingList, load_coupling
 from airlock.intake.routing import load_routes, routed
+from airlock.intake.stations import load_stations, stationed
 from airlock.ledger import Asked, Ledger
 from airlock.project import ProjectPolicy, load_policies
 from airlock.settings import Settings
@@ -30,6 +33,14 @@ class Routed:
     known: int = 0
     refused: dict[str, int] = field(default_factory=dict)
 
+    @contextmanager
+    def noting(self) -> Iterator[None]:
+        """Count why something is not requested, and go on with the others."""
+        try:
+            yield
+        except AirlockError as error:
+            self.refused[str(error)] = self.refused.get(str(error), 0) + 1
+
 
 def route_arrived(settings: Settings, ledger: Ledger, keys: KeyRing, *, dry_run: bool = False) -> Routed:
     """Write a request file for every study of the last days that a route or the coupling list asks for.
@@ -40,26 +51,29 @@ def route_arrived(settings: Settings, ledger: Ledger, keys: KeyRing, *, dry_run:
     :raises PolicyError: when the routing table, the coupling list or a policy cannot be used.
     """
     now = datetime.now(UTC)
-    routes = load_routes(settings.routing)
+    table = load_routes(settings.routing)
+    stations = load_stations(table.stations, settings.routing.parent) if table.stations else None
     today = now.astimezone().date()
     coupling = load_coupling(settings.coupling, today, settings.coupling_days) if settings.coupling else CouplingList()
     result, policies = Routed(), load_policies(settings.projects)
-    if not routes and not coupling.by_study and not coupling.by_accession:
+    if not table.routes and stations is None and not coupling.by_study and not coupling.by_accession:
         return result
     since = time.time() - timedelta(days=settings.route_days).total_seconds()
     for study in arrived_studies(settings.raw_folder, since, settings.study_idle_seconds):
-        doors = dict.fromkeys(routed(study, routes), "route") | dict.fromkeys(coupling.asks(study), "coupling list")
+        doors = dict.fromkeys(routed(study, table.routes), "route") | dict.fromkeys(
+            coupling.asks(study), "coupling list"
+        )
+        if stations is not None and table.stations is not None:
+            with result.noting():
+                doors[stationed(study, stations, table.stations, settings.raw_folder, policies)] = "station"
         for ask, door in doors.items():
-            try:
+            with result.noting():
                 policy = _policy(ask, policies, now)
                 transfer_id = (
                     _known(ask, ledger, keys)
                     if dry_run
                     else write_request(ask, policy, ledger, keys, settings, Asked(door))
                 )
-            except AirlockError as error:
-                result.refused[str(error)] = result.refused.get(str(error), 0) + 1
-            else:
                 if transfer_id is None:
                     result.known += 1
                 else:

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from airlock.errors import PolicyError
 from airlock.intake.arrived import ArrivedStudy
 from airlock.intake.ask import Ask
+from airlock.intake.stations import StationTable
 
 
 class Route(BaseModel):
@@ -85,18 +86,19 @@ class RoutingTable(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     routes: tuple[Route, ...] = ()
+    stations: StationTable | None = None
 
 
-def load_routes(path: Path) -> tuple[Route, ...]:
+def load_routes(path: Path) -> RoutingTable:
     """Read the table; there are no routes when there is no file.
 
     :raises PolicyError: naming every problem.
     """
     try:
         content: Any = yaml.safe_load(path.read_text("utf-8")) or {}
-        return RoutingTable.model_validate(content).routes
+        return RoutingTable.model_validate(content)
     except FileNotFoundError:
-        return ()
+        return RoutingTable()
     except ValidationError as error:
         problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
         raise PolicyError(f"{path}: {problems}") from None

@@ -118,7 +118,10 @@ class Examiner:
         beside = beside if first else beside & ~speckle
         beside = beside if within is None else beside & within
         turned = self._found(details.patches(dense.upright, beside, turned=True), frame, strokes)
-        return merge(joined([*lines, *turned, *self._kept]))
+        beside &= ~_covered(turned, strokes)
+        fine = self._found(details.fine(dense.level & beside), frame, strokes)
+        fine += self._found(details.fine(dense.upright & beside, turned=True), frame, strokes)
+        return merge(joined([*lines, *turned, *fine, *self._kept]))
 
     def _found(self, looked_at: Iterable[Patch], frame: Frame, strokes: Mask) -> list[Found]:
         return grown([found for patch in looked_at for found in self._judged(patch, frame)], strokes)

@@ -19,6 +19,10 @@ from airlock.pixels.views import Picture, evened_view, is_flat, range_view
 ENLARGED = 2.0
 """Letters of 8 pixels are only found when the picture is enlarged so much."""
 
+FINE, FEW = 4.0, 96
+"""What small areas that hold no line yet are enlarged for another look, which shows faint letters of 8 to 11 pixels;
+and pixels of an area's shorter side up to which it is small: larger ones are texture mostly, and would take long."""
+
 TILE, OVERLAP = 448, 64
 """Pixels of the frame; larger areas are cut, or the network would need gigabytes."""
 
@@ -107,6 +111,14 @@ class Details:
             if within is not None:
                 mask = mask & (cv2.resize(within.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST) > 0)
             yield from _tiles(view, _cut(areas(mask), mask), 1.0, scale, turned=turned, doubled=doubled)
+
+    def fine(self, dense: Mask, *, turned: bool = False) -> Iterator[Patch]:
+        """Yield small parts, enlarged more.
+
+        :param dense: where strokes are as dense as in text, and no line was found.
+        """
+        small = [area for area in areas(dense) if min(area[2] - area[0], area[3] - area[1]) <= FEW]
+        yield from _tiles(self._evened, _cut(small, dense), FINE, turned=turned)
 
     @cached_property
     def _evened(self) -> Picture:

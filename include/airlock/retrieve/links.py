@@ -28,6 +28,7 @@ class Landing:
     """Where the instances of a study land, and which are there. Its repr shows no UID.
 
     :param name_of: file name, without suffix, of a SOPInstanceUID.
+    :param least_free_bytes: what is left free on the disk.
     """
 
     folder: Path
@@ -36,6 +37,7 @@ class Landing:
     received: set[str]
     total: int
     progress: Progress
+    least_free_bytes: int = 0
 
     def inbox(self) -> Inbox:
         """Return an inbox that goes on where the others stopped."""
@@ -46,6 +48,7 @@ class Landing:
             known=self.received,
             total=self.total,
             progress=self.progress,
+            least_free_bytes=self.least_free_bytes,
         )
 
 

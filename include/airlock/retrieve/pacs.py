@@ -90,15 +90,18 @@ def fetch_listed(
     name_of: Callable[[str], str],
     progress: Progress = no_progress,
     level: Level = "study",
+    least_free_bytes: int = 0,
 ) -> Fetched:
     """Bring what a PACS told of a study into a folder. As :func:`fetch_study`.
 
     What is missing after the first round is asked for once more by series, then one by one.
+
+    :param least_free_bytes: with less on the disk, what comes is refused for the moment.
     """
     for leftover in folder.glob(".*.part"):
         leftover.unlink()
     received = {uid for uid in listing.instances if (folder / f"{name_of(uid)}.dcm").exists()}
-    landing = Landing(folder, study_uid, name_of, received, listing.expected, progress)
+    landing = Landing(folder, study_uid, name_of, received, listing.expected, progress, least_free_bytes)
     result = RetrievalResult(0)
     for wanted in _rounds(study_uid, listing, landing, level):
         result = link.fetch(wanted, landing)

@@ -119,6 +119,7 @@ class Pacs:
                 name_of=self.transfer.instance_id,
                 progress=progress,
                 level=self._level,
+                least_free_bytes=self._least_free_bytes,
             )
             if fetched.lacking:
                 self._report(fetched)
@@ -126,6 +127,11 @@ class Pacs:
         # More than the query said may have come: a study can grow.
         self.transfer.ledger.describe(self.transfer.id, expected=len(files))
         return [InstanceUpdate(f.stem, InstanceState.RECEIVED, size=f.stat().st_size) for f in files]
+
+    @property
+    def _least_free_bytes(self) -> int:
+        # Half of what there must be before work is taken in, so that it doesn't stop right after it has begun.
+        return int(self.transfer.settings.min_free_gigabytes * 1e9 / 2)
 
     @property
     def _level(self) -> Level:

@@ -12,6 +12,7 @@ from airlock.deliver.journal import JOURNALS
 from airlock.errors import AirlockError, InvalidRequest
 from airlock.hooks import find_hooks
 from airlock.identity.keys import KeyRing
+from airlock.intake.reviewed import check_reviewed
 from airlock.ledger import Asked, Ledger, TransferState, TransferSummary
 from airlock.project import ProjectPolicy, find_policy
 from airlock.quiet import guarded
@@ -43,8 +44,8 @@ class AcceptRequestOperator(BaseOperator):
         settings = load_settings()
         with guarded():
             ledger = open_ledger(settings)
-            # The form, REST and Airflow's command line all make a run by hand; Airflow knows the user.
-            asked = Asked("form or REST", context["dag_run"].triggering_user_name or "")
+            # The form, REST and Airflow's command line all make a run by hand; Airflow knows whose, if anybody's.
+            asked = Asked("form or REST", getattr(context["dag_run"], "triggering_user_name", None) or "")
             transfer_id = self._keep_request(configuration(context), ledger, settings, asked)
             self._claim(ledger, transfer_id, context["dag_run"].run_id, settings)
             ledger.event(transfer_id, self.task_id, "started", attempt=context["ti"].try_number)
@@ -98,6 +99,8 @@ class AcceptRequestOperator(BaseOperator):
         ledger.describe(transfer_id, project=policy.name, policy_digest=policy.digest)
         policy.check_approved(datetime.now(UTC).astimezone().date())
         policy.check_subject(request.transfer_name)
+        if policy.reviews is not None:
+            check_reviewed(settings.projects / policy.reviews, request)
         check_locations(settings)
         find_hooks((*policy.hooks.after_deidentify, *policy.hooks.after_confirm), settings.hooks)
         return policy

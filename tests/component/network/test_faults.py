@@ -6,6 +6,7 @@ import subprocess
 import pytest
 
 from airlock.deliver import sending
+from airlock.ledger import InstanceState, InstanceUpdate
 from tests.faults.__main__ import run
 from tests.faults.outcome import Outcome, compare
 from tests.peers import require
@@ -27,7 +28,8 @@ def test_storescp_that_aborts():
     outcome = run("send storescp abort-during")
     assert outcome.good, outcome
     assert outcome.errors == ["AssociationAborted", "AssociationAborted", "NoContextAccepted"]
-    assert outcome.ledger.startswith("acknowledged 20")
+    # Nothing proved them: when the transfer ends as failed, they are held, and REDCap is told so.
+    assert (outcome.ledger, outcome.redcap) == ("held 20", "running, failed")
 
 
 @pytest.mark.parametrize("name", ["disk full c-get", "disk read-only"])
@@ -36,6 +38,32 @@ def test_a_disk_that_cannot_be_written(name):
         pytest.skip("mounting a file system needs root")
     try:
         outcome = run(name)
+    except subprocess.CalledProcessError:
+        pytest.skip("this machine lets nobody mount a file system")
+    assert outcome.good, outcome
+    assert outcome.errors == ["TransferIncomplete"]
+
+
+def test_the_comparison_tells_what_redcap_believes_wrongly(tmp_path):
+    files = make_study(tmp_path / "made", "1.2.3", 1, 2)
+    transfer = make_transfer(tmp_path)
+    make_ready(transfer, files)
+    outcome = Outcome("REDCap is told that it was sent, and it was not")
+    outcome.follow(transfer, "send_to_research")
+    outcome.ask_redcap(ended=False)
+    assert (outcome.redcap, outcome.agreeing) == ("running", True)
+    transfer.ledger.record(
+        transfer.id, [InstanceUpdate(i.id, InstanceState.SENT) for i in transfer.ledger.instances(transfer.id)][:1]
+    )
+    outcome.ask_redcap(ended=True)
+    assert (outcome.redcap, outcome.agreeing, outcome.good) == ("running, sent", False, False)
+
+
+def test_the_service_refuses_before_the_disk_is_full():
+    if os.geteuid() != 0:
+        pytest.skip("mounting a file system needs root")
+    try:
+        outcome = run("service disk full")
     except subprocess.CalledProcessError:
         pytest.skip("this machine lets nobody mount a file system")
     assert outcome.good, outcome

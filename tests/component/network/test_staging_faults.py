@@ -1,5 +1,6 @@
 """What a staging PACS may do to us, one by one."""
 
+import shutil
 import threading
 from dataclasses import replace
 
@@ -118,6 +119,29 @@ def test_a_file_that_cannot_be_written_is_not_acknowledged(transfer, tmp_path, m
     monkeypatch.setattr(Inbox, "write", full)
     with pacs.running() as peer, pytest.raises(TransferIncomplete, match="0 of 2"):
         pull_study(transfer, peer)
+
+
+@pytest.mark.parametrize("method", ["c-move", "c-get"])
+def test_before_the_disk_is_full_it_takes_nothing_more(tmp_path, method):
+    source = {"method": method, "connection": "staging"}
+    free_gigabytes = shutil.disk_usage(tmp_path).free / 1e9
+    for gigabytes, lacking in ((free_gigabytes * 4, 2), (free_gigabytes, 0)):
+        transfer = make_transfer(
+            tmp_path / str(lacking),
+            study_uid=generate_uid(),
+            source=source,
+            policy=NO_GUARD,
+            settings={"min_free_gigabytes": gigabytes},
+        )
+        pacs = SimulatedPacs()
+        pacs.hold(make_study(tmp_path / f"made{lacking}", study_of(transfer), 1, 2))
+        with pacs.running() as peer:
+            if lacking:
+                with pytest.raises(TransferIncomplete, match="0 of 2"):
+                    pull_study(transfer, peer)
+            else:
+                assert pull_study(transfer, peer).received == 2
+        assert len(list(transfer.workspace.root.rglob("*.dcm"))) == 2 - lacking
 
 
 def c_move(tmp_path):

@@ -1,6 +1,7 @@
 """RedcapClient against the sandbox, healthy and failing."""
 
 import logging
+import ssl
 import time
 
 import pytest
@@ -9,6 +10,7 @@ from airlock.errors import PeerUnavailable, StatusRefused
 from airlock.redcap.client import RedcapClient
 from airlock.redcap.sandbox import RedcapSandbox
 from airlock.redcap.sandbox.api import Reply
+from tests.certificates import make_certificate
 
 SECRET = "F00DC0DE" * 4
 UID = "1.2.826.0.1.3680043.8.498.9001"
@@ -120,10 +122,19 @@ def test_a_connection_that_cannot_work(url, token, words):
         RedcapClient(url, token)
 
 
-def test_a_certificate_nobody_vouches_for(sandbox, tmp_path):
-    client = RedcapClient(sandbox.url.replace("http", "https"), SECRET, attempts=1)
-    with pytest.raises(PeerUnavailable, match="no secure connection"):
-        client.version()
+def test_a_certificate_nobody_vouches_for(sandbox, tmp_path, monkeypatch):
+    """The server is REDCap and speaks TLS; only its certificate is nobody's. It must not be told the token."""
+    certificate = make_certificate(tmp_path, "redcap")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate.certificate, certificate.key)
+    server = sandbox._server
+    server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+    url = sandbox.url.replace("http:", "https:")
+    with pytest.raises(StatusRefused, match="REQUESTS_CA_BUNDLE"):
+        RedcapClient(url, sandbox.token, attempts=1).version()
+    assert sandbox.received == []
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate.authority))
+    assert RedcapClient(url, sandbox.token, attempts=1).version()
 
 
 def test_an_error_with_status_200(client, sandbox, monkeypatch):

@@ -1,5 +1,7 @@
 """An unmodified PyCap works against the sandbox."""
 
+import io
+import json
 import subprocess
 import sys
 
@@ -91,3 +93,40 @@ def test_the_program(tmp_path):
         assert process.wait(10) == 0
     with RedcapSandbox(state=state) as again:
         assert again.records[0]["study_instance_uid"] == "1.2.3"
+
+
+def test_files(tmp_path):
+    document = {
+        "title": "Files",
+        "repeating": ["visits"],
+        "fields": [
+            {"field_name": "id", "form_name": "base", "field_type": "text"},
+            {"field_name": "consent", "form_name": "base", "field_type": "file"},
+            {"field_name": "scan", "form_name": "visits", "field_type": "file"},
+        ],
+    }
+    (tmp_path / "d.json").write_text(json.dumps(document))
+    content = bytes(range(256)) + b"\r\n--boundary\r\n"
+    with RedcapSandbox(dictionary=tmp_path / "d.json", tokens={"E" * 32: {"export"}}) as running:
+        project = redcap.Project(running.url, running.token)
+        project.import_records([{"id": "7"}])
+        project.import_file("7", "consent", "consent.bin", io.BytesIO(content))
+        project.import_file("7", "scan", "scan.txt", io.BytesIO(b"second"), repeat_instance=2)
+        found, headers = project.export_file("7", "consent")
+        assert (found, headers["name"]) == (content, "consent.bin")
+        assert project.export_file("7", "scan", repeat_instance=2)[0] == b"second"
+        assert [(r["redcap_repeat_instance"], r["consent"], r["scan"]) for r in project.export_records()] == [
+            ("", "[document]", ""),
+            (2, "", "[document]"),
+        ]
+        project.delete_file("7", "consent")
+        # PyCap takes a refusal for the file.
+        assert b"no file to download" in project.export_file("7", "consent")[0]
+        assert b"does not exist" in project.export_file("8", "consent")[0]
+        with pytest.raises(redcap.RedcapError, match="cannot be imported"):
+            project.import_records([{"id": "7", "consent": "x"}])
+        reader = redcap.Project(running.url, "E" * 32)
+        assert reader.export_file("7", "scan", repeat_instance=2)[0] == b"second"
+        reader.import_file("7", "scan", "scan.txt", io.BytesIO(b"third"), repeat_instance=2)
+        assert reader.export_file("7", "scan", repeat_instance=2)[0] == b"second", "it may not import"
+        assert running.received[-2]["action"] == "import"

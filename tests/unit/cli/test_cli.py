@@ -170,7 +170,7 @@ class TestStatus:
         assert "transfer-old" not in out
         (line,) = [line for line in out.splitlines() if "transfer-new" in line]
         assert "QC - [red]NH[/red]" in line
-        assert line.split("held", 1)[1].split()[2:7] == ["4", "2", "1", "1", "6"]
+        assert line.split("held", 1)[1].split()[3:8] == ["4", "2", "1", "1", "6"]
         assert "One instance was held." in line
         assert "transfer-old" in run("status", "--days", "60")[1]
 

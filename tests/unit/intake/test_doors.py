@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import getpass
 import json
+import os
 from datetime import date
 
 import pytest
 import yaml
+from pydicom import dcmread
+from pydicom.data import get_testdata_file
 
 from airlock.errors import NotPossibleNow, PolicyError
 from airlock.identity.keys import KeyRing
@@ -110,6 +113,23 @@ class TestRouting:
         file.unlink()
         assert (route(settings).transfers, route(settings).known) == ([], 1)
         assert dropped(settings) == []
+
+    def test_by_station_too_and_one_that_cannot_be_told_stops_no_other(self, settings):
+        settings.routing.write_text("stations: {file: stations.json, subject: by-project}")
+        rule = {"default": {"TagForStudy": "PatientID"}}
+        (settings.routing.parent / "stations.json").write_text(json.dumps(rule))
+        for number, project in enumerate(("p", "")):
+            study = f"{ROOT}.{number + 1}"
+            arrive(settings.raw_folder, study)
+            dataset = dcmread(get_testdata_file("CT_small.dcm", download=False))
+            dataset.PatientID = project
+            dataset.save_as(settings.raw_folder / study / f"{study}.1" / "1.dcm")
+        result = route(settings)
+        assert (len(result.transfers), list(result.refused.values())) == (1, [1])
+        (request,) = dropped(settings)
+        assert (request["transfer_project_name"], request["transfer_name"]) == ("P", "by-project")
+        ((*_, asked),) = open_ledger(settings).events(result.transfers[0])
+        assert asked == {"door": "station"}
 
     def test_outside_its_approval_nothing_is_requested(self, settings):
         settings.routing.write_text("routes: [{project: P, called: PROJ, patient_id: 'DEMO-[0-9]+'}]")
@@ -229,6 +249,24 @@ class TestAgain:
         assert read_requests() == []
         assert dropped(settings) == []
         assert airlock("request", "again", transfer_id).status == 2
+
+
+def test_a_bad_file_between_two_good_ones_is_put_away_alone(settings):
+    """FIONA appends the request that it read before, under the bad file's name, and reads the bad one for ever."""
+    settings.drop_folder.mkdir(parents=True)
+    good = {"study_instance_uid": f"{ROOT}.1", "transfer_project_name": "P", "transfer_name": "S"}
+    for number, text in enumerate((json.dumps(good), '{"study_', json.dumps(good | {"transfer_name": "T"}))):
+        path = settings.drop_folder / f"{number}.json"
+        path.write_text(text)
+        os.utime(path, (1e9 + number, 1e9 + number))
+    runs = [run["trigger_run_id"] for run in read_requests()]
+    assert len(set(runs)) == 2
+    assert [path.name for path in settings.drop_folder.iterdir() if path.name == "1.json"] == []
+    failed = sorted(path.name for path in (settings.proc_folder / "transfers_fail").iterdir())
+    assert failed == ["1.json_fail.log", "1.json_fail_messages.log"]
+    archive_requests(runs)
+    assert not list(settings.drop_folder.iterdir())
+    assert read_requests() == []
 
 
 class TestWhoAsked:

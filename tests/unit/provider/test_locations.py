@@ -17,7 +17,7 @@ def accept(tmp_path):
     settings = transfer.settings.model_copy(update={"pixel_locations": library})
 
     def run() -> str:
-        return request.AcceptRequestOperator._find_policy(transfer.ledger, transfer.id, settings)
+        return request.AcceptRequestOperator._find_policy(transfer.ledger, transfer.id, settings).digest
 
     return library, run
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import re
 import struct
-from typing import NamedTuple
 
 from airlock.deid.concepts import ANIMALS, CONTENT_SEQUENCES
 from airlock.deid.decide import Context, Decider, Decision
 from airlock.deid.items import value_action
 from airlock.dicomio.head import LONG_VRS, SHORT_VRS, UNDEFINED, Irregular, end_of_sequence
+from airlock.tuples import NamedTuple
 
 _tag = struct.Struct("<HH").unpack_from
 _short = struct.Struct("<H").unpack_from

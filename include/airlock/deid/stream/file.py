@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Hashable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from airlock.deid.basis import Basis
 from airlock.deid.stream.header import Headers
 from airlock.deid.stream.stamping import Stamping
 from airlock.deid.stream.walk import Walk
 from airlock.deid.stream.walks import Walks
-from airlock.dicomio.copying import NewFile, move_bytes, write_all
+from airlock.dicomio.copying import NewFile, write_all
 from airlock.dicomio.head import FIRST_BYTES, Head, Irregular, More, next_bytes, open_head
+from airlock.dicomio.moving import move_bytes
 from airlock.dicomio.pixels import PixelData, end_of
 from airlock.identity.stream import Teller
+from airlock.tuples import NamedTuple
 
 if TYPE_CHECKING:
     from pathlib import Path

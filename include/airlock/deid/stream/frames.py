@@ -110,6 +110,17 @@ class Frames:
 
     def _looked_up(self, leaf: Leaf, column: tuple[bytes, ...]) -> list[bytes] | None:
         """Return what elements become that differ in their values; None when all stay."""
+        made: dict[bytes, bytes | None] | None = None
+        if leaf.kind == MAPPED:
+            made = self._walk.all_mapped(leaf.plan, leaf.head, dict.fromkeys(column))
+        if made is None:
+            made = self._one_by_one(leaf, column)
+        if all(new is None for new in made.values()):
+            return None
+        whole = {value: leaf.head + value if new is None else new for value, new in made.items()}
+        return [whole[value] for value in column]
+
+    def _one_by_one(self, leaf: Leaf, column: tuple[bytes, ...]) -> dict[bytes, bytes | None]:
         walk, table = self._walk, self.table(leaf.context)
         made: dict[bytes, bytes | None] = {}
         for value in dict.fromkeys(column):
@@ -120,10 +131,7 @@ class Frames:
                 made[value] = walk.element(table, leaf.plan, leaf.head + value)
             if walk.unreadable_dates != before:
                 walk.unreadable_dates += (walk.unreadable_dates - before) * (column.count(value) - 1)
-        if all(new is None for new in made.values()):
-            return None
-        whole = {value: leaf.head + value if new is None else new for value, new in made.items()}
-        return [whole[value] for value in column]
+        return made
 
 
 def _put_together(shape: Shape, items: list[bytes], given: list[Column]) -> list[bytes]:

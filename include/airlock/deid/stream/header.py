@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from airlock.deid.stream.layout import Layout
 from airlock.deid.stream.stamping import INSTANCE, MOST_KEPT, NONE, UIDS, Stamping, is_uid, new_uid, new_uids
 from airlock.deid.stream.stamps import Stamps
@@ -13,6 +11,7 @@ from airlock.deid.stream.walks import Walks
 from airlock.dicomio.head import Head, Irregular
 from airlock.dicomio.meta import meta_bytes
 from airlock.identity.stream import Teller
+from airlock.tuples import NamedTuple
 
 
 class Made(NamedTuple):

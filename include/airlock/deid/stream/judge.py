@@ -6,16 +6,16 @@ which every test for an identifier finds at least as much in as in the values, s
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 from airlock.deid.stream.table import BINARY, NUMERIC, TIME
 from airlock.identity.identifiers import Identifiers
+from airlock.patterns import compiled_later
 
 # Numbers without a decimal comma, or what is no number to a device (:mod:`airlock.deid.rewrite`).
 _NUMERIC = b"0123456789+-.eE \0\\"
 _TIME = rb"(?:[0-9]{2}(?::?[0-9]{2}(?::?[0-9]{2}(?:\.[0-9]{1,9})?)?)?)?[ \0]*"
-_TIMES = re.compile(_TIME + rb"(?:\\" + _TIME + rb")*")
+_TIMES = compiled_later(_TIME + rb"(?:\\" + _TIME + rb")*")
 
 
 def may_stay(sort: int, values: Sequence[bytes], identifiers: Identifiers) -> bool:

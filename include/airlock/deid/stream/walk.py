@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
+from collections.abc import Iterable
 
 from airlock.deid.basis import Basis
 from airlock.deid.decide import TOP
@@ -16,13 +17,14 @@ from airlock.deid.stream.walked import Walked
 from airlock.dicomio.head import UNDEFINED, Irregular, More, end_of_sequence
 from airlock.errors import InstanceNotUnderstood
 from airlock.identity.stream import Teller
-from airlock.identity.uids import is_registered
+from airlock.identity.uids import any_registered, is_registered
 
 _FAR = 1 << 33
 _CHARACTER_SET = 0x00080005
 # Longer values are looked at again every time: few are the same, and memory is bounded.
 _LONGEST_REMEMBERED = 32 << 10
 _PLAIN_UID = re.compile(rb"[0-9.]+\0?")
+_PLAIN_UIDS = re.compile(rb"[0-9.]+\0?(?:/[0-9.]+\0?)*")
 
 
 class Walk:
@@ -167,6 +169,24 @@ class Walk:
         if plan.tells and self.teller is not None:
             self.teller.tell_uid(element[8:])
         return self._mapped(element)
+
+    def all_mapped(self, plan: Plan, head: bytes, values: Iterable[bytes]) -> dict[bytes, bytes | None] | None:
+        """Return what elements with a UID become, by their values; None when each must be looked at by itself.
+
+        :param head: what all of them begin with.
+        """
+        together = b"/".join(values)
+        if not _PLAIN_UIDS.fullmatch(together):
+            return None
+        padded = together.split(b"/")
+        uids = together.replace(b"\0", b"").decode().split("/")
+        if any_registered(uids):
+            return None
+        if plan.tells and self.teller is not None:
+            self.teller.tell_new_uids(uids)
+        news = zip(padded, uids, self._basis.rewriter.uids(uids), strict=True)
+        implicit = self._implicit
+        return {value: None if new == uid else encode_uid(head, new, implicit=implicit) for value, uid, new in news}
 
     def may_stay(self, sort: int, values: list[bytes]) -> bool:
         """Whether encoded values of one sort may all stay as they are; if not, each must be looked at."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import struct
-from typing import NamedTuple
 
 from airlock.deid.basis import Basis
 from airlock.deid.stream.series import Series
@@ -14,6 +13,7 @@ from airlock.deid.stream.walked import Walked
 from airlock.dicomio.charsets import plain_encoding
 from airlock.dicomio.head import Head, Irregular, More
 from airlock.identity.stream import Teller
+from airlock.tuples import NamedTuple
 
 _PEEKED_BYTES = 256
 

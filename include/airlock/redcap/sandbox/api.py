@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from airlock.redcap.sandbox.files import Files
 from airlock.redcap.sandbox.records import BadRequest, Records
 
 VERSION = "14.5.10"
@@ -20,15 +21,25 @@ Form = Mapping[str, str]
 
 @dataclass(frozen=True)
 class Reply:
-    """Status and body of an answer; text is sent as it is, anything else as JSON."""
+    """Status and body of an answer; text and bytes are sent as they are, anything else as JSON."""
 
     status: int
     body: Any
+    file_name: str = ""
 
     @property
-    def text(self) -> str:
+    def content(self) -> bytes:
         """The body as it is sent."""
-        return self.body if isinstance(self.body, str) else json.dumps(self.body)
+        if isinstance(self.body, bytes):
+            return self.body
+        return (self.body if isinstance(self.body, str) else json.dumps(self.body)).encode()
+
+    @property
+    def content_type(self) -> str:
+        """Its type: a file tells its name there, as REDCap's do."""
+        if self.file_name:
+            return f'application/octet-stream; name="{self.file_name}"'
+        return "text/html" if self.content.startswith(b"<") else "application/json; charset=utf-8"
 
 
 @dataclass(frozen=True)
@@ -40,6 +51,7 @@ class Api:
 
     records: Records
     rights: Mapping[str, frozenset[str]]
+    files: Files
 
     def answer(self, form: Form) -> Reply:
         """Answer a form as REDCap does."""
@@ -49,7 +61,7 @@ class Api:
         answer = ANSWERS.get(form.get("content", ""))
         if answer is None:
             return Reply(400, {"error": 'The value of the parameter "content" is not valid in this sandbox'})
-        needed = "import" if "data" in form or form.get("action") == "delete" else "export"
+        needed = "import" if "data" in form or form.get("action") in ("delete", "import") else "export"
         if needed not in granted:
             name = {"import": "Import/Update", "export": "Export"}[needed]
             return Reply(403, {"error": f"You do not have API {name} privileges"})
@@ -100,6 +112,17 @@ class Api:
         if content not in replies:
             raise BadRequest('The value of the parameter "returnContent" is not valid')
         return Reply(200, replies[content])
+
+    def file(self, form: Form) -> Reply:
+        """Export, import or delete the file of a field."""
+        action = form.get("action", "")
+        if action == "export":
+            name, content = self.files.export(form)
+            return Reply(200, content, name)
+        if action not in ("import", "delete"):
+            raise BadRequest('The value of the parameter "action" is not valid')
+        (self.files.load if action == "import" else self.files.delete)(form)
+        return Reply(200, "")
 
     def metadata(self, form: Form) -> Reply:
         """Export the data dictionary."""
@@ -164,6 +187,7 @@ def _classic(what: str) -> Callable[[Api, Form], Reply]:
 
 ANSWERS: dict[str, Callable[[Api, Form], Reply]] = {
     "record": Api.record,
+    "file": Api.file,
     "metadata": Api.metadata,
     "project": Api.project,
     "instrument": Api.instrument,

@@ -50,7 +50,7 @@ NUMBER_PATTERNS = {"integer": r"-?[0-9]+", "number": r"-?[0-9]*\.?[0-9]+"}
 class Field:
     """One field of an instrument.
 
-    :param kind: REDCap's field type (`text`, `notes`, `checkbox`, `radio`, `dropdown`, `yesno`).
+    :param kind: REDCap's field type (`text`, `notes`, `checkbox`, `radio`, `dropdown`, `yesno`, `file`).
     :param validation: REDCap's text validation type, or empty.
     :param choices: label by code, of a checkbox, radio or dropdown field.
     """

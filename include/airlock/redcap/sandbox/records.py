@@ -59,6 +59,11 @@ class Records:
             self.state.parent.mkdir(parents=True, exist_ok=True)
             write_atomically(self.state, json.dumps([[*place, values] for place, values in self.values.items()]))
 
+    def keep_file(self, place: Place, name: str, shown: str) -> None:
+        """Note in a field of type `file` what an export shows of it; blank when there is no file any more."""
+        self.values.setdefault(place, {})[name] = shown
+        self.save()
+
     def next_name(self) -> int:
         """Return the record id that auto-numbering gives next."""
         return max((int(record) for record, *_ in self.values if record.isdecimal()), default=0) + 1
@@ -141,6 +146,8 @@ class Records:
                 yield _line(record, name, value, reason)
             elif not value:
                 continue
+            elif item.kind == "file":
+                yield _line(record, name, value, "This is a file field, which cannot be imported as a value.")
             elif item.choices and not item.accepts(value):
                 yield _line(record, name, value, f"The value is not a valid category for {name}")
             elif not item.accepts(value):

@@ -11,10 +11,10 @@ from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Self
-from urllib.parse import parse_qsl
 
 from airlock.redcap.sandbox.api import Api, Form, Reply
 from airlock.redcap.sandbox.dictionary import Dictionary
+from airlock.redcap.sandbox.files import Files, read_form
 from airlock.redcap.sandbox.records import Records, Row
 
 DEFAULT_TOKEN = "5A4D" * 8
@@ -54,7 +54,7 @@ class RedcapSandbox:
         rights = {token: frozenset({"export", "import"})}
         rights |= {name: frozenset(granted) for name, granted in (tokens or {}).items()}
         self._store = Records(Dictionary.load(dictionary), state)
-        self._api = Api(self._store, rights)
+        self._api = Api(self._store, rights, Files(self._store))
         self._lock = threading.Lock()
         self._faults: deque[str] = deque()
         self.closing = threading.Event()
@@ -150,10 +150,10 @@ class _Handler(BaseHTTPRequestHandler):
         length = int(self.headers.get("Content-Length") or 0)
         if self.path.partition("?")[0] != "/api/":
             return self._send(Reply(404, "Not found"))
-        if not 0 < length <= MAX_BODY_BYTES or "urlencoded" not in self.headers.get("Content-Type", ""):
-            return self._send(Reply(400, {"error": "The call must be a urlencoded form"}))
-        body = self.rfile.read(length).decode("utf-8", "replace")
-        reply, fault = self.server.sandbox.take(dict(parse_qsl(body, keep_blank_values=True)))
+        kind = self.headers.get("Content-Type", "")
+        if not 0 < length <= MAX_BODY_BYTES or not ("urlencoded" in kind or "multipart/form-data" in kind):
+            return self._send(Reply(400, {"error": "The call must be a form"}))
+        reply, fault = self.server.sandbox.take(read_form(self.rfile.read(length), kind))
         if fault == "hang":
             self.server.sandbox.closing.wait(60)
         if reply is None:
@@ -165,13 +165,11 @@ class _Handler(BaseHTTPRequestHandler):
         self._send(Reply(501, {"error": "The requested method is not implemented."}))
 
     def _send(self, reply: Reply) -> None:
-        body = reply.text.encode()
         self.send_response(reply.status)
-        page = reply.text.startswith("<")
-        self.send_header("Content-Type", "text/html" if page else "application/json; charset=utf-8")
-        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Content-Type", reply.content_type)
+        self.send_header("Content-Length", str(len(reply.content)))
         self.end_headers()
-        self.wfile.write(body)
+        self.wfile.write(reply.content)
 
     def _cut(self) -> None:
         self.close_connection = True

@@ -168,7 +168,7 @@ async function choose(transfer) {
   by("detail").hidden = !transfer;
   document.querySelector("main").classList.toggle("split", Boolean(transfer));
   await refresh();
-  // Above the list where there is no room beside it; to and fro, the keyboard's place is not lost.
+  // Above the list where there is no room beside it; either way, the keyboard's place is not lost.
   if (transfer && transfer !== before && !by("detail").contains(document.activeElement)) { by("detail").focus({ preventScroll: true }); by("detail").scrollIntoView({ block: "nearest" }); }
   else if (before) document.querySelector(`tr[data-transfer="${before}"]`)?.focus();
 }

@@ -120,6 +120,7 @@ PLANTED: dict[str, Values] = {
     "SH of another length": {(*CONTENT, 0x00209056): NAME + b" of 1"},
     "UI": {(*SOURCE, 0x00081155): b"1.2." + NUMBER + b".123456"},
     "several in UI": {(*SOURCE, 0x00081155): b"1.2.276.5\\1.2.276"},
+    "registered UI": {(*SOURCE, 0x00081155): b"1.2.840.10008.1.4.1.1"},
     "text in UI": {(*SOURCE, 0x00081155): NAME},
     "text in DT": {(*CONTENT, 0x00189074): NAME},
     "text as long as a DT": {(*CONTENT, 0x00189151): b"Quillfeather1234"},
@@ -166,7 +167,11 @@ def test_frames_that_are_damaged(both: Both, damage: bytes) -> None:
 )
 def test_the_evidence_is_that_of_the_plain_harvest(tmp_path: Path, value: bytes) -> None:
     path = tmp_path / "in.dcm"
-    planted = {5: {(*CONTENT, 0x00189074): value, (*SOURCE, 0x00081155): b"1.2.276.0.99"}}
+    planted = {
+        5: {(*CONTENT, 0x00189074): value, (*SOURCE, 0x00081155): b"1.2.276.0.99"},
+        # Of a palette that PS3.6 lists: it is nobody's.
+        6: {(*SOURCE, 0x00081155): b"1.2.840.10008.1.5.1"},
+    }
     # So many that they are told of only while they are treated.
     path.write_bytes(multiframe(planted, frames=90))
     expected = harvest_file(path)

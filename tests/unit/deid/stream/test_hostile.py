@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import struct
 from collections.abc import Callable
@@ -16,7 +15,7 @@ from airlock.deid.folder import FolderRun
 from airlock.deid.instance import Deidentifier
 from airlock.deid.recipe import Recipe, Written
 from airlock.deid.stream import file as engine
-from airlock.dicomio import copying
+from airlock.dicomio import copying, moving
 from airlock.identity.evidence import Evidence
 from airlock.identity.keys import KeyRing
 from airlock.project import ProjectPolicy
@@ -142,21 +141,7 @@ def test_a_file_of_more_than_four_gigabytes_is_streamed(
     assert sum(moved[-1]) == (tmp_path / "large").stat().st_size
 
 
-@pytest.mark.parametrize("by_kernel", [True, False])
-def test_bytes_are_moved_in_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, by_kernel: bool) -> None:
-    def refuse(*_arguments: int) -> int:
-        raise OSError(errno.EINVAL, "not here")
-
-    if not by_kernel:
-        monkeypatch.setattr(os, "sendfile", refuse)
-    (tmp_path / "a").write_bytes(os.urandom(3 << 20))
-    with (tmp_path / "a").open("rb") as source, copying.NewFile(f"{tmp_path}/x/b") as target:
-        copying.write_all(target, b"head")
-        copying.move_bytes(source.fileno(), target, 5, (3 << 20) - 9)
-    assert (tmp_path / "x" / "b").read_bytes() == b"head" + (tmp_path / "a").read_bytes()[5:-4]
-
-
-@pytest.mark.parametrize("move", [copying.move_bytes, copying._move_through_memory])
+@pytest.mark.parametrize("move", [moving.move_bytes, moving._move_through_memory])
 def test_a_file_that_becomes_shorter_leaves_nothing(tmp_path: Path, move: Callable[..., None]) -> None:
     (tmp_path / "a").write_bytes(b"12345")
     source = os.open(tmp_path / "a", os.O_RDONLY)
