@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
 
+from airlock.tuples import NamedTuple
 from airlock.verify.place import Place, depends
 from airlock.verify.table import DUMMY, EMPTY, KEEP, SAME, Allowance, Table, types_of
 from airlock.verify.table import NOTHING as NOT_ALLOWED

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from airlock.dicomio.implementation import IMPLEMENTATION_CLASS_UID
+from airlock.tuples import NamedTuple
 from airlock.verify.found import Problem
 from airlock.verify.levels import Level
 from airlock.verify.own import first_of

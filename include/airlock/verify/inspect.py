@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 from airlock.identity.evidence import Evidence
 from airlock.identity.identifiers import Identifiers
+from airlock.tuples import NamedTuple
 from airlock.verify.allowed import Private, Rules
 from airlock.verify.compare import Comparison
 from airlock.verify.duties import Duties, Marks

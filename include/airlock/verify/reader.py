@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import os
 import struct
-from typing import NamedTuple
 
+from airlock.tuples import NamedTuple
 from airlock.verify.layouts import Layouts
 from airlock.verify.levels import Level, Malformed, Order, Short
 from airlock.verify.parser import parse_level

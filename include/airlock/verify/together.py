@@ -8,10 +8,11 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 from airlock.dicomio.progress import Progress
 from airlock.identity.evidence import Evidence
+from airlock.tuples import NamedTuple
 from airlock.verify.duties import Marks
 from airlock.verify.found import Problem
 from airlock.verify.harvest import Harvested, make_harvester
