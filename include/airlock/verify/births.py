@@ -11,6 +11,7 @@ from airlock.identity.calendars import MONTHS, OURS, chinese_number, elsewhere, 
 _NUMBERS = re.compile(r"(?<!\d)(?=(\d{1,4})([\W_]{1,2}|年)(\d{1,2})([\W_]{1,2}|月)(\d{1,4})(?!\d))")
 _WHOLE = re.compile(r"(?<!\d)(\d{4})(\d{2})(\d{2})(?!\d)")
 _LETTERS = re.compile(r"[^\W\d_]+|\d+")
+_DIGIT = re.compile(r"\d")
 _MANY_DIGITS = re.compile(r"\d{6}.?\d{3}")
 _PERSONAL = re.compile(r"(?<!\d)(\d{6})[-+/a ]?\d{3,7}(?!\d)")
 _WITH_CENTURY = re.compile(r"(?<!\d)[1-8](\d{6})[-+/a ]?\d{3,7}(?!\d)")
@@ -69,7 +70,7 @@ class Births:
         return any(match[1] in forms for pattern, forms in self._personal for match in pattern.finditer(text))
 
     def _in_numbers(self, text: str) -> bool:
-        if sum(map(str.isdigit, text)) < _FEWEST_DIGITS:
+        if not _DIGIT.search(text) or sum(map(str.isdigit, text)) < _FEWEST_DIGITS:
             return False
         for match in (*_NUMBERS.finditer(text), *_WHOLE.finditer(text)):
             a, b, c = (int(part) for part in match.groups() if part.isdigit())
@@ -97,6 +98,8 @@ class Births:
         return False
 
     def _in_chinese(self, text: str) -> bool:
+        if text.isascii():
+            return False
         for match in _IN_CHINESE.finditer(text):
             year = int("".join(_DIGITS.get(sign, sign) for sign in match[1]))
             month, day = (_COUNTED.get(part) or (int(part) if part.isdecimal() else 0) for part in match.groups()[1:])

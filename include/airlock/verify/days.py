@@ -7,6 +7,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from datetime import date, timedelta
+from functools import lru_cache
 
 from airlock.identity.vocabulary import fold
 from airlock.verify.births import Births
@@ -44,6 +45,7 @@ _MONTHS = {
 }  # fmt: skip
 _FILLERS = frozenset(["st", "nd", "rd", "th", "er", "ere", "eme", "e", "o", "a", "de", "of", "di", "den", "the", "day"])
 _ROMAN = ["i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix", "x", "xi", "xii"]
+_LONGEST_REMEMBERED = 128
 _JULIAN_OFFSET = 1721425
 
 
@@ -73,11 +75,12 @@ class Days:
             return
         if free and self._rarely.personal_number(folded):
             yield True
-        if any(self._known(*found) for found in (*_numeric(folded), *_worded(folded))):
+        read, solid, rare = _dates_in(folded) if len(folded) <= _LONGEST_REMEMBERED else _read(folded)
+        if any(self._known(*found) for found in read):
             yield False
-        for match in _SOLID.finditer(folded):
-            yield from self._solid(match[1] or match[0], free=free)
-        if any(day in self._births for day in _rare(folded)):
+        for digits in solid:
+            yield from self._solid(digits, free=free)
+        if not self._births.isdisjoint(rare):
             yield False
 
     def _known(self, year: str, month: int, day: int) -> bool:
@@ -101,6 +104,21 @@ class Days:
             yield not any(f"{born:%y%m%d}" in (a + b + c, c + b + a, c + a + b) for born in self._births)
         elif len(digits) == 7 and any(str(born.toordinal() + _JULIAN_OFFSET) == digits for born in self._births):
             yield False
+
+
+Read = tuple[list[tuple[str, int, int]], list[str], list[date]]
+"""Year, month and day of what may be dates; digits that may be one; and days in rarer formats."""
+
+
+def _read(folded: str) -> Read:
+    solid = [match[1] or match[0] for match in _SOLID.finditer(folded)]
+    return [*_numeric(folded), *_worded(folded)], solid, list(_rare(folded))
+
+
+# Most texts stand in the files of many patients.
+@lru_cache(maxsize=2048)
+def _dates_in(folded: str) -> Read:
+    return _read(folded)
 
 
 def _dates(days: Iterable[str]) -> Iterator[date]:

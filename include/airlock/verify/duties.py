@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from airlock.dicomio.implementation import IMPLEMENTATION_CLASS_UID
+from airlock.tuples import NamedTuple
 from airlock.verify.found import Problem
 from airlock.verify.levels import Level
+from airlock.verify.own import first_of
 from airlock.verify.reader import File
-from airlock.verify.text import charset_of, first_value, name_of
+from airlock.verify.text import name_of
 
 # PS3.10 table 7.1-1, without what says where a file came from.
 _META = frozenset((0x00020000, 0x00020001, 0x00020002, 0x00020003, 0x00020010, 0x00020012, 0x00020013))
@@ -91,10 +92,10 @@ class Duties:
         if output.preamble != _EMPTY_PREAMBLE:
             yield Problem("preamble", "is not empty")
         yield from _of_each(output.meta, output.dataset)
-        levels = ((output.meta, None), (output.dataset, _SHOWN), (source.dataset, _SHOWN_OF_SOURCE))
-        shapes = (*(level.shape for level, _ in levels), rewritten)
+        shapes = (output.meta.shape, output.dataset.shape, source.dataset.shape, rewritten)
         found = self._known.get(shapes)
         if found is None:
+            levels = ((output.meta, None), (output.dataset, _SHOWN), (source.dataset, _SHOWN_OF_SOURCE))
             found = tuple(self._of_all(*(_view(level, tags) for level, tags in levels), rewritten=rewritten))
             if all(_is_same(level, tags) for level, tags in levels):
                 if len(self._known) >= _MOST_KNOWN:
@@ -106,8 +107,8 @@ class Duties:
         yield from _meta(meta, dataset)
         yield from _marks(dataset, self._marks)
         for tag in (_STUDY_ID, _ACCESSION):
-            before = _first(source, tag)
-            if before and before == _first(dataset, tag):
+            before = first_of(source, tag)
+            if before and before == first_of(dataset, tag):
                 yield Problem(name_of(tag), "is the input's", identifier=True)
         yield from _codes(dataset, self._marks, rewritten=rewritten)
         yield from _pixels(dataset, source, rewritten=rewritten)
@@ -127,15 +128,14 @@ def _is_same(level: Level, tags: frozenset[int] | None) -> bool:
     return _OF_EACH.issuperset(level.shape.varying) if tags is None else tags.isdisjoint(level.shape.varying)
 
 
-def _first(level: Level, tag: int, vr: bytes = b"LO") -> str:
-    raw = level.value(tag)
-    return first_value(raw, vr, charset_of(level, b"")) if raw else ""
-
-
 def _of_each(meta: Level, dataset: Level) -> Iterator[Problem]:
     """Check what differs from file to file: its UID, and the length of the file meta information."""
-    if not (uid := _first(meta, 0x00020003, b"UI")) or uid != _first(dataset, 0x00080018, b"UI"):
-        yield Problem(name_of(0x00020003), "is not what the dataset says")
+    raw = meta.value(0x00020003)
+    # The same bytes are the same value, if there is one.
+    if raw is None or raw != dataset.value(0x00080018) or not raw.strip(b" \0\\"):
+        uid = first_of(meta, 0x00020003, b"UI")
+        if not uid or uid != first_of(dataset, 0x00080018, b"UI"):
+            yield Problem(name_of(0x00020003), "is not what the dataset says")
     # PS3.5 section 7.1.2: a short VR has a head of 8 bytes, the others of 12.
     size = -8
     for element in meta.elements.values():
@@ -149,11 +149,11 @@ def _of_each(meta: Level, dataset: Level) -> Iterator[Problem]:
 def _meta(meta: Level, dataset: Level) -> Iterator[Problem]:
     for tag in meta.elements.keys() - _META:
         yield Problem(name_of(tag), "is not this program's file meta information")
-    if not (uid := _first(meta, 0x00020002, b"UI")) or uid != _first(dataset, 0x00080016, b"UI"):
+    if not (uid := first_of(meta, 0x00020002, b"UI")) or uid != first_of(dataset, 0x00080016, b"UI"):
         yield Problem(name_of(0x00020002), "is not what the dataset says")
-    if _first(meta, 0x00020012, b"UI") != IMPLEMENTATION_CLASS_UID:
+    if first_of(meta, 0x00020012, b"UI") != IMPLEMENTATION_CLASS_UID:
         yield Problem(name_of(0x00020012), "is not this program's")
-    if not _first(meta, 0x00020013, b"SH").startswith("AIRLOCK"):
+    if not first_of(meta, 0x00020013, b"SH").startswith("AIRLOCK"):
         yield Problem(name_of(0x00020013), "is not this program's")
     if meta.value(0x00020001) != b"\0\1":
         yield Problem(name_of(0x00020001), "is not that of the standard")
@@ -164,9 +164,9 @@ def _marks(dataset: Level, marks: Marks) -> Iterator[Problem]:
     if marks.subject is not None:
         expected[0x00100020] = expected[0x00120040] = marks.subject
     for tag, value in expected.items():
-        if _first(dataset, tag) != value:
+        if first_of(dataset, tag) != value:
             yield Problem(name_of(tag), "does not say what it must")
-    if not _first(dataset, 0x00100020) or _first(dataset, 0x00100020) != _first(dataset, 0x00120040):
+    if not first_of(dataset, 0x00100020) or first_of(dataset, 0x00100020) != first_of(dataset, 0x00120040):
         yield Problem(name_of(0x00100020), "is not the research subject's")
     yield from _stamps(dataset, marks)
     for tag in (0x00100030, 0x00100032, 0x00100033, 0x00100034):
@@ -176,7 +176,7 @@ def _marks(dataset: Level, marks: Marks) -> Iterator[Problem]:
 
 def _stamps(dataset: Level, marks: Marks) -> Iterator[Problem]:
     """Check that what the project's own names were written into holds nothing else."""
-    subject = _first(dataset, 0x00100020)
+    subject = first_of(dataset, 0x00100020)
     allowed = {0x00100010: subject.replace("=", "-").replace("^", " ")}
     allowed |= dict.fromkeys((0x00120010, 0x00120021), marks.project)
     allowed |= dict.fromkeys((0x00120050, 0x00120051), marks.event)
@@ -186,7 +186,7 @@ def _stamps(dataset: Level, marks: Marks) -> Iterator[Problem]:
     for tag in marks.stamped & _OF_EVENT:
         allowed[tag] = text.replace("=", "-").replace("^", " ") if tag == _REFERRING else text
     for tag, value in allowed.items():
-        if _first(dataset, tag, b"PN" if tag in (0x00100010, _REFERRING) else b"LO") not in ("", value):
+        if first_of(dataset, tag, b"PN" if tag in (0x00100010, _REFERRING) else b"LO") not in ("", value):
             yield Problem(name_of(tag), "holds something else than the project's own name for it")
 
 
@@ -195,19 +195,19 @@ def _codes(dataset: Level, marks: Marks, *, rewritten: bool) -> Iterator[Problem
     sequence = dataset.elements.get(0x00120064)
     found: list[str] = []
     for item in sequence.items if sequence is not None and sequence.items else ():
-        if _first(item, 0x00080102) != "DCM" or not item.elements.keys() <= _ITEM_TAGS or not item.value(0x00080104):
+        if first_of(item, 0x00080102) != "DCM" or not item.elements.keys() <= _ITEM_TAGS or not item.value(0x00080104):
             yield Problem(name_of(0x00120064), "holds an item that is no method code")
-        found.append(_first(item, 0x00080100))
+        found.append(first_of(item, 0x00080100))
     if sorted(found) != sorted(expected):
         yield Problem(name_of(0x00120064), "does not name the methods that were used")
 
 
 def _pixels(dataset: Level, source: Level, *, rewritten: bool) -> Iterator[Problem]:
-    burned, before = _first(dataset, 0x00280301), _first(source, 0x00280301)
+    burned, before = first_of(dataset, 0x00280301), first_of(source, 0x00280301)
     if rewritten and burned != "NO":
         yield Problem(name_of(0x00280301), "does not say that burned-in text was removed")
     if not rewritten and burned not in ("", "YES", before):
         yield Problem(name_of(0x00280301), "says what nobody found out")
-    faces = _first(dataset, 0x00280302)
-    if faces not in ("", "YES", _first(source, 0x00280302)):
+    faces = first_of(dataset, 0x00280302)
+    if faces not in ("", "YES", first_of(source, 0x00280302)):
         yield Problem(name_of(0x00280302), "says what nobody found out")

@@ -59,15 +59,16 @@ class FolderVerification:
         """Verify everything."""
         with Workers(self._workers, fork=True) as pool:
             said = harvest(pool, self._files, self._policy)
-            inputs: dict[str, list[Harvested]] = defaultdict(list)
-            by_new: dict[str, tuple[str, str]] = {}
-            for path, found in said.items():
-                if found is not None:
-                    inputs[found.key].append(found)
-                    uid = found.uids[2]
-                    by_new.setdefault(uid if self._keep_uids else self._uids(uid), (path, found.key))
-            checks = self._checks(by_new)
-            self._inspect(pool, checks, inputs, progress)
+        inputs: dict[str, list[Harvested]] = defaultdict(list)
+        by_new: dict[str, tuple[str, str]] = {}
+        for path, found in said.items():
+            if found is not None:
+                inputs[found.key].append(found)
+                uid = found.uids[2]
+                by_new.setdefault(uid if self._keep_uids else self._uids(uid), (path, found.key))
+        # Workers that are forked now know what the inputs say; telling others takes longer.
+        with Workers(self._workers, fork=True) as pool:
+            self._inspect(pool, self._checks(by_new), inputs, progress)
         return self.result
 
     def _checks(self, by_new: dict[str, tuple[str, str]]) -> dict[str, list[Check]]:
@@ -126,10 +127,10 @@ def _files_of(folder: str) -> list[str]:
         try:
             with os.scandir(waiting.pop()) as entries:
                 for entry in entries:
-                    if entry.is_dir(follow_symlinks=False):
-                        waiting.append(entry.path)
-                    elif entry.is_symlink() or entry.is_file():
+                    if entry.is_file(follow_symlinks=False) or entry.is_symlink():
                         found.append(entry.path)
+                    elif entry.is_dir(follow_symlinks=False):
+                        waiting.append(entry.path)
         except OSError as error:
             raise RefusedError(f"A folder cannot be read: {error.strerror}. Correct its permissions.") from None
     return sorted(found, key=lambda path: path.split("/"))

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import TypeVar
+
+from airlock.tuples import NamedTuple
+
+T = TypeVar("T")
 
 
 class Problem(NamedTuple):
@@ -21,12 +25,8 @@ class Problem(NamedTuple):
     weak: bool = False
 
 
-class Pair(NamedTuple):
-    """A UID of the input, and what stands in its place."""
-
-    old: str
-    new: str
-    tag: int
+Pair = tuple[str, str, int]
+"""A UID of the input, what stands in its place, and the tag of the attribute."""
 
 
 class Found(NamedTuple):
@@ -83,14 +83,20 @@ def together(parts: list[Found]) -> Found:
 
     :param parts: at least one; the first has no repetitions.
     """
-    first = parts[0]
+    problems, pairs, offsets, lost = parts[0]
     for part in parts[1:]:
-        first = Found(*(_joined(known, more) for known, more in zip(first, part, strict=True)))
-    return first
+        if part is NOTHING:
+            continue
+        if part.pairs:
+            pairs = _joined(pairs, part.pairs)
+        if part.problems or part.offsets or part.lost:
+            problems, lost = _joined(problems, part.problems), _joined(lost, part.lost)
+            offsets = _joined(offsets, part.offsets)
+    return Found(problems, pairs, offsets, lost)
 
 
-def _joined(known: tuple[Any, ...], more: tuple[Any, ...]) -> tuple[Any, ...]:
-    return (*known, *(each for each in dict.fromkeys(more) if each not in known)) if more else known
+def _joined(known: tuple[T, ...], more: tuple[T, ...]) -> tuple[T, ...]:
+    return (*known, *[each for each in dict.fromkeys(more) if each not in known])
 
 
 def verdict(problems: Iterable[Problem]) -> str:

@@ -9,12 +9,14 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 from airlock.identity.evidence import Evidence
+from airlock.tuples import NamedTuple
 from airlock.verify.levels import Element, Level, Malformed, Shape
+from airlock.verify.own import FirstValues, first_of
 from airlock.verify.source import Sources
-from airlock.verify.text import DATES, charset_of, decode, first_value, values, vr_of
+from airlock.verify.text import DATES, charset_of, decode, values, vr_of
 from airlock.verify.uids import is_registered, is_structural
 
 _NUMBERS = frozenset(
@@ -39,6 +41,8 @@ _PARTS = re.compile(rb"[\\^=]")
 _MOST_REMEMBERED = 20_000
 _LONGEST_REMEMBERED = 4096
 _MOST_PATIENTS = 32
+# PatientID and its issuer; study, series and instance.
+_OWN = ((0x00100020, b"LO"), (0x00100021, b"LO"), (0x0020000D, b"UI"), (0x0020000E, b"UI"), (0x00080018, b"UI"))
 Fact = tuple[str, str | bytes]
 """Kind of evidence (a field of :class:`Evidence`), and value."""
 
@@ -82,6 +86,7 @@ class Harvester:
         self._phrases = _PHRASES if institutions else _PHRASES - _INSTITUTIONS
         self._remembered: dict[tuple[int, bytes, bytes, bytes], tuple[Fact, ...]] = {}
         self._sources = Sources()
+        self._own = FirstValues(*_OWN)
         self._told: dict[str, set[Fact]] = {}
         self._patient = ""
         # Of the latest files of this patient, by character set: elements by tag.
@@ -96,7 +101,8 @@ class Harvester:
         except (Malformed, OSError, RecursionError, MemoryError):
             return None
         os.close(descriptor)
-        found = Harvested({}, *identity(file.dataset))
+        patient, issuer, *uids = self._own(file.dataset)
+        found = Harvested({}, (patient, issuer), (uids[0], uids[1], uids[2]))
         told = self._told_of(found.key)
         facts = self._dataset(file.dataset)
         if file.tail is not None:
@@ -200,14 +206,8 @@ def _encoded(raw: bytes) -> Iterator[Fact]:
 
 def identity(top: Level) -> tuple[tuple[str, str], tuple[str, str, str]]:
     """Return PatientID and issuer, and StudyInstanceUID, SeriesInstanceUID and SOPInstanceUID of a dataset."""
-    charset = charset_of(top, b"")
-
-    def first(tag: int, vr: bytes) -> str:
-        raw = top.value(tag)
-        return first_value(raw, vr, charset) if raw else ""
-
-    uids = first(0x0020000D, b"UI"), first(0x0020000E, b"UI"), first(0x00080018, b"UI")
-    return (first(0x00100020, b"LO"), first(0x00100021, b"LO")), uids
+    patient, issuer, study, series, instance = (first_of(top, *attribute) for attribute in _OWN)
+    return (patient, issuer), (study, series, instance)
 
 
 def make_harvester(institutions: bool) -> Callable[[str], tuple[Any, ...] | None]:

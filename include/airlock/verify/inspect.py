@@ -5,26 +5,30 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 from airlock.identity.evidence import Evidence
 from airlock.identity.identifiers import Identifiers
-from airlock.verify.compare import Comparison, Private
+from airlock.tuples import NamedTuple
+from airlock.verify.allowed import Private, Rules
+from airlock.verify.compare import Comparison
 from airlock.verify.duties import Duties, Marks
 from airlock.verify.found import Found, Problem
 from airlock.verify.judge import Judge
 from airlock.verify.levels import Level, Malformed, Shape
+from airlock.verify.own import FirstValues
 from airlock.verify.pixels import PixelComparison
 from airlock.verify.reader import File, Reader
 from airlock.verify.search import Search
 from airlock.verify.source import Sources
 from airlock.verify.spelled import Spelled
 from airlock.verify.table import Override, Table
-from airlock.verify.text import first_value, name_of
+from airlock.verify.text import name_of
 from airlock.verify.uids import UID
 
 _STUDY, _SERIES, _INSTANCE, _CLASS = 0x0020000D, 0x0020000E, 0x00080018, 0x00080016
 Uids = tuple[str, str, str]
+_OWN = tuple((tag, b"LO") for tag in (_STUDY, _SERIES, _INSTANCE, _CLASS, 0x00100020))
 _MOST_SHAPES = 16
 
 
@@ -90,8 +94,8 @@ class Inspected(NamedTuple):
 
     def plain(self) -> tuple[Any, ...]:
         """Return the same in plain values, which take less time on their way to another process."""
-        found = tuple([tuple(map(tuple, part)) for part in self.found])
-        return (found, *self[1:])
+        problems, *others = self.found
+        return ((tuple(map(tuple, problems)), *others), *self[1:])
 
     @classmethod
     def of(cls, plain: tuple[Any, ...]) -> Inspected:
@@ -107,6 +111,8 @@ class Inspector:
         marks, evidence = expectation.marks, expectation.evidence
         if "retain_uids" in marks.options:
             evidence = evidence.without_uids()
+        self._own, self._own_of_sources = FirstValues(*_OWN), FirstValues(*_OWN)
+        self._asked: tuple[tuple[str, ...], frozenset[str]] = ((), frozenset())
         self._duties = Duties(marks)
         self._around_known: dict[Shape, list[Problem]] = {}
         self._outputs, self._sources, self._pixels = _readers()
@@ -114,9 +120,9 @@ class Inspector:
         identifiers = Identifiers(evidence, expectation.public, keep_dates=keep_dates)
         spelled = Spelled(evidence, expectation.public, keep_dates=keep_dates)
         self._search = Search(identifiers, spelled, removed=marks.dates == "REMOVED")
-        table = Table(expectation.edition, marks.options, expectation.override)
         judge = Judge(self._search, frozenset(evidence.uids))
-        self._comparison = Comparison(table, judge, expectation.private, marks.stamped)
+        rules = _rules(expectation.edition, marks.options, expectation.override, expectation.private, marks.stamped)
+        self._comparison = Comparison(rules, judge)
 
     def __call__(self, check: Check) -> Inspected:
         """Inspect one output; never raises: what cannot be inspected doesn't leave."""
@@ -138,19 +144,27 @@ class Inspector:
                 os.close(descriptor)
 
     def _inspect(self, check: Check, output: File, source: File) -> Inspected:
-        old, new = _uids(source), _uids(output)
-        sop_class = _first(output, _CLASS)
+        *ours, sop_class, subject = self._own(output.dataset)
+        *theirs, source_class, patient = self._own_of_sources(source.dataset)
+        old, new = (theirs[0], theirs[1], theirs[2]), (ours[0], ours[1], ours[2])
         found = self._comparison.dataset(output.dataset, source.dataset, sop_class)
         problems = list(found.problems)
         problems += self._duties(output, source, rewritten=check.rewritten)
         problems += self._around(output)
         problems += self._pixels.problems(output, source)
         problems += self._place(check, new)
-        if not sop_class or sop_class != _first(source, _CLASS):
+        if not sop_class or sop_class != source_class:
             problems.append(Problem(name_of(_CLASS), "is not the input's"))
-        found = found._replace(problems=tuple(dict.fromkeys(problems)))
-        patients = _first(source, 0x00100020), _first(output, 0x00100020)
-        return Inspected(found, old, new, patients, frozenset(filter(self._search.in_uid, old)))
+        if problems:
+            found = found._replace(problems=tuple(dict.fromkeys(problems)))
+        return Inspected(found, old, new, (patient, subject), self._telling(old))
+
+    def _telling(self, uids: Uids) -> frozenset[str]:
+        """Return those UIDs that hold an identifier; study and series are mostly the same as in the object before."""
+        found = frozenset(filter(self._search.in_uid, uids[2:]))
+        if self._asked[0] != uids[:2]:
+            self._asked = uids[:2], frozenset(filter(self._search.in_uid, uids[:2]))
+        return found | self._asked[1]
 
     def _around(self, output: File) -> Iterator[Problem]:
         """Look at what is no part of the dataset: preamble, file meta information, what follows the pixel data."""
@@ -199,19 +213,22 @@ class Inspector:
             yield Problem("file name", f"holds a {kind} of the input", identifier=True, weak=weak)
 
 
-def _first(file: File, tag: int) -> str:
-    raw = file.dataset.value(tag)
-    return first_value(raw, b"LO", file.dataset.value(0x00080005) or b"") if raw else ""
-
-
-def _uids(file: File) -> Uids:
-    return _first(file, _STUDY), _first(file, _SERIES), _first(file, _INSTANCE)
-
-
 @lru_cache(maxsize=1)
 def _readers() -> tuple[Reader, Sources, PixelComparison]:
     """Return what reads the files of all patients: how they lie has nothing to do with whose they are."""
     return Reader(strict=True), Sources(), PixelComparison()
+
+
+@lru_cache(maxsize=4)
+def _rules(
+    edition: str,
+    options: frozenset[str],
+    override: Override | None,
+    private: Private | None,
+    stamped: frozenset[int],
+) -> Rules:
+    """Return what may be left of attributes, whoever the patient is."""
+    return Rules(Table(edition, options, override), private, stamped)
 
 
 def make_inspector(expectations: Sequence[Expectation]) -> Callable[[tuple[Any, ...]], tuple[Any, ...]]:

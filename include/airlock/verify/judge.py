@@ -6,7 +6,7 @@ import re
 from datetime import date
 
 from airlock.identity.vocabulary import fold, vocabulary
-from airlock.verify.found import NOTHING, Found, Pair, Problem
+from airlock.verify.found import NOTHING, Found, Problem
 from airlock.verify.search import DUMMIES, Search
 from airlock.verify.table import CLEAN, EMPTY, KEEP, SAME, SHIFT, Allowance
 from airlock.verify.text import BINARY, CODED, DATES, FREE, decode, name_of, values, vr_of
@@ -42,8 +42,6 @@ class Judge:
         :param charsets: of the output's level, and of the input's.
         """
         problems = self._identifiers(tag, vr, raw, charsets[0], kept=KEEP in allowed)
-        if raw == before and not problems and SAME in allowed and EMPTY not in allowed:
-            return NOTHING
         if not allowed or EMPTY in allowed:
             problems.append(Problem(name_of(tag), "is there, and may not be"))
             return Found(tuple(problems))
@@ -69,17 +67,25 @@ class Judge:
             found = self._replaced(tag, vr, raw, before, charsets)
         return found._replace(problems=(*problems, *found.problems)) if problems else found
 
+    def is_harmless(self, tag: int, vr: bytes, raw: bytes, charset: bytes) -> bool:
+        """Whether a value that is kept holds no identifier."""
+        return not self._search.element(raw, vr, charset, kept=True) or self._is_method(tag, raw)
+
     def identifies(self, tag: int, raw: bytes, charset: bytes) -> bool:
         """Whether a value of an input holds an identifier, so that it could not be kept."""
         return bool(self._search.element(raw, vr_of(tag, b""), charset, kept=True))
 
     def _identifiers(self, tag: int, vr: bytes, raw: bytes, charset: bytes, *, kept: bool) -> list[Problem]:
-        if tag == _METHOD and _METHOD_TEXT.fullmatch(raw.decode("latin-1").rstrip(" ")):
+        found = self._search.element(raw, vr, charset, kept=kept)
+        if not found or self._is_method(tag, raw):
             return []
-        return [
-            Problem(name_of(tag), f"holds a {kind} of the input", identifier=True, weak=weak)
-            for kind, weak in self._search.element(raw, vr, charset, kept=kept)
-        ]
+        name = name_of(tag)
+        return [Problem(name, f"holds a {kind} of the input", identifier=True, weak=weak) for kind, weak in found]
+
+    @staticmethod
+    def _is_method(tag: int, raw: bytes) -> bool:
+        """Whether a value is what de-identification says of itself."""
+        return tag == _METHOD and _METHOD_TEXT.fullmatch(raw.decode("latin-1").rstrip(" ")) is not None
 
     @staticmethod
     def _is_dummy(raw: bytes, vr: bytes, charset: bytes) -> bool:
@@ -116,7 +122,7 @@ class Judge:
             if new == old or new in self._originals:
                 problems.append(Problem(name_of(tag), "an original UID is left", identifier=True))
             elif old:
-                pairs.append(Pair(old, new, tag))
+                pairs.append((old, new, tag))
         return Found(tuple(problems), tuple(pairs))
 
     def _dates(self, tag: int, vr: bytes, raw: bytes, before: bytes | None, charsets: tuple[bytes, bytes]) -> Found:

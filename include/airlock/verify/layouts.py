@@ -21,8 +21,8 @@ _MOST_LAYOUTS = 8
 _SETTLED_AFTER, _MOST_VARYING = 4, 64
 _MOST_SEQUENCES, _LONGEST_SEQUENCE = 2048, 32 << 10
 _new = tuple.__new__
-Stretches = tuple[tuple[bytes, "_Slot | None"], ...]
-"""Bytes that all have, each up to the length of the element that follows them; after the last, none does."""
+Stretches = tuple[tuple[bytes, int, "_Slot | None"], ...]
+"""Bytes that all have, how many, and the element whose length follows them; none after the last."""
 
 
 class _Slot:
@@ -30,19 +30,20 @@ class _Slot:
 
     :ivar head: so many bytes of it stand before the length of its value, and
     :ivar width: so many are the length, which `length` reads.
-    :ivar mask: bits of the length that must not be set.
+    :ivar plain: what is needed of it to read the next one.
     :ivar latest: of a sequence: its bytes, from its head to its delimiter if it has one, and what they are.
     """
 
-    __slots__ = ("head", "latest", "length", "mask", "nested", "tag", "vr", "width")
+    __slots__ = ("head", "latest", "length", "nested", "plain", "tag", "width")
 
     def __init__(self, tag: int, element: Element, order: Order, *, strict: bool) -> None:
-        self.tag, self.vr, self.nested = tag, element.vr, element.items is not None
+        self.tag, self.nested = tag, element.items is not None
         short = not order.implicit and element.vr in SHORT_VRS
         self.head = 4 if order.implicit else 6 if short else 8
         self.width = 2 if short else 4
         self.length = order.short if short else order.long
-        self.mask = MASKS.get(element.vr, 1) if strict else 0
+        mask = MASKS.get(element.vr, 1) if strict else 0
+        self.plain = (tag, element.vr, self.width, self.length, mask, self.nested)
         self.latest: tuple[bytes, Element] | None = None
 
 
@@ -102,33 +103,33 @@ class Layouts:
         self._learn(data, position, end, level)
         return level, end
 
-    def _read(self, layout: _Layout, data: bytes, position: int, size: int) -> int:
+    def _read(self, layout: _Layout, data: bytes, position: int, size: int) -> int:  # noqa: C901 - as in the parser
         """Read by a layout; return where the level ends, negative when the bytes lie otherwise."""
-        elements = layout.elements
-        for same, slot in layout.stretches:
+        elements, have = layout.elements, len(data)
+        for same, known, slot in layout.stretches:
             if not data.startswith(same, position):
                 _ask_for_more(data, position, size, same)
                 return -1
-            position += len(same)
+            position += known
             if slot is None:
                 break
-            begin = position + slot.width
-            if begin > len(data):
+            tag, vr, width, read_length, mask, nested = slot.plain
+            begin = position + width
+            if begin > have:
                 return -1
-            (length,) = slot.length(data, position)
-            position = begin + length
-            if slot.nested:
+            position = begin + (length := read_length(data, position)[0])
+            if nested:
                 position = self._nested(slot, data, begin, size, elements)
                 if position < 0:
                     return -1
-            elif position > len(data):
+            elif position > have:
                 if position <= size and length != _UNDEFINED:
                     raise Short(position)
                 return -1
-            elif length & slot.mask:
+            elif length & mask:
                 return -1
-            elif (value := data[begin:position]) != elements[slot.tag].value:
-                elements[slot.tag] = _new(Element, (slot.vr, value, None))
+            elif (value := data[begin:position]) != elements[tag].value:
+                elements[tag] = _new(Element, (vr, value, None))
         return position if self._ends(data, position, size) else -1
 
     def _ends(self, data: bytes, position: int, size: int) -> bool:
@@ -175,7 +176,7 @@ class Layouts:
         self, data: bytes, position: int, end: int, level: Level, varying: frozenset[int]
     ) -> Stretches | None:
         """Return the bytes around the values that differ; None when elements don't lie as they are understood."""
-        stretches: list[tuple[bytes, _Slot | None]] = []
+        stretches: list[tuple[bytes, int, _Slot | None]] = []
         start = position
         for tag, element in level.elements.items():
             slot = _Slot(tag, element, self._order, strict=self._strict)
@@ -186,12 +187,12 @@ class Layouts:
             undefined = slot.length(data, position + slot.head)[0] == _UNDEFINED
             after = value + len(element.value) + (8 if undefined and slot.nested else 0)
             if tag in varying and (slot.nested or not undefined):
-                stretches.append((data[start : position + slot.head], slot))
+                stretches.append((data[start : position + slot.head], position + slot.head - start, slot))
                 start = after
             position = after
         if position != end:
             return None
-        return (*stretches, (data[start:end], None))
+        return (*stretches, (data[start:end], end - start, None))
 
 
 def _ask_for_more(data: bytes, position: int, size: int, wanted: bytes) -> None:

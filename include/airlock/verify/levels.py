@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import struct
 from functools import lru_cache
-from typing import NamedTuple
 
 from airlock.dicomio.dictionary import vr_of
+from airlock.tuples import NamedTuple
 
 
 class Malformed(Exception):

@@ -36,7 +36,7 @@ class _Frame:
 
     __slots__ = ("end", "items", "last", "level", "order", "start", "tag", "undefined", "vr")
 
-    def __init__(  # noqa: PLR0913 - what is known of it, said once
+    def __init__(
         self,
         level: Level,
         end: int,
@@ -95,7 +95,7 @@ class _Parser:
                 self._items(frame)
         return root, self._position
 
-    def _elements(self, frame: _Frame) -> None:  # noqa: C901, PLR0912 - one loop: calls would cost more than the parsing
+    def _elements(self, frame: _Frame) -> None:  # noqa: C901, PLR0912, PLR0915 - one loop: calls would cost more
         """Read elements until a sequence begins or the level ends."""
         data, order, position, end = self._data, frame.level.order, self._position, frame.end
         elements, strict, implicit, last = frame.level.elements, self._strict, order.implicit, frame.last

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from airlock.verify.found import Problem
 from airlock.verify.reader import File, Source
 
-# As much as a processor keeps at hand: larger blocks are read from memory once more to be compared.
-_BLOCK_BYTES = 256 << 10
+# Both are what a processor keeps at hand: larger blocks are read from memory once more to be compared.
+_BLOCK_BYTES = 128 << 10
 
 
 class PixelComparison:

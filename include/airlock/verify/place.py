@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
+from airlock.tuples import NamedTuple
 from airlock.verify.found import NOTHING, Found
 from airlock.verify.levels import Element, Level, Shape
 

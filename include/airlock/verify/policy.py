@@ -11,9 +11,10 @@ import json
 import re
 from collections.abc import Callable, Collection, Sequence
 from functools import lru_cache
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
-from airlock.verify.compare import Private
+from airlock.tuples import NamedTuple
+from airlock.verify.allowed import Private
 from airlock.verify.table import CLEAN, DUMMY, EMPTY, KEEP, MAP, SHIFT, Allowance, Override, read_table
 from airlock.verify.text import entry
 

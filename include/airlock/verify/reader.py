@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import os
 import struct
-from typing import NamedTuple
 
+from airlock.tuples import NamedTuple
 from airlock.verify.layouts import Layouts
 from airlock.verify.levels import Level, Malformed, Order, Short
 from airlock.verify.parser import parse_level
@@ -19,7 +19,7 @@ IMPLICIT, DEFLATED, BIG_ENDIAN = "1.2.840.10008.1.2", "1.2.840.10008.1.2.1.99", 
 _PIXELS = (0x7FE00008, 0x7FE00009, 0x7FE00010)
 _PIXEL_VRS = (b"OB", b"OW", b"OF", b"OD", b"UN")
 _UNDEFINED = 0xFFFFFFFF
-_FIRST_READ = 32 << 10
+_FIRST_READ, _SECOND_READ = 12 << 10, 128 << 10
 _LARGEST_HEADER = 512 << 20
 _LONGEST_FIRST_READ = 1 << 20
 _EXPLICIT = Order(implicit=False, little=True)
@@ -221,7 +221,7 @@ class Reader:
 
 
 def _enlarged(short: Short, have: int) -> int:
-    needed = max(short.needed, have * 4)
+    needed = max(short.needed, have * 4, _SECOND_READ)
     if short.needed > _LARGEST_HEADER:
         raise Malformed("an element other than the pixel data is too long")
     return needed

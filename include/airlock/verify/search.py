@@ -19,7 +19,7 @@ DUMMIES = frozenset(
 
 _NONE: frozenset[Match] = frozenset()
 _NUMBER = re.compile(r"[0-9+.eE-]+")
-_NUMBERS = re.compile(rb"[0-9+.eE\\ \0-]*")
+_OF_NUMBERS = b"0123456789+-.eE\\ \0"
 _CLOCK = re.compile(r"[0-9.:+-]*")
 _PRINTABLE = re.compile(rb"[\x09\x0a\x0d\x20-\x7e]{5,}")
 _SHORTEST = 4
@@ -97,7 +97,7 @@ class Search:
         return self._identifiers.in_uid(uid)
 
     def _number(self, raw: bytes, charset: bytes) -> frozenset[Match]:
-        if _NUMBERS.fullmatch(raw) and not self._identifiers.is_any_number(raw):
+        if not raw.translate(None, _OF_NUMBERS) and not self._identifiers.is_any_number(raw):
             return _NONE
         found = _NONE
         for value in values(raw, b"DS", charset):

@@ -33,7 +33,8 @@ def verify_output(transfer: Transfer, progress: Progress | None = None) -> Count
     _check_numbers(transfer, folder, ready)
     checks = _checks(transfer, folder, ready)
     with Workers(transfer.settings.workers) as pool:
-        files = sorted({check.source for check in checks} | set(transfer.workspace.folder("incoming").glob("*.dcm")))
+        incoming = transfer.workspace.folder("incoming").glob("*.dcm")
+        files = sorted({Path(check.source) for check in checks} | set(incoming))
         inputs = one_patient(harvest(pool, files, transfer.policy).values())
         inputs.evidence.uids.add(transfer.request.study_instance_uid)
         request, policy = transfer.request, transfer.policy

@@ -10,9 +10,10 @@ import os
 import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache, partial
-from typing import Any, NamedTuple
+from typing import Any
 
 from airlock.dicomio.dictionary import tag_of
+from airlock.tuples import NamedTuple
 from airlock.verify.text import entry
 from airlock.verify.uids import is_structural
 

@@ -18,7 +18,8 @@ NUMERIC = frozenset((b"DS", b"IS"))
 DATES = frozenset((b"DA", b"DT"))
 BINARY = frozenset((b"OB", b"OW", b"OD", b"OF", b"OL", b"OV", b"UN"))
 _SINGLE = frozenset((b"ST", b"LT", b"UT", b"UR"))
-_CHARSET = 0x00080005
+CHARSET = 0x00080005
+"""SpecificCharacterSet."""
 # What text was most often written in when the declared character set is not true.
 _OTHERS = ("utf-8", "iso8859", "cp1252", "cp1251", "iso8859-2", "gb18030", "shift_jis", "euc_kr", "big5")
 
@@ -47,7 +48,7 @@ def vr_of(tag: int, encoded: bytes) -> bytes:
 
 def charset_of(level: Level, inherited: bytes) -> bytes:
     """Return the encoded SpecificCharacterSet that counts at a level."""
-    value = level.value(_CHARSET)
+    value = level.value(CHARSET)
     return inherited if value is None else value
 
 

@@ -5,13 +5,14 @@ It knows nothing of transfers, so that a folder is verified without what those n
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-import os
-from typing import NamedTuple, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 from airlock.dicomio.progress import Progress
 from airlock.identity.evidence import Evidence
+from airlock.tuples import NamedTuple
 from airlock.verify.duties import Marks
 from airlock.verify.found import Problem
 from airlock.verify.harvest import Harvested, make_harvester
@@ -67,7 +68,7 @@ def harvest(pool: Workers, files: Sequence[P], project: Project) -> dict[P, Harv
     What one of a patient's inputs says, the others don't repeat.
     """
     institutions = "retain_institution_identity" not in project.deidentify.options
-    paths = [os.fspath(file) for file in files]
+    paths = [str(file) for file in files]
     results = pool.run(make_harvester, institutions, paths, worth_a_worker=_TASKS_WORTH_A_WORKER)
     said = {path: None if found is None or isinstance(found, Lost) else Harvested(*found) for path, found in results}
     return {file: said[path] for file, path in zip(files, paths, strict=True)}

@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import permutations
-from typing import NamedTuple
 
 from airlock.identity.vocabulary import fold, ordinary, vocabulary
+from airlock.tuples import NamedTuple
 
 _WORDS = re.compile(r"[^\W\d_]+|\d+")
 WIDEST = 8

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from pydicom.filewriter import dcmwrite
 
-from airlock.cli import deidentify, direct, folder
+from airlock.cli import deidentify, direct, direct_verify, folder, verify, verifying
 from tests.commands import airlock
 from tests.synthetic import ct
 
@@ -89,7 +89,57 @@ def test_every_option_is_known() -> None:
 def test_other_commands_are_left() -> None:
     assert direct.find_direct([]) is None
     assert direct.find_direct(["--help"]) is None
-    assert direct.find_direct(["verify", "in", "out", "--project", "P"]) is None
+    assert direct.find_direct(["project", "list"]) is None
+
+
+@pytest.fixture
+def verifications(calls: list[Call], monkeypatch: pytest.MonkeyPatch) -> list[Call]:
+    """The same for `airlock verify`."""
+    monkeypatch.setattr(verifying, "verify_folder", folder.deidentify_folder)
+    monkeypatch.setattr(verify, "verify_folder", folder.deidentify_folder)
+    Path("out").mkdir()
+    return calls
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["out", "--against", "in", "--project", "P"],
+        ["--project=P", "--against=in", "out"],
+        ["out", "--against", "in", "--project", "P", "--subject", "S-1", "--report", "r"],
+    ],
+)
+def test_both_ways_to_verify_are_the_same(
+    verifications: list[Call], arguments: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert direct.find_direct(["verify", *arguments]) is not None
+    assert airlock("verify", *arguments).status == 0
+    monkeypatch.setattr(direct, "find_direct", lambda _arguments: None)
+    assert airlock("verify", *arguments).status == 0
+    assert verifications[0] == verifications[1]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["out", "--against", "in"],
+        ["out", "--project", "P"],
+        ["out", "more", "--against", "in", "--project", "P"],
+        ["out", "--against", "absent", "--project", "P"],
+        ["file", "--against", "in", "--project", "P"],
+        ["out", "--against", "in", "--project", "P", "--help"],
+        ["out", "--against", "in", "--project", "P", "--report", "file"],
+        ["out", "--against", "in", "--project", "P", "--report", "absent/r"],
+    ],
+)
+@pytest.mark.usefixtures("verifications")
+def test_what_is_not_plainly_to_be_verified_is_left(arguments: list[str]) -> None:
+    assert direct.find_direct(["verify", *arguments]) is None
+
+
+def test_every_option_of_verification_is_known() -> None:
+    options = {name for option in verify.command.params for name in option.opts if name.startswith("--")}
+    assert options == set(direct_verify.VALUES)
 
 
 def test_what_is_imported_late_is_there_when_it_is_used() -> None:
@@ -119,12 +169,24 @@ def test_whoever_waits_for_the_end_is_told_of_it(tmp_path: Path, registered: boo
 def test_what_takes_long_to_import_is_not_imported(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     dcmwrite(tmp_path / "in" / "1.dcm", ct(), enforce_file_format=True)
+    assert airlock_imports(tmp_path, ["deidentify", str(tmp_path / "in"), str(tmp_path / "out")]) == [
+        "in 1 / out 1 / skipped 0 / held 0",
+        "[]",
+    ]
+    assert airlock_imports(tmp_path, ["verify", str(tmp_path / "out"), "--against", str(tmp_path / "in")]) == [
+        "in 1 / out 1 / pass 1 / review 0 / fail 0 / inputs without output 0",
+        "[]",
+    ]
+
+
+def airlock_imports(root: Path, arguments: list[str]) -> list[str]:
+    """Run a command twice; return what the second run says, and what was imported that takes long."""
     unwanted = "pathlib dataclasses ast logging pickle subprocess tempfile shutil click pydicom pydantic sqlalchemy"
     program = "import atexit, sys; from airlock.cli import main\n"
     program += f"atexit.register(lambda: print(sorted(set('{unwanted}'.split()) & sys.modules.keys())))\nmain()"
-    environment = {**os.environ, "AIRLOCK_HOME": str(tmp_path / "home"), "AIRLOCK_PROJECTS": str(tmp_path / "none")}
-    arguments = ["deidentify", str(tmp_path / "in"), str(tmp_path / "out"), "--project", "P"]
+    environment = {**os.environ, "AIRLOCK_HOME": str(root / "home"), "AIRLOCK_PROJECTS": str(root / "none")}
     for _ in range(2):  # the first run makes the key
-        command = [sys.executable, "-c", program, *arguments]
+        command = [sys.executable, "-c", program, *arguments, "--project", "P"]
         done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
-    assert done.stdout.splitlines() == ["in 1 / out 1 / skipped 0 / held 0", "[]"], done.stderr
+    assert not [line for line in done.stderr.splitlines() if not line.startswith("No policy describes")]
+    return done.stdout.splitlines()

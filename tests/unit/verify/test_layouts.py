@@ -15,7 +15,7 @@ from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRL
 
 from airlock.dicomio.quiet import quiet
 from airlock.verify.layouts import Layouts
-from airlock.verify.levels import Level, Malformed, Order, Short
+from airlock.verify.levels import Level, Malformed, Order, Shape, Short
 from airlock.verify.parser import parse_level
 from tests.synthetic import ct
 
@@ -130,6 +130,40 @@ def test_what_is_the_same_bytes_is_the_same_object() -> None:
     assert len(same) > 40
     assert all(before[tag] == last[tag] for tag in same)
     assert last[0x00080018] is not before[0x00080018]
+
+
+def test_the_same_bytes_in_another_encoding_are_other_items() -> None:
+    """A sequence in UN is implicit VR inside (PS3.5 section 6.2.2)."""
+    layouts = Layouts(EXPLICIT, strict=True, below=BELOW)
+    head = struct.pack("<HHL", 0xFFFE, 0xE000, 12)
+    raw = head + struct.pack("<HH2sH", 0x0008, 0x0104, b"LO", 4) + b"abcd"
+    implicit = head + struct.pack("<HHL", 0x0008, 0x0104, 4) + b"abcd"
+    for vr, value in ((b"SQ", raw), (b"UN", raw), (b"UN", implicit), (b"SQ", implicit), (b"SQ", raw)):
+        data = element(0x00081140, vr, value)
+        assert read(layouts, data) == parsed(data, EXPLICIT, strict=True)
+
+
+@pytest.mark.parametrize("vr", [b"LO", b"UL", b"UN"])
+def test_values_that_differ_are_as_long_as_their_vr_allows(vr: bytes) -> None:
+    for strict in (False, True):
+        layouts = Layouts(EXPLICIT, strict=strict, below=BELOW)
+        values = [b"abcd", b"efgh", b"ijkl", b"odd", b"six by", b"mnop"]
+        for data in [element(0x00080005, b"CS", b"x ") + element(0x00091001, vr, value) for value in values]:
+            assert read(layouts, data) == parsed(data, EXPLICIT, strict=strict)
+
+
+def test_levels_of_one_shape_have_the_same_elements_but_for_those_that_it_names() -> None:
+    layouts = Layouts(EXPLICIT, strict=True, below=BELOW)
+    first: dict[Shape, Level] = {}
+    for number in (*range(1, 12), 3, 5, *range(90, 120)):
+        level = read(layouts, encoded(number, EXPLICIT))
+        assert isinstance(level, Level)
+        assert level.shape is not None
+        other = first.setdefault(level.shape, level)
+        assert list(level.elements) == list(other.elements)
+        differing = {tag for tag, each in level.elements.items() if each != other.elements[tag]}
+        assert differing <= set(level.shape.varying)
+    assert len(first) < 12
 
 
 def test_a_run_that_goes_beyond_what_was_read_asks_for_more() -> None:
