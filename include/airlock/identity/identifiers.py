@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 
 from airlock.identity.consonants import Consonants
-from airlock.identity.encoded import binary_forms, encoded_forms, wide_text
+from airlock.identity.encoded import encoded_forms, wide_text
 from airlock.identity.harvest import Evidence
 from airlock.identity.in_bytes import SMALL_BYTES, alternatives, together_in_bytes
 from airlock.identity.judge import Names
@@ -18,6 +18,7 @@ from airlock.identity.spelled import Keys, Spelled, spelled
 from airlock.identity.spellings import Spelling
 from airlock.identity.typing_errors import TypingErrors
 from airlock.identity.vocabulary import fold
+from airlock.identity.whole import WholeValues
 from airlock.patterns import compiled_later
 
 _UID_IN_TEXT = compiled_later(r"\d+(?:\.\d+){3,}")
@@ -28,15 +29,12 @@ _MOST_CUTS = 8
 _EMPTY_ESCAPE = compiled_later(r"\x1b[$()\-]{1,2}[A-Z@](?=\s|$)")
 # Characters of the shortest name that is searched in bytes in UTF-16, and of the shortest UID.
 _SHORTEST_IN_UTF16, _SHORTEST_UID = 2, 7
-_FEWEST_DIGITS, _FEWEST_IN_UID, _FEWEST_POINTS = 6, 4, 3
-_FEW_NUMBERS = 64
-"""Bytes."""
+_FEWEST_IN_UID, _FEWEST_POINTS = 4, 3
 _NEITHER = bytes(code for code in range(256) if not (chr(code).isascii() and chr(code).isalnum()))
 """Bytes that are neither letters nor digits."""
 # Of longer binary values, equal bytes are chance.
-_MOST_NUMBERS, _MOST_BINARY_DIGITS = 64, 15
+_MOST_NUMBERS = 64
 _LOOSE = Spelling("", "", strong=False, free_only=True, kind="name", weak=True)
-_WHOLE_NUMBER = compiled_later(r"[+-]?0*([0-9]+)(?:\.0*)?")
 # Text in bytes of any kind: shorter runs of printable characters are chance.
 _PRINTABLE = re.compile(rb"[\x20-\x7e]{8,}")
 _SPELLED = ("names", "numbers", "phones", "phrases")
@@ -46,7 +44,7 @@ Match = tuple[str, bool]
 """What was found: the kind of identifier, and whether it is a weak one, that a person should judge."""
 
 
-class Identifiers:
+class Identifiers(WholeValues):
     """The identifiers of one patient.
 
     :param evidence: what the inputs say.
@@ -58,11 +56,14 @@ class Identifiers:
     def __init__(self, evidence: Evidence, public: Iterable[str] = (), *, keep_dates: bool = False) -> None:
         self._public = [fold(text) for text in public if text]
         self._evidence = evidence
-        self.uids = frozenset(evidence.uids)
-        self.numbers = frozenset(n for n in evidence.numbers if len(n) >= 6 and not self._is_public(fold(n)))
-        self._birth = frozenset(evidence.birth_dates - evidence.events if keep_dates else evidence.birth_dates)
-        self._never_events = frozenset(evidence.birth_dates - evidence.events)
-        self.dates = self._birth | (frozenset() if keep_dates else frozenset(evidence.dates))
+        births = frozenset(evidence.birth_dates - evidence.events)
+        self._birth = births if keep_dates else frozenset(evidence.birth_dates)
+        super().__init__(
+            frozenset(evidence.uids),
+            frozenset(n for n in evidence.numbers if len(n) >= 6 and not self._is_public(fold(n))),
+            self._birth | (frozenset() if keep_dates else frozenset(evidence.dates)),
+            births,
+        )
 
     def __repr__(self) -> str:
         return "<Identifiers>"
@@ -222,54 +223,6 @@ class Identifiers:
             text = re.sub(r"\s{2,}", " ", kept).strip(" ^,;:_-/")
         return ""
 
-    @cached_property
-    def _digits(self) -> frozenset[str]:
-        """What may stand as a number where no number of a patient belongs: ids of six digits or more, and dates."""
-        runs = {run.lstrip("0") for number in self.numbers for run in re.findall(r"\d+", number)}
-        whole = {re.sub(r"\D", "", number).lstrip("0") for number in self.numbers}
-        return frozenset(digits for digits in runs | whole if len(digits) >= _FEWEST_DIGITS) | self.dates
-
-    def is_number(self, text: str) -> bool:
-        """Whether a numeric string is, as a whole, an identifying number of six digits or more, or a date."""
-        bare = text.strip(" \0")
-        if bare in self.numbers:
-            return True
-        match = _WHOLE_NUMBER.fullmatch(bare)
-        return match is not None and match[1] in self._digits
-
-    def is_birth(self, text: str) -> bool:
-        """Whether a DA or DT value is the date of birth, and no event of the study was on that day."""
-        return text[:8] in self._never_events
-
-    @cached_property
-    def _as_binary(self) -> frozenset[bytes]:
-        """Identifying numbers and the date of birth as US, UL, FD and the like hold them, in either byte order."""
-        numbers = [int(digits) for digits in self._digits | self._never_events if len(digits) <= _MOST_BINARY_DIGITS]
-        return frozenset(made for number in numbers for made in binary_forms(number))
-
-    def in_uid(self, uid: str) -> bool:
-        """Whether a component of a UID is an identifying number of six digits or more, or a date."""
-        return not self._digits.isdisjoint(uid.split("."))
-
-    def is_instance(self, uid: str) -> bool:
-        """Whether a UID is one of the study's, or holds an identifier."""
-        return uid in self.uids or self.in_uid(uid)
-
-    def is_any_number(self, value: bytes) -> bool:
-        """Whether one of the numeric strings in an encoded value is an identifying number.
-
-        :param value: numbers with backslashes between them.
-        """
-        # Whatever is_number finds stands in the value as it is: a number of the patient, or digits.
-        for key in self._number_keys:
-            if key in value:
-                return any(map(self.is_number, value.decode("latin-1").split("\\")))
-        return False
-
-    @cached_property
-    def _number_keys(self) -> tuple[bytes, ...]:
-        return tuple(number.encode("latin-1", "replace") for number in self._digits | self.numbers)
-
     def any_in_bytes(self, values: Sequence[bytes]) -> bool:
         """Whether one of several short encoded values may hold an identifier, but for dates; a no is certain."""
         if self.is_binary_number(b"".join([value for value in values if not len(value) % 4])):
@@ -279,14 +232,6 @@ class Identifiers:
             fewest = self._fewest
             values = [value for value in values if len(value.translate(None, _NEITHER)) >= fewest]
         return bool(values) and any(self.matches_in_bytes(one, dates=False) for one in together_in_bytes(values))
-
-    def is_binary_number(self, data: bytes) -> bool:
-        """Whether one of several binary numbers, of 4 or 8 bytes each, is an identifying one."""
-        known = self._as_binary
-        # There are about as many forms: of a few numbers, each is looked up in less time.
-        if len(data) > _FEW_NUMBERS and not any(form in data for form in known):
-            return False
-        return not known.isdisjoint([data[at : at + size] for size in (4, 8) for at in range(0, len(data), 4)])
 
     def in_bytes(self, data: bytes, *, dates: bool) -> bool:
         """Whether encoded bytes hold an identifier; as :meth:`matches_in_bytes`."""
