@@ -19,9 +19,10 @@ from airlock.pixels.views import Picture, evened_view, is_flat, range_view
 ENLARGED = 2.0
 """Letters of 8 pixels are only found when the picture is enlarged so much."""
 
-FINE, FEW = 4.0, 96
-"""What small areas that hold no line yet are enlarged for another look, which shows faint letters of 8 to 11 pixels;
-and pixels of an area's shorter side up to which it is small: larger ones are texture mostly, and would take long."""
+FINE, FEW, LONG = 4.0, 96, 2
+"""What small long areas that hold no line yet are enlarged for another look, which shows faint letters of 8 to 11
+pixels; pixels of an area's shorter side up to which it is small; and how many times as long as high are the strokes in
+it. Others are texture mostly, and would take long."""
 
 TILE, OVERLAP = 448, 64
 """Pixels of the frame; larger areas are cut, or the network would need gigabytes."""
@@ -113,11 +114,16 @@ class Details:
             yield from _tiles(view, _cut(areas(mask), mask), 1.0, scale, turned=turned, doubled=doubled)
 
     def fine(self, dense: Mask, *, turned: bool = False) -> Iterator[Patch]:
-        """Yield small parts, enlarged more.
+        """Yield small parts that may hold a line, enlarged more.
 
         :param dense: where strokes are as dense as in text, and no line was found.
+        :param turned: look for lines that run up or down.
         """
-        small = [area for area in areas(dense) if min(area[2] - area[0], area[3] - area[1]) <= FEW]
+        small = [
+            (x0, y0, x1, y1)
+            for x0, y0, x1, y1 in areas(dense)
+            if min(x1 - x0, y1 - y0) <= FEW and _is_long(dense[y0:y1, x0:x1].T if turned else dense[y0:y1, x0:x1])
+        ]
         yield from _tiles(self._evened, _cut(small, dense), FINE, turned=turned)
 
     @cached_property
@@ -135,6 +141,10 @@ class Details:
                 reduced = resized(self._values, scale)
                 found.append((evened_view(reduced), text_like(strokes_of(reduced)), scale))
         return found
+
+
+def _is_long(dense: Mask) -> bool:
+    return int(np.ptp(np.flatnonzero(dense.any(axis=0)))) >= LONG * int(np.ptp(np.flatnonzero(dense.any(axis=1))))
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+from pydicom import Dataset
+
+from airlock.pixels.decode import Frame, Layout
+from airlock.pixels.detect import Examiner
+from airlock.pixels.engine import load_engine
+from airlock.pixels.judge import Judge
+from airlock.pixels.network import Candidate
+from airlock.pixels.patches import FEW, FINE, Details
+from demo.phantoms import draw_text
+
+ROWS, COLUMNS = 128, 256
+
+
+class Shortsighted:
+    """The real engine, to which everything is a third as large."""
+
+    def find(self, picture):
+        small = cv2.resize(picture, None, fx=1 / 3, fy=1 / 3, interpolation=cv2.INTER_AREA)
+        return [Candidate(tuple(3 * side for side in c.box), c.score) for c in load_engine().find(small)]
+
+    def read(self, picture, boxes):
+        return load_engine().read(picture, boxes)
+
+
+@pytest.mark.parametrize("upright", [False, True])
+def test_a_line_that_the_network_does_not_see_is_enlarged_more(upright):
+    ink = draw_text(np.zeros((ROWS, COLUMNS)), ["NOWAK, Per 43024837"], (60, 40), 9, 1.0)
+    values = np.random.default_rng(1).normal(2000, 20, ink.shape) + 400 * ink
+    if upright:
+        ink, values = np.rot90(ink), np.rot90(values)
+    frame = Frame(0, np.ascontiguousarray(values).astype(np.uint16), Layout("MONOCHROME2", 1, 16, 12, False))
+    masked = np.zeros(ink.shape, bool)
+    for found in Examiner(Dataset(), Shortsighted(), Judge()).examine(frame):
+        x0, y0, x1, y1 = found.box
+        masked[y0:y1, x0:x1] = True
+    assert masked[ink > 0.4].mean() > 0.9
+    assert masked.mean() < 0.2
+
+
+def test_only_small_long_parts_are_looked_at_once_more():
+    rows = columns = 512
+    values = np.random.default_rng(1).normal(2000, 400, (rows, columns, 1)).astype(np.float32)
+    line, blob, texture = (np.zeros((rows, columns), bool) for _ in range(3))
+    line[200:208, 100:200] = blob[200:230, 100:130] = texture[40 : 40 + 2 * FEW, 20:500] = True
+    [patch] = Details(values).fine(line)
+    assert (patch.scale, patch.turned) == (FINE, False)
+    assert patch.y <= 200
+    assert patch.y + patch.picture.shape[0] / FINE >= 208
+    assert patch.x <= 100
+    assert patch.x + patch.picture.shape[1] / FINE >= 200
+    assert not list(Details(values).fine(line, turned=True))
+    [patch] = Details(values).fine(line.T, turned=True)
+    assert patch.turned
+    for mask in (blob, texture):
+        assert not list(Details(values).fine(mask))
+        assert not list(Details(values).fine(mask.T, turned=True))
