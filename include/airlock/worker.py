@@ -25,8 +25,8 @@ from airlock.errors import AirlockError
 Work = Callable[[Any], Any]
 
 MEMORY_BYTES = 4 << 30
-OBJECTS_PER_SEARCH = 10_000
-"""New objects after which a process whose work is short looks for garbage; usual are 700."""
+OBJECTS_PER_SEARCH = 100_000
+"""New objects after which a process whose work is short looks for garbage, some 10 MB of them; usual are 700."""
 _PR_SET_PDEATHSIG = 1
 _TELL_EVERY_SECONDS = 0.1
 STATE = struct.Struct("dQ")
@@ -100,7 +100,7 @@ class Channel:
         return data
 
 
-def _die_with(parent: int) -> None:
+def die_with(parent: int) -> None:
     """Have the kernel kill this process when its parent ends, however it ends."""
     with suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -121,21 +121,34 @@ def work(channel: Channel, shared: int, parent: int, do: Work | None = None) -> 
     :param parent: process that this one must not outlive.
     :param do: what to do with the first tasks, where it was made before this process was forked.
     """
-    _die_with(parent)
+    die_with(parent)
     # Whoever ends a whole service signals all its processes; the step decides what becomes of its workers.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
+    confine()
+    search_less()
+    with suppress(EOFError, OSError):
+        _serve(channel, mmap.mmap(shared, STATE.size), do)
+    os._exit(0)
+
+
+def confine() -> None:
+    """Bound for good what this process may take, before it does what may take more than there is."""
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     for module in _NOT_NEEDED:
         sys.modules.setdefault(module, None)  # type: ignore[arg-type]  # so that importing it fails
-    # What there is by now stays, and looking through it for garbage would copy every page of a fork. What comes is
-    # kept or freed at once, mostly: looking as often as is usual finds little, and takes a twentieth of all the time.
+
+
+def search_less() -> None:
+    """Look for garbage seldom, and not in what there is by now: it stays.
+
+    Looking through that would copy every page of a fork. What comes is kept or freed at once, mostly: looking as often
+    as is usual finds little, and takes a twentieth of all the time.
+    """
     gc.freeze()
     gc.set_threshold(OBJECTS_PER_SEARCH)
-    with suppress(EOFError, OSError):
-        _serve(channel, mmap.mmap(shared, STATE.size), do)
-    os._exit(0)
+    gc.enable()
 
 
 def _serve(channel: Channel, state: mmap.mmap, do: Work | None) -> None:
@@ -155,7 +168,7 @@ def _serve(channel: Channel, state: mmap.mmap, do: Work | None) -> None:
                 do = do or _make(job)
                 answers.append((do(task),))
             except Exception as error:  # noqa: BLE001 - raised again in the parent
-                answers.append(_told(error))
+                answers.append(without_values(error))
             if time.monotonic() - told > _TELL_EVERY_SECONDS:
                 channel.send(encode(answers))
                 answers, told = [], time.monotonic()
@@ -163,8 +176,8 @@ def _serve(channel: Channel, state: mmap.mmap, do: Work | None) -> None:
             channel.send(encode(answers))
 
 
-def _told(error: Exception) -> Exception:
-    """Return what the parent is told of an error: its text only where it is known to be free of values."""
+def without_values(error: Exception) -> Exception:
+    """Return what others are told of a task's error: its text only where it is known to be free of values."""
     if isinstance(error, AirlockError):
         return type(error)(str(error))
     if isinstance(error, OSError):
@@ -176,8 +189,13 @@ def _make(job: bytes) -> Work:
     import pickle  # noqa: PLC0415 - a forked worker does its first job without
 
     place, argument, _ = pickle.loads(job)  # noqa: S301 - from our own parent
+    return made_by(place, pickle.loads(argument))  # noqa: S301 - as above
+
+
+def made_by(place: str, argument: object) -> Work:
+    """Return what a function makes, that is named as `module:name`."""
     module, name = place.split(":")
-    made: Work = getattr(importlib.import_module(module), name)(pickle.loads(argument))  # noqa: S301 - as above
+    made: Work = getattr(importlib.import_module(module), name)(argument)
     return made
 
 

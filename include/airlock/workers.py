@@ -21,6 +21,7 @@ from typing import Any, TypeVar
 
 from airlock.tuples import NamedTuple
 from airlock.worker import Work
+from airlock.worker_here import do_here
 from airlock.worker_process import Worker, can_fork, spawn
 
 A = TypeVar("A")
@@ -31,6 +32,8 @@ _TASKS_WORTH_A_WORKER = 50
 # Tasks that are handed out together: one at a time, the way to the worker and back takes as long as the task.
 _TASKS_PER_CHUNK = 256
 _CHUNKS_AHEAD = 2
+# What more of them come to may take more memory than a worker is allowed.
+_MOST_TASKS_HERE = 20_000
 _SECONDS = 120.0
 
 
@@ -101,10 +104,11 @@ class Workers:
 
     :param count: number of processes at most; few tasks are given to fewer.
     :param fork: the caller has nothing open that a fork of it should not have. Without effect where it has threads.
+    :param here: what one worker is enough for is done in this process, see :mod:`airlock.worker_here`.
     """
 
-    def __init__(self, count: int, *, fork: bool = False) -> None:
-        self._count, self._fork = count, fork
+    def __init__(self, count: int, *, fork: bool = False, here: bool = False) -> None:
+        self._count, self._fork, self._here = count, fork, here
         self._workers: list[Worker] = []
         self._jobs = 0
 
@@ -144,8 +148,11 @@ class Workers:
         self._jobs += 1
         if timeout_seconds is None:
             timeout_seconds, least_seconds = (lambda _task: _SECONDS), _SECONDS
-        job = _Job(self._jobs, make, argument, timeout_seconds, least_seconds, alike)
         count = min(self._count, 1 + len(tasks) // worth_a_worker)
+        if self._here and count == 1 and least_seconds is not None and len(tasks) <= _MOST_TASKS_HERE:
+            yield from do_here(make, argument, tasks, least_seconds)
+            return
+        job = _Job(self._jobs, make, argument, timeout_seconds, least_seconds, alike)
         lost: list[T] = []
         for task, result in self._round(job, deque(tasks), count):
             if isinstance(result, Lost):

@@ -37,10 +37,12 @@ def deidentify_folder(  # noqa: PLR0913 - one per option of the command
     patid_map: Place | None = None,
     report: Place | None = None,
     store: str | None = None,
+    watched: bool = False,
 ) -> int:
     """De-identify the DICOM files below one folder into another, and print how many became what.
 
     The parameters are the arguments and options of `airlock deidentify`; `store` is `none` or `dry-run`.
+    `watched` is as :class:`airlock.deid.folder.FolderRun` has it.
 
     :return: exit status: 0 when every input went out or was skipped, 3 when some are held.
     :raises RefusedError: when nothing was begun.
@@ -60,6 +62,7 @@ def deidentify_folder(  # noqa: PLR0913 - one per option of the command
         keep_paths=keep_paths,
         workers=settings.workers,
         engine=settings.engine,
+        watched=watched,
     )
     run.known = _known(keys, policy, subject, store)
     with progress_bar("de-identifying") as show:

@@ -38,6 +38,7 @@ class FolderRun:
     :param subject: research subject id; only for one patient. Others get a keyed pseudonym.
     :param engine: `plain` to do without the streaming engine.
     :param keep_paths: keep the inputs' relative paths where they hold no identifier.
+    :param watched: another process does all of it again if this one ends before (:mod:`airlock.cli.watched`).
 
     `known` says who patients become; where it is None, they get keyed pseudonyms.
     """
@@ -53,10 +54,11 @@ class FolderRun:
         keep_paths: bool = False,
         workers: int = 1,
         engine: EngineName = "stream",
+        watched: bool = False,
     ) -> None:
         self._source, self._target = str(source), str(target)
         self._frame = Frame(keys, policy.name, policy.deidentify, subject, engine)
-        self._keep_paths, self._workers = keep_paths, workers
+        self._keep_paths, self._workers, self._watched = keep_paths, workers, watched
         self.known: KnownPatients | None = None
         self.patients: list[Patient] = []
         self._release = Release()
@@ -79,7 +81,7 @@ class FolderRun:
         except OSError as error:
             raise RefusedError(f"The output folder cannot be written: {error.strerror}.") from None
         try:
-            with Workers(self._workers, fork=True) as pool:
+            with Workers(self._workers, fork=True, here=self._watched) as pool:
                 yield from self._run(pool, tasks, pending, progress or no_progress)
         finally:
             _remove(pending)
