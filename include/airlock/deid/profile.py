@@ -66,8 +66,12 @@ def read_shipped(name: str) -> Any:
     """Return a table that comes with the package."""
     import json  # noqa: PLC0415 - beside its only use
 
+    return json.loads(_shipped(name))
+
+
+def _shipped(name: str) -> bytes:
     with open(f"{os.path.dirname(__file__)}/profiles/{name}", "rb") as file:  # noqa: PTH120, PTH123 - on every start
-        return json.loads(file.read())
+        return file.read()
 
 
 @lru_cache(maxsize=4)
@@ -80,6 +84,28 @@ def load_table(edition: str) -> tuple[dict[str, Row], dict[tuple[str, str, str],
     rows = [Row(*row) for row in document["attributes"]]
     content = [ContentRow(scheme, code, kind, basic, by) for scheme, code, kind, _m, basic, by in document["content"]]
     return {row.tag: row for row in rows}, {(row.scheme, row.code, row.value_type): row for row in content}
+
+
+@lru_cache(maxsize=4)
+def _lines(edition: str) -> dict[bytes, bytes]:
+    """Return the lines of a shipped profile that are attributes, by the tags that they begin with, not understood."""
+    before, _, _ = _shipped(f"ps315_{edition}.json").partition(b'"content_source"')
+    return {line[2:10]: line for line in before.split(b"\n") if line.startswith(b'["')}
+
+
+@lru_cache(maxsize=4096)
+def _row(edition: str, tag: int) -> Row | None:
+    """Return the row of one attribute: a patient's files have few of all those that the table lists."""
+    line = _lines(edition).get(b"%08X" % tag)
+    if line is None:
+        return None
+    if b"\\" not in line:
+        # Nothing but texts: what reads all of JSON takes longer to import than all of them.
+        texts = line.decode().split('"')[1::2]
+        return Row(*texts[:5], dict(zip(texts[5::2], texts[6::2], strict=True)))
+    import json  # noqa: PLC0415 - beside its only use
+
+    return Row(*json.loads(line.rstrip().removesuffix(b",")))
 
 
 @lru_cache(maxsize=16384)
@@ -120,8 +146,6 @@ class Profile:
         self.policy = (policy or Terms()).in_force(edition, in_force)
         self.keep_uids = "retain_uids" in self.options
         self.clean_text = "clean_descriptors" in self.options
-        rows, self._content = load_table(edition)
-        self._rows = {int(tag, 16): row for tag, row in rows.items() if _is_plain(tag)}
         self._actions: dict[int, str] = {}
 
     @classmethod
@@ -146,12 +170,13 @@ class Profile:
 
     def rows(self) -> Iterator[Row]:
         """Yield the table's rows in the order of their tags, those of groups last."""
-        yield from (self._rows[tag] for tag in sorted(self._rows))
-        yield from (row for tag, row in load_table(self.edition)[0].items() if not _is_plain(tag))
+        rows = load_table(self.edition)[0]
+        yield from (rows[tag] for tag in sorted(filter(_is_plain, rows)))
+        yield from (row for tag, row in rows.items() if not _is_plain(tag))
 
     def row(self, tag: int) -> Row | None:
         """Return the row of an attribute, if the table has one of its own."""
-        return self._rows.get(tag)
+        return _row(self.edition, tag)
 
     def action(self, tag: int) -> str:
         """Return what the table and the options say of a public attribute.
@@ -161,13 +186,13 @@ class Profile:
         """
         action = self._actions.get(tag)
         if action is None:
-            row = self._rows.get(tag)
+            row = _row(self.edition, tag)
             action = self._actions[tag] = self._unlisted(tag) if row is None else self._listed(row)
         return action
 
     def content_action(self, scheme: str, code: str, value_type: str) -> str | None:
         """Return what table E.3.4-1 says of a content item; None when it does not list it."""
-        row = self._content.get((scheme, code, value_type))
+        row = load_table(self.edition)[1].get((scheme, code, value_type))
         if row is None:
             return None
         chosen = {action for option, action in row.options.items() if option in self.options}
