@@ -18,9 +18,9 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, NoReturn
 
 from airlock.errors import AirlockError
+from airlock.typed import Any, NoReturn
 
 Work = Callable[[Any], Any]
 

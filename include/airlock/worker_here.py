@@ -9,8 +9,8 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from math import ceil
-from typing import Any
 
+from airlock.typed import Any
 from airlock.worker import Work, confine, made_by, search_less, without_values
 
 

@@ -17,9 +17,9 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
-from typing import Any, TypeVar
 
 from airlock.tuples import NamedTuple
+from airlock.typed import Any, TypeVar
 from airlock.worker import Work
 from airlock.worker_here import do_here
 from airlock.worker_process import Worker, can_fork, spawn

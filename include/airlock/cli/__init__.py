@@ -9,10 +9,10 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
 
 from airlock.cli.watched import is_watched
 from airlock.errors import AirlockError, HeldError, RefusedError
+from airlock.typed import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from airlock.cli.group import airlock as airlock

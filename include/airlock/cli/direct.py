@@ -12,10 +12,10 @@ import sys
 from collections.abc import Callable
 from importlib import import_module
 from types import ModuleType
-from typing import Any
 
 from airlock.cli.plain import read_arguments
 from airlock.cli.watched import go_on_watched, is_watched
+from airlock.typed import Any
 
 VALUES = ("--project", "--subject", "--uid-map", "--patid-map", "--report")
 """Options with a value,"""
@@ -55,7 +55,7 @@ def _imported(find: Callable[[], Callable[[], object] | None]) -> Callable[[], o
     return found
 
 
-def _watched_or_not(folders: list[str], options: dict[str, str]) -> Callable[[], object]:
+def _watched_or_not(folders: list[str], options: dict[str, str]) -> Callable[[], object] | None:
     """De-identify in a fork that is watched over; in this process, with workers, when that does not end well."""
     status = go_on_watched()
     if status is not None:

@@ -6,7 +6,6 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 from airlock.cli import HELD
 from airlock.cli.progress import progress_bar
@@ -15,6 +14,7 @@ from airlock.deid.terms import Strictest
 from airlock.errors import RefusedError, UnknownProject
 from airlock.identity.keys import KeyRing
 from airlock.places import load_places
+from airlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -62,8 +62,8 @@ def deidentify_folder(  # noqa: PLR0913 - one per option of the command
         keep_paths=keep_paths,
         workers=settings.workers,
         engine=settings.engine,
-        watched=watched,
     )
+    run.watched = watched
     run.known = _known(keys, policy, subject, store)
     with progress_bar("de-identifying") as show:
         outcomes = list(run.run(show))

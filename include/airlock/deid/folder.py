@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from itertools import chain
-from typing import TYPE_CHECKING
 
 from airlock.deid.batch import Refused, Task, deidentify_all, first_pass, in_order
 from airlock.deid.frame import Frame
@@ -15,6 +14,7 @@ from airlock.deid.sources import Found, Sources, files_of
 from airlock.dicomio.copying import same_content, sync
 from airlock.dicomio.progress import Progress, no_progress
 from airlock.errors import RefusedError
+from airlock.typed import TYPE_CHECKING
 from airlock.workers import Workers
 
 if TYPE_CHECKING:
@@ -38,9 +38,9 @@ class FolderRun:
     :param subject: research subject id; only for one patient. Others get a keyed pseudonym.
     :param engine: `plain` to do without the streaming engine.
     :param keep_paths: keep the inputs' relative paths where they hold no identifier.
-    :param watched: another process does all of it again if this one ends before (:mod:`airlock.cli.watched`).
 
-    `known` says who patients become; where it is None, they get keyed pseudonyms.
+    `known` says who patients become; where it is None, they get keyed pseudonyms. `watched` is whether another process
+    does all of it again if this one ends before (:mod:`airlock.cli.watched`).
     """
 
     def __init__(
@@ -54,12 +54,12 @@ class FolderRun:
         keep_paths: bool = False,
         workers: int = 1,
         engine: EngineName = "stream",
-        watched: bool = False,
     ) -> None:
         self._source, self._target = str(source), str(target)
         self._frame = Frame(keys, policy.name, policy.deidentify, subject, engine)
-        self._keep_paths, self._workers, self._watched = keep_paths, workers, watched
+        self._keep_paths, self._workers = keep_paths, workers
         self.known: KnownPatients | None = None
+        self.watched = False
         self.patients: list[Patient] = []
         self._release = Release()
         self._taken: set[str] = set()
@@ -81,7 +81,7 @@ class FolderRun:
         except OSError as error:
             raise RefusedError(f"The output folder cannot be written: {error.strerror}.") from None
         try:
-            with Workers(self._workers, fork=True, here=self._watched) as pool:
+            with Workers(self._workers, fork=True, here=self.watched) as pool:
                 yield from self._run(pool, tasks, pending, progress or no_progress)
         finally:
             _remove(pending)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 from airlock.deid.basis import Basis, shared_profile
 from airlock.deid.marks import stamp_method, stamp_subject
@@ -14,6 +13,7 @@ from airlock.errors import InstanceNotUnderstood
 from airlock.identity.identifiers import Identifiers
 from airlock.identity.keyed import keyed_digest
 from airlock.identity.uids import UidMap, is_registered
+from airlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, ClassVar
 
 from airlock.deid.forgotten import FORGOTTEN, is_typed
 from airlock.deid.terms import OPTIONS, Terms
 from airlock.dicomio.dictionary import entry
 from airlock.errors import PolicyError
 from airlock.tuples import NamedTuple
+from airlock.typed import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
     from airlock.deid.policy import Policy
@@ -87,25 +87,47 @@ def load_table(edition: str) -> tuple[dict[str, Row], dict[tuple[str, str, str],
 
 
 @lru_cache(maxsize=4)
-def _lines(edition: str) -> dict[bytes, bytes]:
-    """Return the lines of a shipped profile that are attributes, by the tags that they begin with, not understood."""
-    before, _, _ = _shipped(f"ps315_{edition}.json").partition(b'"content_source"')
-    return {line[2:10]: line for line in before.split(b"\n") if line.startswith(b'["')}
+def _lines(edition: str) -> tuple[dict[bytes, bytes], dict[tuple[str, ...], bytes]]:
+    """Return the lines of a shipped profile by what they begin with, not understood: most are never asked for.
+
+    :return: those of attributes by tag, those of content items by (scheme, code, value type).
+    """
+    attributes, _, content = _shipped(f"ps315_{edition}.json").partition(b'"content_source"')
+    items = [line for line in content.split(b"\n") if line.startswith(b'["')]
+    return (
+        {line[2:10]: line for line in attributes.split(b"\n") if line.startswith(b'["')},
+        {tuple(_understood(line)[:3]): line for line in items},
+    )
+
+
+def _understood(line: bytes) -> list[Any]:
+    """Return a row: texts, and at last a dictionary of texts."""
+    if b"\\" not in line:
+        # Nothing else of JSON is in it; to import what reads all of that takes longer than reading all rows.
+        before, _, options = line.decode().rpartition("{")
+        texts = options.split('"')[1::2]
+        return [*before.split('"')[1::2], dict(zip(texts[::2], texts[1::2], strict=True))]
+    import json  # noqa: PLC0415 - as the comment says
+
+    row: list[Any] = json.loads(line.rstrip().removesuffix(b","))
+    return row
 
 
 @lru_cache(maxsize=4096)
 def _row(edition: str, tag: int) -> Row | None:
-    """Return the row of one attribute: a patient's files have few of all those that the table lists."""
-    line = _lines(edition).get(b"%08X" % tag)
+    """Return the row of one attribute."""
+    line = _lines(edition)[0].get(b"%08X" % tag)
+    return None if line is None else Row(*_understood(line))
+
+
+@lru_cache(maxsize=512)
+def _content_row(edition: str, *item: str) -> ContentRow | None:
+    """Return the row of one content item."""
+    line = _lines(edition)[1].get(item)
     if line is None:
         return None
-    if b"\\" not in line:
-        # Nothing but texts: what reads all of JSON takes longer to import than all of them.
-        texts = line.decode().split('"')[1::2]
-        return Row(*texts[:5], dict(zip(texts[5::2], texts[6::2], strict=True)))
-    import json  # noqa: PLC0415 - beside its only use
-
-    return Row(*json.loads(line.rstrip().removesuffix(b",")))
+    scheme, code, value_type, _meaning, basic, options = _understood(line)
+    return ContentRow(scheme, code, value_type, basic, options)
 
 
 @lru_cache(maxsize=16384)
@@ -192,7 +214,7 @@ class Profile:
 
     def content_action(self, scheme: str, code: str, value_type: str) -> str | None:
         """Return what table E.3.4-1 says of a content item; None when it does not list it."""
-        row = load_table(self.edition)[1].get((scheme, code, value_type))
+        row = _content_row(self.edition, scheme, code, value_type)
         if row is None:
             return None
         chosen = {action for option, action in row.options.items() if option in self.options}

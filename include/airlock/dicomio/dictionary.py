@@ -1,7 +1,7 @@
 """The data dictionary of PS3.6, without importing pydicom: its tables alone load in a tenth of the time.
 
-The files below `tables/` are made of pydicom's own (:mod:`airlock.dicomio.build_tables`): sorted lines of text, of which
-only those that are asked for are read.
+The files below `tables/` are made of pydicom's own (:mod:`airlock.dicomio.build_tables`): sorted lines of text, of
+which only those that are asked for are read.
 """
 
 from __future__ import annotations

@@ -9,9 +9,9 @@ from __future__ import annotations
 import os
 import struct
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 from airlock.dicomio.encodings import BIG_ENDIAN, DEFLATED, IMPLICIT, is_known
+from airlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pathlib import Path

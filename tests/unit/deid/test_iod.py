@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from airlock.deid import iod
-from airlock.deid.profile import Profile, load_table
+from airlock.deid.profile import Profile, _content_row, load_table
 
 
 def test_every_module_is_what_the_file_says() -> None:
@@ -37,3 +37,7 @@ def test_every_row_of_a_profile_is_what_the_file_says(edition: str) -> None:
     assert len(plain) > 600
     assert {tag: profile.row(tag) for tag in plain} == plain
     assert profile.row(0x00080005) is None
+    items = load_table(edition)[1]
+    assert len(items) > 200
+    assert {key: _content_row(edition, *key) for key in items} == items
+    assert _content_row(edition, "DCM", "121005", "NUM") is None

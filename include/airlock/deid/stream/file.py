@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Hashable
-from typing import TYPE_CHECKING, Any
 
 from airlock.deid.basis import Basis
 from airlock.deid.stream.header import Headers
@@ -17,6 +16,7 @@ from airlock.dicomio.moving import move_bytes
 from airlock.dicomio.pixels import PixelData, end_of
 from airlock.identity.stream import Teller
 from airlock.tuples import NamedTuple
+from airlock.typed import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pathlib import Path
