@@ -102,14 +102,15 @@ class Deidentifier:
     ) -> tuple[Written, tuple[bytes, ...]]:
         """De-identify an open file with the streaming engine, without pixels that were rewritten.
 
-        The file is written under its name, into a folder that nobody looks at meanwhile.
+        The file is written below a folder that nobody looks at meanwhile, under its new UIDs.
 
+        :param name: path to use where there is a file under the same new UIDs.
         :param teller: is told of elements that were not seen before.
         :return: what was written, and the elements of `keys` as they were.
         :raises Exception: of any kind, when it cannot be done like this.
         """
         self._streamer.teller = teller
-        done = self._streamer.process_head(head, folder, _placer(name), pixels_rewritten=False, hidden=True)
+        done = self._streamer.process_head(head, folder, _by_uids, pixels_rewritten=False, otherwise=name)
         return _written(done), done.keys
 
     @cached_property
@@ -160,7 +161,11 @@ class Deidentifier:
 
 
 def _placer(name: str | None) -> Place:
-    return lambda uids: name or _place(*uids)
+    return _by_uids if name is None else lambda _uids: name
+
+
+def _by_uids(uids: tuple[str, str, str, str]) -> str:
+    return _place(*uids)
 
 
 def _written(done: Streamed) -> Written:
