@@ -42,7 +42,7 @@ class Places:
             made = f"{self._pending}/{folder}"
             # Two of the same place, or what a killed worker left: those are looked at one by one.
             alone = all(output.path == output.place for output in written)
-            if alone and _count(made) == len(written) and not os.path.lexists(f"{self._target}/{folder}"):
+            if alone and len(_names(made)) == len(written) and not os.path.lexists(f"{self._target}/{folder}"):
                 _rename(made, f"{self._target}/{folder}")
                 self._moved.add(folder)
 
@@ -64,8 +64,8 @@ class Places:
         return Outcome(name, "out", output=place)
 
 
-def _count(folder: str) -> int:
-    return len(os.listdir(folder))  # noqa: PTH208 - pathlib takes longer to import than to use
+def _names(folder: str) -> list[str]:
+    return os.listdir(folder)  # noqa: PTH208 - pathlib takes longer to import than to use
 
 
 def _rename(made: str, target: str) -> None:
@@ -79,8 +79,10 @@ def _rename(made: str, target: str) -> None:
 def remove(pending: str) -> None:
     """Remove a folder for outputs, with what is left in it."""
     try:
-        # Mostly, everything was moved out, and the folders of studies are left.
-        for study in os.listdir(pending):  # noqa: PTH208 - as above
+        # Mostly, everything was moved out, and at most the folders of studies and series are left.
+        for study in _names(pending):
+            for series in _names(f"{pending}/{study}"):
+                os.rmdir(f"{pending}/{study}/{series}")  # noqa: PTH106 - pathlib takes longer to import than to use
             os.rmdir(f"{pending}/{study}")  # noqa: PTH106 - as above
         os.rmdir(pending)  # noqa: PTH106 - as above
     except FileNotFoundError:
