@@ -80,7 +80,7 @@ class Deidentifier:
         if self.can_stream:
             try:
                 done = self._streamer.process(source, folder, _placer(name), pixels_rewritten=pixels_rewritten)
-                return _written(done)
+                return _written(done, _place(*done.uids))
             except Exception as error:
                 if _is_final(error):
                     raise
@@ -111,7 +111,8 @@ class Deidentifier:
         """
         self._streamer.teller = teller
         done = self._streamer.process_head(head, folder, _by_uids, pixels_rewritten=False, otherwise=name)
-        return _written(done), done.keys
+        place = done.path if done.path != name else _place(*done.uids)
+        return _written(done, place), done.keys
 
     @cached_property
     def can_stream(self) -> bool:
@@ -168,9 +169,9 @@ def _by_uids(uids: tuple[str, str, str, str]) -> str:
     return _place(*uids)
 
 
-def _written(done: Streamed) -> Written:
+def _written(done: Streamed, place: str) -> Written:
     sop_class, instance, _study, _series = done.uids
-    return Written(done.path, _place(*done.uids), sop_class, instance, done.size, done.unreadable_dates)
+    return Written(done.path, place, sop_class, instance, done.size, done.unreadable_dates)
 
 
 def _place(_sop_class_uid: str, instance_uid: str, study_uid: str, series_uid: str) -> str:

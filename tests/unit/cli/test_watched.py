@@ -31,7 +31,7 @@ HAPPENS = {
     "nothing": "pass",
     "it is killed": "os.kill(os.getpid(), signal.SIGKILL)",
     "it breaks": "os.kill(os.getpid(), signal.SIGSEGV)",
-    "it takes forever": "time.sleep(30)",
+    "it takes forever": "time.sleep(120)",
 }
 
 
@@ -76,6 +76,24 @@ def test_an_error_of_the_program_is_told_without_values(tmp_path: Path, environm
     )
     assert done.returncode == 1
     assert "Quillfeather" not in done.stdout + done.stderr
+
+
+HERE = """
+from airlock.worker_here import do_here
+def make(_argument):
+    def fail(task):
+        raise ValueError("Quillfeather")
+    return fail
+try:
+    list(do_here(make, None, [1], 5))
+except Exception as error:
+    print(repr(error), error.__cause__, error.__suppress_context__)
+"""
+
+
+def test_errors_of_tasks_are_raised_without_their_text() -> None:
+    done = subprocess.run([sys.executable, "-c", HERE], capture_output=True, text=True, check=True)
+    assert done.stdout == "RuntimeError('ValueError in a worker') None True\n"
 
 
 def test_who_is_asked_to_end_does_not_begin_again(tmp_path: Path, environment: dict[str, str]) -> None:
