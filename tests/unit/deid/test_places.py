@@ -49,6 +49,15 @@ def test_what_nobody_told_of_stays_behind(pending: Path) -> None:
     assert not pending.exists()
 
 
+def test_what_stays_behind_is_not_counted_for_what_is_elsewhere(pending: Path) -> None:
+    outputs = [made(pending, "1.2/1.3/1.dcm"), made(pending, "1.2/1.3/2.dcm", "7.dcm")]
+    made(pending, "1.2/1.3/3.dcm", content="half of")
+    places = Places(str(pending), str(pending.parent / "out"))
+    places.put_folders(outputs)
+    assert [places.put("in", output, output.place).kind for output in outputs] == ["out", "out"]
+    assert sorted(files(pending.parent / "out")) == ["1.2/1.3/1.dcm", "1.2/1.3/2.dcm"]
+
+
 @pytest.mark.parametrize("same", [True, False])
 @pytest.mark.parametrize("other_first", [True, False])
 def test_of_two_of_one_place_the_first_goes_out(pending: Path, same: bool, other_first: bool) -> None:
