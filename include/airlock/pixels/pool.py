@@ -212,7 +212,9 @@ def _forked(reading: int, writing: int) -> Process:
         for theirs, number in ((reading, 0), (writing, 1), (silent, 2)):
             os.dup2(theirs, number)
         os.closerange(3, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
-        # Whatever the parent made of its streams: they led to descriptors that are closed now.
+        # Whatever the parent made of its streams: they led to descriptors that are closed now. They are kept as long as
+        # this process lives, because the end of a stream closes its descriptor: one of the new 0, 1 and 2.
+        _kept = sys.stdin, sys.stdout, sys.stderr
         sys.stdout = sys.stderr = os.fdopen(os.dup(2), "w", encoding="utf-8")
         os.environ.update(worker_environment())
         # Looking for garbage in what there was before would copy its pages.

@@ -227,14 +227,21 @@ def test_a_killed_worker_is_replaced(tmp_path, forked):
 def test_a_forked_worker_ends_with_its_parent(tmp_path):
     """However the parent ends: killed, it can tell nobody."""
     code = (
-        "import os, time\n"
+        "import os, sys, time\n"
         "from airlock.pixels.pool import WorkerPool\n"
-        "WorkerPool(1).__enter__()\n"
+        # As Airflow does in its tasks: streams of their own, which close their descriptor at their end.
+        "sys.stdin, sys.stdout = os.fdopen(0), os.fdopen(1, 'w')\n"
+        "pool = WorkerPool(1).__enter__()\n"
+        "pool.submit({'name': 'no task'})\n"
+        "[(_, answer)] = pool.results()\n"
+        "print(answer['held'], file=sys.stderr, flush=True)\n"
         "print(open(f'/proc/self/task/{os.getpid()}/children').read(), flush=True)\n"
         "time.sleep(60)\n"
     )
     command = [sys.executable, "-c", code]
-    with subprocess.Popen(command, env=worker_environment(), stdout=subprocess.PIPE, text=True) as parent:
+    streams = {name: subprocess.PIPE for name in ("stdin", "stdout", "stderr")}
+    with subprocess.Popen(command, env=worker_environment(), text=True, **streams) as parent:
+        assert parent.stderr.readline() == "unexpected KeyError\n"
         [worker] = map(int, parent.stdout.readline().split())
         command_line = Path(f"/proc/{worker}/cmdline").read_bytes()
         parent.kill()
