@@ -44,8 +44,8 @@ _NEEDED = ("airlock.pixels.worker", "airlock.pixels.decode", "airlock.pixels.ins
 class WorkerPool:
     """Runs tasks of :mod:`airlock.pixels.worker`.
 
-    Its workers are forks of this process where that is safe, so that they need not import everything anew; else, and when
-    one of them is lost, fresh interpreters.
+    Its workers are forks of this process where that is safe, so that they need not import everything anew; else, and
+    when one of them is lost, fresh interpreters.
 
     :param workers: number of processes.
     :param patience_seconds: a worker that is silent for longer is killed, and its file is held.

@@ -239,7 +239,7 @@ def test_a_forked_worker_ends_with_its_parent(tmp_path):
         "time.sleep(60)\n"
     )
     command = [sys.executable, "-c", code]
-    streams = {name: subprocess.PIPE for name in ("stdin", "stdout", "stderr")}
+    streams = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
     with subprocess.Popen(command, env=worker_environment(), text=True, **streams) as parent:
         assert parent.stderr.readline() == "unexpected KeyError\n"
         [worker] = map(int, parent.stdout.readline().split())
