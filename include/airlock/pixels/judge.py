@@ -17,6 +17,7 @@ from pydicom import Dataset
 
 from airlock.findings import Box, Found
 from airlock.pixels.engine import Reading
+from airlock.pixels.grow import continues
 
 SAFE_WORDS = frozenset({"A", "P", "I", "L", "R", "H", "F", "S", "PATIENT", "NAME", "STUDY", "PROTOCOL", "DATE"})
 """Orientation letters and bare labels, left when they stand alone and were read without doubt."""
@@ -152,6 +153,8 @@ class Judge:
         kept -= {b for b, r in both if b in weak and not self._is_word(r)}
         # A label beside something that is masked may be a part of it: an initial, a day of a date.
         kept |= {box for box in safe if any(_beside(box, other) for other in kept)}
+        # What continues a line that was read needs not be read: the rest may be fainter, or cut by a rib.
+        kept |= {box for box in set(boxes) - safe - kept if any(continues(box, other) for other in kept)}
         return [Verdict(b, round(r.confidence, 1), self._is_known(_plain(r.text))) for b, r in both if b in kept]
 
     def _is_safe(self, reading: Reading) -> bool:
