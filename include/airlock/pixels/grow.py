@@ -59,9 +59,8 @@ def _between(found: list[Found]) -> list[Found]:
 
 def continues(box: Box, line: Box) -> bool:
     """Whether a box is in one line with another one, or lies in the line above or below, with letters as large."""
-    return any(
-        _in_line(one, other) or _below(one, other) for one, other in ((box, line), (_turned(box), _turned(line)))
-    )
+    pairs = ((box, line), (_turned(box), _turned(line)))
+    return any(_in_line(*pair) or _below(*pair) for pair in pairs)
 
 
 def _in_line(one: Box, other: Box) -> bool:
@@ -69,7 +68,8 @@ def _in_line(one: Box, other: Box) -> bool:
     (a, above, b, below), (c, top, d, bottom) = one, other
     low, high = sorted((below - above, bottom - top))
     level = (min(below, bottom) - max(above, top)) * 2 >= low
-    return level and _alike(one, other) and max(b - a, d - c) >= LINE * high and max(a, c) - min(b, d) <= APART * high
+    near = max(a, c) - min(b, d) <= APART * high
+    return level and near and _alike(one, other) and max(b - a, d - c) >= LINE * high
 
 
 def _below(box: Box, line: Box) -> bool:

@@ -149,3 +149,15 @@ def test_what_continues_a_line_that_was_read_is_masked_unread():
     verdicts = Judge().judge(boxes, readings, SIDE, weak=frozenset([weak, far]))
     assert [verdict.box for verdict in verdicts] == [LINE, rest, weak]
     assert not Judge().judge(boxes[1:], readings[1:], SIDE, weak=frozenset([weak, far]))
+
+
+@pytest.mark.parametrize(
+    ("line", "reading"),
+    [
+        pytest.param((10, 10, 200, 40), Reading("OSTERHAUG", 95.0), id="large letters"),
+        pytest.param(LINE, Reading("OSTERHAUG", 59.0), id="doubtful"),
+        pytest.param(LINE, Reading("OS", 95.0), id="no word"),
+    ],
+)
+def test_what_may_be_anatomy_is_continued_by_nothing(line, reading):
+    assert masked(Judge(), (line, reading), ((220, 12, 260, 29), Reading("", 0.0))) == [line]
