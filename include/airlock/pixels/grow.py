@@ -58,9 +58,17 @@ def _between(found: list[Found]) -> list[Found]:
 
 
 def continues(box: Box, line: Box) -> bool:
-    """Whether a box is in one line with another one, or lies in the line above or below, with letters as large."""
-    pairs = ((box, line), (_turned(box), _turned(line)))
-    return any(_in_line(*pair) or _below(*pair) for pair in pairs)
+    """Whether a box is in one line with another one, or lies in the line above or below, with letters as large.
+
+    What is more than twice as long as the other one is an edge rather than its rest.
+    """
+    x0, y0, x1, y1 = line
+    if x1 - x0 < y1 - y0:
+        box, line = _turned(box), _turned(line)
+    length, high = line[2] - line[0], line[3] - line[1]
+    if length < LINE * high or box[2] - box[0] > LINE * length:
+        return False
+    return _in_line(box, line) or _below(box, line)
 
 
 def _in_line(one: Box, other: Box) -> bool:
@@ -77,7 +85,7 @@ def _below(box: Box, line: Box) -> bool:
     (a, above, b, below), (c, top, d, bottom) = box, line
     over = (min(b, d) - max(a, c)) * 2 >= min(b - a, d - c)
     near = max(above, top) - min(below, bottom) <= (bottom - top) // 2
-    return over and near and _alike(box, line) and d - c >= LINE * (bottom - top)
+    return over and near and _alike(box, line)
 
 
 def _alike(one: Box, other: Box) -> bool:

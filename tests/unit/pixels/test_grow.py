@@ -81,6 +81,8 @@ def test_what_stands_between_two_parts_of_a_line_belongs_to_it(other, gap, uprig
         pytest.param((150, 48, 170, 59), False, id="neither in the line nor below it"),
         pytest.param((150, 34, 190, 60), False, id="larger letters"),
         pytest.param((60, 54, 80, 58), False, id="smaller letters"),
+        pytest.param((127, 42, 280, 53), False, id="an edge"),
+        pytest.param((130, 10, 300, 80), False, id="as high as the line is long"),
     ],
 )
 def test_what_is_in_a_line_or_next_to_it_continues_it(box, goes_on, upright):
