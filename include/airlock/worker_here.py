@@ -7,6 +7,7 @@ the end of this process is to whoever watches: it does everything once more, wit
 from __future__ import annotations
 
 import signal
+import time
 from collections.abc import Callable, Iterator, Sequence
 from math import ceil
 
@@ -22,17 +23,19 @@ def do_here(
     Memory is bounded as a worker's is, for good. This process ends when a task takes longer than is allowed.
 
     :param make: as :meth:`airlock.workers.Workers.run` has it.
-    :param seconds: that a task may take, and whatever is done with its result.
+    :param seconds: that a task may take, and whatever is done with its result, to a second or two.
     :raises Exception: what a task raised, without values.
     """
     confine()
-    allowed = ceil(seconds)
+    allowed, set_at = ceil(seconds) + 1, -2.0
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     try:
         do = made_by(make, argument) if isinstance(make, str) else make(argument)
         search_less()
         for task in tasks:
-            signal.alarm(allowed)
+            if (now := time.monotonic()) - set_at > 1.0:
+                signal.alarm(allowed)
+                set_at = now
             try:
                 result = do(task)
             except Exception as error:  # noqa: BLE001 - whatever it is, it is told as a worker tells it

@@ -9,10 +9,15 @@ import pytest
 from airlock.dicomio.copying import HiddenFile, NewFile, write_all
 
 
-def test_a_hidden_file_goes_when_it_fails(tmp_path: Path) -> None:
-    with pytest.raises(OSError, match="broken"), HiddenFile(str(tmp_path), "a/b.dcm", "1.dcm") as descriptor:
+def break_off(file: HiddenFile | NewFile) -> None:
+    with file as descriptor:
         write_all(descriptor, b"half of")
         raise OSError("broken")
+
+
+def test_a_hidden_file_goes_when_it_fails(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="broken"):
+        break_off(HiddenFile(str(tmp_path), "a/b.dcm", "1.dcm"))
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
 
 
@@ -28,7 +33,6 @@ def test_a_hidden_file_never_takes_the_place_of_another(tmp_path: Path) -> None:
 
 def test_a_new_file_has_no_other_name_when_it_fails(tmp_path: Path) -> None:
     (tmp_path / "b.dcm").write_bytes(b"before")
-    with pytest.raises(OSError, match="broken"), NewFile(f"{tmp_path}/b.dcm") as descriptor:
-        write_all(descriptor, b"half of")
-        raise OSError("broken")
+    with pytest.raises(OSError, match="broken"):
+        break_off(NewFile(f"{tmp_path}/b.dcm"))
     assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("b.dcm", b"before")]
