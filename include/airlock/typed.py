@@ -31,7 +31,7 @@ else:
 
     Literal = _Subscribed()
 
-    def TypeVar(_name):  # noqa: N802 - its name in `typing`
+    def TypeVar(_name, *_constraints, **_more):  # noqa: N802 - its name in `typing`
         """Return what may stand in an annotation that is evaluated."""
         return object
 

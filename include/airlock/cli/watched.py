@@ -8,12 +8,12 @@ it, the process that waited does everything once more, with a pool.
 
 from __future__ import annotations
 
+# The C half of `signal`, whose other half makes enumerations of all that is in it.
+import _signal  # type: ignore[import-not-found]  # type checkers know the whole only
 import gc
 import os
 import sys
 
-# By number: the standard library's module makes enumerations of all of them.
-_SIGINT, _SIGTERM = 2, 15
 _children: list[int] = []
 
 
@@ -26,6 +26,8 @@ def go_on_watched() -> int | None:
     """
     if len(sys._current_frames()) > 1:  # noqa: SLF001 - counts threads without importing what makes them
         return None
+    # Whoever started us may have asked for no word of processes that end.
+    _signal.signal(_signal.SIGCHLD, _signal.SIG_DFL)
     parent = os.getpid()
     child = os.fork()
     if not child:
@@ -40,10 +42,10 @@ def go_on_watched() -> int | None:
     except KeyboardInterrupt:
         # Whoever is at the keyboard tells both.
         _, status = os.waitpid(child, 0)
-        raise SystemExit(128 + _SIGINT) from None
+        raise SystemExit(128 + _signal.SIGINT) from None
     if os.WIFEXITED(status):
         return os.WEXITSTATUS(status)
-    if os.WTERMSIG(status) in (_SIGINT, _SIGTERM):
+    if os.WTERMSIG(status) in (_signal.SIGINT, _signal.SIGTERM):
         raise SystemExit(128 + os.WTERMSIG(status))
     return None
 

@@ -59,6 +59,15 @@ def test_a_process_that_ends_costs_nothing(tmp_path: Path, environment: dict[str
     assert not list((tmp_path / "out").glob(".*"))
 
 
+def test_who_is_told_of_no_process_that_ends_asks_for_it(tmp_path: Path, environment: dict[str, str]) -> None:
+    ignoring = (
+        "import os, signal, sys; signal.signal(signal.SIGCHLD, signal.SIG_IGN); os.execv(sys.argv[1], sys.argv[1:])"
+    )
+    arguments = [sys.executable, "-c", ignoring, *command(tmp_path, "pass")]
+    done = subprocess.run(arguments, env=environment, capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stdout) == (0, "in 3 / out 3 / skipped 0 / held 0\n"), done.stderr
+
+
 def test_memory_is_bounded(tmp_path: Path, environment: dict[str, str]) -> None:
     done = subprocess.run(
         command(tmp_path, "bytearray(8 << 30)"), env=environment, capture_output=True, text=True, check=False
