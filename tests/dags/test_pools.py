@@ -36,7 +36,9 @@ def metadata(dag_bag):
     engine = create_engine("sqlite://", poolclass=StaticPool)
     Base.metadata.create_all(engine)
     plugins = settings.get_policy_plugin_manager()
-    plugins.register(policies)
+    installed = plugins.is_registered(policies)
+    if not installed:
+        plugins.register(policies)
     dag = LazyDeserializedDAG.from_dag(dag_bag.dags["transfer"])
     with Session(engine) as session:
         session.add(DagBundleModel(name="tests"))
@@ -44,7 +46,8 @@ def metadata(dag_bag):
         update_dag_parsing_results_in_db("tests", None, [dag], {}, None, set(), session)
         session.commit()
     yield engine
-    plugins.unregister(policies)
+    if not installed:
+        plugins.unregister(policies)
     engine.dispose()
 
 
