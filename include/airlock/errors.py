@@ -63,9 +63,11 @@ class OutsideHours(PeerUnavailable):
     :param seconds: how long until it does.
     """
 
+    lines: tuple[Line, ...] = ()
+
     def __init__(self, message: str, seconds: float = 0.0) -> None:
         super().__init__(message)
-        self.seconds = seconds
+        self.seconds: float | None = seconds
 
 
 class DiskFull(RetryableError):

@@ -105,7 +105,8 @@ def _first(errors: dict[str, AirlockError]) -> AirlockError:
         first.connections = tuple(name for name, error in errors.items() if isinstance(error, PeerDown))
     if isinstance(first, PeerDown | TurnAwaited):
         first.lines = tuple(line for error in errors.values() if isinstance(error, TurnAwaited) for line in error.lines)
-        opens = [error.seconds for error in errors.values() if isinstance(error, OutsideHours)]
+    if isinstance(first, PeerDown | TurnAwaited | OutsideHours):
+        opens = [error.seconds or 0.0 for error in errors.values() if isinstance(error, OutsideHours)]
         first.seconds = min(opens, default=None)
     if len(errors) > 1:
         first.args = (" ".join(f"{name}: {error}" for name, error in errors.items()),)

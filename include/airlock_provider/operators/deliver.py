@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from airlock.errors import TurnAwaited
+from airlock.errors import OutsideHours, TurnAwaited
 from airlock.transfer import Transfer
 from airlock_provider.context import destinations_of
 from airlock_provider.operators.waiting import WaitingStepOperator
@@ -13,6 +13,9 @@ from airlock_provider.operators.waiting import WaitingStepOperator
 if TYPE_CHECKING:
     from airlock.dicomio.peer import Peer
     from airlock.dicomio.webpeer import WebPeer
+
+
+_NOBODY_DOWN = (TurnAwaited.__name__, OutsideHours.__name__)
 
 
 class DeliveryOperator(WaitingStepOperator):
@@ -39,8 +42,8 @@ class DeliveryOperator(WaitingStepOperator):
         bound = transfer.settings.destination_wait_hours * 3600
         since = datetime.now(UTC)
         for at, step, kind, detail in reversed(transfer.ledger.events(transfer.id)):
-            # Who waits for his turn only has found nobody down.
-            ended = kind in ("finished", "failed") or detail.get("error") == TurnAwaited.__name__
+            # Who waits for a turn or for the hours only has found nobody down.
+            ended = kind in ("finished", "failed") or detail.get("error") in _NOBODY_DOWN
             if step == self.task_id and ended:
                 break
             if step == self.task_id and kind == "waiting":

@@ -1,4 +1,4 @@
-"""WaitingStepOperator: a step that waits for a PACS that is down, or for its turn there, without a worker."""
+"""WaitingStepOperator: a step that waits for a PACS that is down, for its hours or for its turn, without a worker."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import asdict, astuple
 from math import inf, isinf
 from typing import TYPE_CHECKING, Any
 
-from airlock.errors import AirlockError, PeerDown, TurnAwaited
+from airlock.errors import AirlockError, OutsideHours, PeerDown, TurnAwaited
 from airlock.quiet import guarded
 from airlock.transfer import Transfer
 from airlock_provider.context import open_transfer
@@ -24,10 +24,10 @@ LONGEST_TURN_SECONDS = 900.0
 
 
 class WaitingStepOperator(TransferStepOperator):
-    """Run a step that may find its PACS down, or as many transfers there as may be.
+    """Run a step that may find its PACS down, outside its hours, or with as many transfers there as may be.
 
-    Neither is a failure: the task is deferred, holds neither a worker nor a slot of its pool, and goes on when the PACS
-    answers, or its turn has come.
+    None of it is a failure: the task is deferred, holds neither a worker nor a slot of its pool, and goes on when the
+    PACS answers, its hours begin, or its turn has come.
 
     :param poke_interval: seconds between two looks whether a PACS answers; None: `AIRLOCK_RETRY_SECONDS`.
     """
@@ -43,11 +43,11 @@ class WaitingStepOperator(TransferStepOperator):
             left = self.patience(transfer)
 
         def waits(error: AirlockError) -> bool:
-            return isinstance(error, TurnAwaited) or (left > 0 and isinstance(error, PeerDown))
+            return isinstance(error, TurnAwaited | OutsideHours) or (left > 0 and isinstance(error, PeerDown))
 
         try:
             return run_step(self, transfer, context, lambda: self.call(transfer), waits=waits)
-        except (PeerDown, TurnAwaited) as error:
+        except (PeerDown, TurnAwaited, OutsideHours) as error:
             if waits(error):
                 self._wait(transfer, error, left)
             raise
@@ -60,7 +60,7 @@ class WaitingStepOperator(TransferStepOperator):
         """Return for how many seconds more the transfer may wait here for a PACS that is down."""
         return inf
 
-    def _wait(self, transfer: Transfer, error: PeerDown | TurnAwaited, left: float) -> None:
+    def _wait(self, transfer: Transfer, error: PeerDown | TurnAwaited | OutsideHours, left: float) -> None:
         """Hand the waiting to the triggerer."""
         from airlock_provider.triggers.destination import DestinationTrigger
 

@@ -4,7 +4,7 @@ import asyncio
 import threading
 from contextlib import contextmanager
 from dataclasses import asdict
-from datetime import timedelta
+from datetime import datetime, timedelta
 from types import SimpleNamespace
 
 import pytest
@@ -144,16 +144,16 @@ def test_somebody_stops_a_transfer_that_waits_for_its_turn(held, use):
 
 
 @pytest.fixture
-def sending(tmp_path, use):
+def sending(tmp_path, use, monkeypatch):
     """A transfer to two destinations with a place each, and their PACSs."""
+    monkeypatch.setattr("airlock.deliver.abreast._TURN_SECONDS", 0.02)
     transfer = make_transfer(tmp_path, policy=TO_BOTH, settings={"destination_wait_hours": 1})
     make_ready(transfer, make_study(tmp_path / "made", generate_uid(), 1, 3))
     peers = {ONE: Peer("127.0.0.1", free_port(), acse_timeout=1), TWO: Peer("127.0.0.1", free_port(), acse_timeout=1)}
     return use(transfer, peers), peers, SimulatedPacs(), SimulatedPacs()
 
 
-def test_another_destination_gets_its_images_while_the_turn_at_one_is_awaited(sending, monkeypatch):
-    monkeypatch.setattr("airlock.deliver.abreast._TURN_SECONDS", 0.02)
+def test_another_destination_gets_its_images_while_the_turn_at_one_is_awaited(sending):
     transfer, peers, one, two = sending
     with one.running() as peers[ONE], two.running() as peers[TWO]:
         with taken(transfer, TWO):
@@ -165,9 +165,8 @@ def test_another_destination_gets_its_images_while_the_turn_at_one_is_awaited(se
     assert (len(one.stored), len(two.stored)) == (3, 3)
 
 
-def test_the_turn_may_come_while_another_destination_is_served(sending, monkeypatch):
+def test_the_turn_may_come_while_another_destination_is_served(sending):
     """The slow one holds the worker; the other one, whose turn comes meanwhile, is not kept waiting for its end."""
-    monkeypatch.setattr("airlock.deliver.abreast._TURN_SECONDS", 0.02)
     transfer, peers, one, two = sending
     begun, served = threading.Event(), threading.Event()
     waited = []
@@ -223,8 +222,7 @@ def test_only_waiting_for_one_that_is_down_is_bounded(sending, monkeypatch):
         assert send().patience(transfer) == 3600
 
 
-def test_what_a_person_must_know_is_told_before_the_turn_is_awaited(sending, monkeypatch):
-    monkeypatch.setattr("airlock.deliver.abreast._TURN_SECONDS", 0.02)
+def test_what_a_person_must_know_is_told_before_the_turn_is_awaited(sending):
     transfer, peers, _, two = sending
     one = SimulatedPacs(store_statuses={1: 0xA900})
     with one.running() as peers[ONE], two.running() as peers[TWO]:
@@ -233,3 +231,16 @@ def test_what_a_person_must_know_is_told_before_the_turn_is_awaited(sending, mon
         # Whoever clears the task has both served.
         assert send().execute(CONTEXT)["held"] == 0
     assert (len(set(one.stored)), len(two.stored)) == (3, 3)
+
+
+def test_outside_the_hours_of_all_it_waits_until_the_first_begin(tmp_path, use):
+    now = datetime.now().astimezone()
+    hours = [f"{now + timedelta(hours=n):%H:%M}-{now + timedelta(hours=n + 1):%H:%M}" for n in (4, 2)]
+    policy = {"destinations": [{"connection": name, "hours": [h]} for name, h in zip((ONE, TWO), hours, strict=True)]}
+    transfer = make_transfer(tmp_path, policy=policy)
+    make_ready(transfer, make_study(tmp_path / "made", generate_uid(), 1, 1))
+    use(transfer, dict.fromkeys((ONE, TWO), Peer("127.0.0.1", free_port(), acse_timeout=1)))
+    trigger = deferred(send())
+    assert (trigger.peers, trigger.lines) == ({}, [])
+    assert 1.9 * 3600 < trigger.seconds <= 2 * 3600
+    assert kinds(transfer) == ["started", "waiting"]
