@@ -12,6 +12,7 @@ from typing import Any
 
 from pynetdicom import AE, evt
 from pynetdicom.association import Association
+from pynetdicom.pdu import A_ASSOCIATE_RJ
 from pynetdicom.presentation import PresentationContext
 
 from airlock.dicomio.peer import Peer
@@ -51,10 +52,15 @@ def associate(
     entity.dimse_timeout = peer.dimse_timeout
     entity.network_timeout = peer.network_timeout
     connected: list[float] = []
+    rejected: list[A_ASSOCIATE_RJ] = []
 
     def on_connected(event: evt.Event) -> None:
         connected.append(time.monotonic())
         hurry(event)
+
+    def on_pdu(event: evt.Event) -> None:
+        if isinstance(event.pdu, A_ASSOCIATE_RJ):
+            rejected.append(event.pdu)
 
     try:
         association = entity.associate(
@@ -65,14 +71,14 @@ def associate(
             max_pdu=MAX_PDU_BYTES,
             ext_neg=list(roles),
             tls_args=(client_context(peer), peer.host) if peer.tls else None,
-            evt_handlers=[(evt.EVT_CONN_OPEN, on_connected), *(handlers or [])],
+            evt_handlers=[(evt.EVT_CONN_OPEN, on_connected), (evt.EVT_PDU_RECV, on_pdu), *(handlers or [])],
         )
     except (OSError, UnicodeError):
         raise PeerUnavailable(
             f"The name of {peer.name} cannot be resolved. Check the host of the connection."
         ) from None
     if not association.is_established:
-        raise _not_established(peer, association, connected)
+        raise _not_established(peer, association, connected, rejected)
     association.dimse.msg_queue = AnswerQueue()
     try:
         yield association
@@ -83,9 +89,13 @@ def associate(
         association.release()
 
 
-def _not_established(peer: Peer, association: Association, connected: list[float]) -> AirlockError:
-    answer = association.acceptor.primitive
-    if association.is_rejected and answer is not None:
+def _not_established(
+    peer: Peer, association: Association, connected: list[float], rejected: list[A_ASSOCIATE_RJ]
+) -> AirlockError:
+    # pynetdicom itself takes a peer that rejects at once for one that was never reached, when its thread that reads is
+    # faster than the one that waits for the connection.
+    if rejected:
+        answer = rejected[0]
         if answer.result == _REJECTED_PERMANENT:
             return AssociationRejected(
                 f"{peer.name} rejects associations from {peer.calling_aet} ({answer.reason_str}). "
