@@ -11,17 +11,27 @@ from pynetdicom import build_context, evt
 from airlock.dicomio.association import associate
 from airlock.dicomio.peer import Peer
 from airlock.dicomio.syntaxes import VERIFICATION
-from airlock.errors import AssociationRejected, PeerDown
+from airlock.dicomio.wire.pdu import Proposal
+from airlock.dicomio.wire.requestor import request
+from airlock.errors import AssociationAborted, AssociationRejected, PeerDown
 
 
 @contextmanager
 def rejecting(result, source, reason):
     """A peer that answers with an A-ASSOCIATE-RJ (PS3.8 section 9.3.4) and closes the connection."""
 
+    with answering(bytes([0x03, 0, 0, 0, 0, 4, 0, result, source, reason])) as peer:
+        yield peer
+
+
+@contextmanager
+def answering(content):
+    """A peer that answers with so many bytes and closes the connection."""
+
     class Handler(socketserver.BaseRequestHandler):
         def handle(self):
             self.request.recv(65536)
-            self.request.sendall(bytes([0x03, 0, 0, 0, 0, 4, 0, result, source, reason]))
+            self.request.sendall(content)
 
     with socketserver.TCPServer(("127.0.0.1", 0), Handler) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.02,))
@@ -48,3 +58,28 @@ def test_it_is_told_as_it_was_said(answer, error, words, delay):
         associate(peer, [build_context(VERIFICATION)], handlers=handlers),
     ):
         pass
+
+
+def ask(peer):
+    with associate(peer, [build_context(VERIFICATION)]):
+        pass
+
+
+def ask_by_wire(peer):
+    request(peer, [Proposal(VERIFICATION, ("1.2.840.10008.1.2",))])
+
+
+ABORT = bytes([0x07, 0, 0, 0, 0, 4, 0, 0, 0, 0])
+
+
+@pytest.mark.parametrize("way", [ask, ask_by_wire])
+@pytest.mark.parametrize(
+    ("content", "error"),
+    [(b"", PeerDown), (ABORT, AssociationAborted), (b"HTTP/1.1 400 Bad Request\r\n\r\n", AssociationAborted)],
+    ids=["nothing", "abort", "garbage"],
+)
+def test_who_says_nothing_is_down_and_who_says_something_is_not(way, content, error):
+    """As what forwards a port does for a PACS that is down."""
+    with answering(content) as peer, pytest.raises(error) as told:
+        way(peer)
+    assert type(told.value) is error

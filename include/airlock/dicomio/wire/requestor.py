@@ -148,6 +148,9 @@ def association(peer: Peer, proposals: Sequence[Proposal]) -> Iterator[Requestor
     requested.release()
 
 
+CLOSED = "took the connection and closed it without an answer. Check that it runs, and what is between it and us."
+
+
 def request(peer: Peer, proposals: Sequence[Proposal]) -> Requestor:
     """Ask a peer for an association.
 
@@ -209,7 +212,7 @@ def _negotiate(peer: Peer, connection: Connection, proposals: Mapping[int, Propo
         ) from None
     except Lost:
         # With TLS 1.3, a server tells only now that it doesn't take our certificate.
-        raise no_tls(peer) if peer.tls else _aborted(peer) from None
+        raise no_tls(peer) if peer.tls else PeerDown(f"{peer.name} {CLOSED}") from None
     except Malformed:
         raise _aborted(peer) from None
     raise _aborted(peer)
