@@ -1,6 +1,7 @@
 """Airflow's cluster policy: a task that talks to a PACS runs in that PACS's pool, as long as there is one.
 
-Airflow finds this module by the entry point `airflow.policy`, in each of its processes. It chooses a task's pool when
+Airflow finds this module by the entry point `airflow.policy`, in each of its processes, or is given it by Airlock's
+plugin, in the API server and the scheduler. It chooses a task's pool when
 a run is made and when a task is cleared. A pool may be made or removed afterwards, and a task in a pool that is not
 there is never started; so the tasks that are not done are looked through again when that happens.
 """
@@ -8,6 +9,7 @@ there is never started; so the tasks that are not done are looked through again 
 from __future__ import annotations
 
 import logging
+import sys
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +31,13 @@ _CHANGED = "airlock: pools changed"
 # Airflow takes its shortcut around the hook below whenever there is no `airflow_local_settings`, even if a distribution
 # brings the hook (airflow/settings.py, import_local_settings).
 settings.task_instance_mutation_hook.is_noop = False  # type: ignore[attr-defined]  # an attribute of a function
+
+
+def register() -> None:
+    """Give Airflow this policy, where the package is on its path and not installed."""
+    plugins = settings.get_policy_plugin_manager()
+    if not plugins.is_registered(sys.modules[__name__]):
+        plugins.register(sys.modules[__name__])
 
 
 @hookimpl

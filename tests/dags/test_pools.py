@@ -3,101 +3,23 @@
 from __future__ import annotations
 
 import logging
-from datetime import UTC, datetime
 
 import pytest
 import yaml
 
-from tests.transfers import make_transfer
+from tests.airflow_metadata import GENERAL_POOLS, Deployment, metadata_with
 
 FORM = {"study_instance_uid": "1.2.3.4", "transfer_project_name": "Trial", "transfer_name": "T-001"}
 BOTH = {
     "source": {"method": "c-move", "connection": "clinic"},
     "destinations": [{"connection": "first"}, {"connection": "second"}],
 }
-MADE = ("staging_pacs", "research_pacs", "compute", "default_pool")
 
 
 @pytest.fixture(scope="module")
 def metadata(dag_bag):
-    """Airflow's metadata in memory, with the DAG `transfer` and the policy, as an installed distribution brings it."""
-    from airflow import models, settings
-    from airflow.dag_processing.collection import update_dag_parsing_results_in_db
-    from airflow.models.base import Base
-    from airflow.models.dagbundle import DagBundleModel
-    from airflow.serialization.serialized_objects import LazyDeserializedDAG
-    from sqlalchemy import create_engine
-    from sqlalchemy.orm import Session
-    from sqlalchemy.pool import StaticPool
-
-    from airlock_provider import policies
-
-    models.import_all_models()
-    engine = create_engine("sqlite://", poolclass=StaticPool)
-    Base.metadata.create_all(engine)
-    plugins = settings.get_policy_plugin_manager()
-    installed = plugins.is_registered(policies)
-    if not installed:
-        plugins.register(policies)
-    dag = LazyDeserializedDAG.from_dag(dag_bag.dags["transfer"])
-    with Session(engine) as session:
-        session.add(DagBundleModel(name="tests"))
-        session.flush()
-        update_dag_parsing_results_in_db("tests", None, [dag], {}, None, set(), session)
-        session.commit()
-    yield engine
-    if not installed:
-        plugins.unregister(policies)
-    engine.dispose()
-
-
-class Deployment:
-    """An installation with its pools, of which runs are made as Airflow makes them."""
-
-    def __init__(self, session, folder, monkeypatch):
-        self.session, self.folder = session, folder
-        self.transfer = None
-        self.set_policy(BOTH)
-        monkeypatch.setattr("airlock_provider.pools.load_settings", lambda: self.transfer.settings)
-        self.make_pools(*MADE)
-
-    def set_policy(self, policy):
-        self.transfer = make_transfer(self.folder, policy=policy)
-
-    def make_pools(self, *names):
-        from airflow.models.pool import Pool
-
-        for name in names:
-            Pool.create_or_update_pool(name, 2, "", False, session=self.session)
-        self.session.commit()
-
-    def start(self, conf=None, run_id="run"):
-        """Make a run; return it."""
-        from airflow.models.serialized_dag import SerializedDagModel
-        from airflow.utils.state import DagRunState
-        from airflow.utils.types import DagRunTriggeredByType, DagRunType
-
-        run = SerializedDagModel.get("transfer", session=self.session).dag.create_dagrun(
-            run_id=run_id,
-            run_after=datetime.now(UTC),
-            conf={"transfer_id": self.transfer.id} if conf is None else conf,
-            run_type=DagRunType.MANUAL,
-            triggered_by=DagRunTriggeredByType.TEST,
-            state=DagRunState.RUNNING,
-            session=self.session,
-        )
-        self.session.commit()
-        return run
-
-    def pools(self, run):
-        """Return the pools of the tasks that talk to a PACS, as the database has them."""
-        self.session.expire_all()
-        found = {ti.task_id: ti.pool for ti in run.get_task_instances(session=self.session)}
-        assert found["send_to_research"] == found["confirm_receipt"]
-        return found["pull_study"], found["send_to_research"]
-
-    def task(self, run, task_id):
-        return run.get_task_instance(task_id, session=self.session)
+    with metadata_with(dag_bag.dags["transfer"]) as engine:
+        yield engine
 
 
 @pytest.fixture
@@ -106,7 +28,7 @@ def airflow(metadata, tmp_path, monkeypatch):
     from sqlalchemy.orm import Session
 
     with Session(metadata) as session:
-        yield Deployment(session, tmp_path, monkeypatch)
+        yield Deployment(session, tmp_path, BOTH, monkeypatch)
         session.rollback()
         for table in ("task_instance", "task_instance_note", "dag_run", "dag_run_note", "slot_pool"):
             session.execute(Base.metadata.tables[table].delete())
@@ -246,7 +168,7 @@ def test_where_nobody_made_the_general_pools_tasks_run_all_the_same(airflow, cap
     from airflow.models.pool import Pool
 
     run = airflow.start()
-    for name in MADE[:-1]:
+    for name in GENERAL_POOLS[:-1]:
         Pool.delete_pool(name, session=airflow.session)
     airflow.session.commit()
     assert airflow.pools(run) == ("default_pool", "default_pool")

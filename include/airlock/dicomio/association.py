@@ -16,7 +16,7 @@ from pynetdicom.pdu import A_ASSOCIATE_RJ
 from pynetdicom.presentation import PresentationContext
 
 from airlock.dicomio.peer import Peer
-from airlock.dicomio.wire.requestor import CLOSED
+from airlock.dicomio.wire.connection import closed
 from airlock.dicomio.wire.tls import client_context
 from airlock.errors import AirlockError, AssociationAborted, AssociationRejected, PeerDown, PeerUnavailable
 
@@ -126,7 +126,7 @@ def _not_established(peer: Peer, association: Association, connected: list[float
     if not said and not peer.tls and not association.dul.is_alive():
         # What forwards a port, or shares out load, takes connections for a PACS that is down. With TLS, who doesn't
         # take our certificate goes in the same way.
-        return PeerDown(f"{peer.name} {CLOSED}")
+        return closed(peer.name)
     return AssociationAborted(f"{peer.name} aborted the association while it was negotiated.")
 
 
