@@ -6,7 +6,7 @@ came from a DICOM file or a request: these texts reach task logs, the metadata d
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from airlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from airlock.dicomio.turns import Line
