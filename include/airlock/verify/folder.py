@@ -59,15 +59,14 @@ class FolderVerification:
         """Verify everything."""
         with Workers(self._workers, fork=True) as pool:
             said = harvest(pool, self._files, self._policy)
-        inputs: dict[str, list[Harvested]] = defaultdict(list)
-        by_new: dict[str, tuple[str, str]] = {}
-        for path, found in said.items():
-            if found is not None:
-                inputs[found.key].append(found)
-                uid = found.uids[2]
-                by_new.setdefault(uid if self._keep_uids else self._uids(uid), (path, found.key))
-        # Workers that are forked now know what the inputs say; telling others takes longer.
-        with Workers(self._workers, fork=True) as pool:
+            inputs: dict[str, list[Harvested]] = defaultdict(list)
+            by_new: dict[str, tuple[str, str]] = {}
+            for path, found in said.items():
+                if found is not None:
+                    inputs[found.key].append(found)
+                    uid = found.uids[2]
+                    by_new.setdefault(uid if self._keep_uids else self._uids(uid), (path, found.key))
+            # The same workers know what they read of the inputs.
             self._inspect(pool, self._checks(by_new), inputs, progress)
         return self.result
 

@@ -20,10 +20,10 @@ from airlock.verify.own import FirstValues
 from airlock.verify.pixels import PixelComparison
 from airlock.verify.reader import File, Reader
 from airlock.verify.search import Search
-from airlock.verify.source import Sources
+from airlock.verify.source import Sources, sources
 from airlock.verify.spelled import Spelled
 from airlock.verify.table import Override, Table
-from airlock.verify.text import name_of
+from airlock.verify.text import CHARSET, name_of
 from airlock.verify.uids import UID
 
 _STUDY, _SERIES, _INSTANCE, _CLASS = 0x0020000D, 0x0020000E, 0x00080018, 0x00080016
@@ -74,6 +74,16 @@ class Expectation(NamedTuple):
     def __repr__(self) -> str:
         return "<Expectation>"
 
+    def plain(self) -> tuple[Any, ...]:
+        """Return the same in plain values, but for rules, which take less time on their way to another process."""
+        return (self.evidence.said(), tuple(self.marks), *self[2:])
+
+    @classmethod
+    def of(cls, plain: tuple[Any, ...]) -> Expectation:
+        """Return what :meth:`plain` told."""
+        said, marks, *others = plain
+        return cls(Evidence(**said), Marks(*marks), *others)
+
 
 class Inspected(NamedTuple):
     """What was found in one output; patient data but for the problems.
@@ -104,6 +114,28 @@ class Inspected(NamedTuple):
         return cls(Found(tuple(Problem(*each) for each in problems), *others), *plain[1:])
 
 
+class Pair(NamedTuple):
+    """An output and its source, as they were read.
+
+    :param pixels: what is wrong with the pixel data.
+    """
+
+    check: Check
+    output: File
+    source: File
+    pixels: tuple[Problem, ...]
+
+    @property
+    def shapes(self) -> tuple[Shape, Shape] | None:
+        """What others must have in common with it to be compared together; None when nothing is known."""
+        ours, theirs = self.output.dataset.shape, self.source.dataset.shape
+        return None if ours is None or theirs is None else (ours, theirs)
+
+
+def _failed(reason: str) -> Inspected:
+    return Inspected(Found((Problem("file", reason),)))
+
+
 class Inspector:
     """Inspects the outputs of one patient."""
 
@@ -126,32 +158,74 @@ class Inspector:
 
     def __call__(self, check: Check) -> Inspected:
         """Inspect one output; never raises: what cannot be inspected doesn't leave."""
+        return self.several((check,))[0]
+
+    def several(self, checks: Sequence[Check]) -> list[Inspected]:
+        """Inspect outputs, and return what was found in each. Those that are alike are compared together."""
+        read = [self._read(check) for check in checks]
+        alike: dict[object, list[Pair]] = {}
+        for pair in read:
+            if isinstance(pair, Pair) and pair.shapes is not None:
+                alike.setdefault(pair.shapes, []).append(pair)
+        together = {id(pair): found for pairs in alike.values() for pair, found in self._together(pairs)}
+        return [
+            pair if isinstance(pair, Inspected) else self._guarded(pair, together.get(id(pair))) for pair in read
+        ]
+
+    def _read(self, check: Check) -> Pair | Inspected:
+        """Read an output and its source, and compare their pixel data."""
         descriptors: list[int] = []
         try:
             output, descriptor = self._outputs.open(check.output)
             descriptors.append(descriptor)
             source, descriptor = self._sources.open(check.source)
             descriptors.append(descriptor)
-            return self._inspect(check, output, source)
+            return Pair(check, output, source, tuple(self._pixels.problems(output, source)))
         except Malformed as malformed:
-            return Inspected(Found((Problem("file", str(malformed)),)))
+            return _failed(str(malformed))
         except OSError:
-            return Inspected(Found((Problem("file", "it or its source cannot be opened"),)))
+            return _failed("it or its source cannot be opened")
         except Exception as error:  # noqa: BLE001 - whatever a library says quotes values
-            return Inspected(Found((Problem("file", f"it cannot be inspected ({type(error).__name__})"),)))
+            return _failed(f"it cannot be inspected ({type(error).__name__})")
         finally:
             for descriptor in descriptors:
                 os.close(descriptor)
 
-    def _inspect(self, check: Check, output: File, source: File) -> Inspected:
+    def _together(self, pairs: list[Pair]) -> Iterator[tuple[Pair, Found]]:
+        """Compare the datasets of several that are alike; yield nothing where each must be looked at alone."""
+        first = pairs[0]
+        if len(pairs) == 1 or any(
+            tag in level.shape.places
+            for level in (first.output.dataset, first.source.dataset)
+            for tag in (CHARSET, _CLASS)
+            if level.shape is not None
+        ):
+            return
+        outputs, sources = [pair.output.dataset for pair in pairs], [pair.source.dataset for pair in pairs]
+        try:
+            found = self._comparison.alike(outputs, sources, self._own(outputs[0])[3])
+        except Exception:  # noqa: BLE001 - each is compared alone, which tells which of them it was
+            return
+        yield from zip(pairs, found, strict=True)
+
+    def _guarded(self, pair: Pair, found: Found | None) -> Inspected:
+        try:
+            return self._inspect(pair, found)
+        except Exception as error:  # noqa: BLE001 - whatever a library says quotes values
+            return _failed(f"it cannot be inspected ({type(error).__name__})")
+
+    def _inspect(self, pair: Pair, found: Found | None) -> Inspected:
+        """Inspect one output.
+
+        :param found: in its dataset, where that was compared.
+        """
+        check, output, source, pixels = pair
         *ours, sop_class, subject = self._own(output.dataset)
         *theirs, source_class, patient = self._own_of_sources(source.dataset)
         old, new = (theirs[0], theirs[1], theirs[2]), (ours[0], ours[1], ours[2])
-        found = self._comparison.dataset(output.dataset, source.dataset, sop_class)
-        problems = list(found.problems)
-        problems += self._duties(output, source, rewritten=check.rewritten)
-        problems += self._around(output)
-        problems += self._pixels.problems(output, source)
+        found = found or self._comparison.dataset(output.dataset, source.dataset, sop_class)
+        problems = [*found.problems, *self._duties(output, source, rewritten=check.rewritten), *self._around(output)]
+        problems += pixels
         problems += self._place(check, new)
         if not sop_class or sop_class != source_class:
             problems.append(Problem(name_of(_CLASS), "is not the input's"))
@@ -216,7 +290,7 @@ class Inspector:
 @lru_cache(maxsize=1)
 def _readers() -> tuple[Reader, Sources, PixelComparison]:
     """Return what reads the files of all patients: how they lie has nothing to do with whose they are."""
-    return Reader(strict=True), Sources(), PixelComparison()
+    return Reader(strict=True), sources(), PixelComparison()
 
 
 @lru_cache(maxsize=4)
@@ -231,19 +305,21 @@ def _rules(
     return Rules(Table(edition, options, override), private, stamped)
 
 
-def make_inspector(expectations: Sequence[Expectation]) -> Callable[[tuple[Any, ...]], tuple[Any, ...]]:
+def make_inspector(expectations: Sequence[tuple[Any, ...]]) -> Callable[[tuple[Any, ...]], list[tuple[Any, ...]]]:
     """Return the function that workers inspect outputs with: of plain values it makes plain values.
 
-    It takes the number of the patient and the fields of :class:`Check`, and returns what :meth:`Inspected.of` reads.
+    It takes the number of the patient, and the fields of each :class:`Check`; it returns what :meth:`Inspected.of`
+    reads, for each.
 
-    :param expectations: by number of the patient.
+    :param expectations: by number of the patient, what :meth:`Expectation.plain` told.
     """
     # Outputs of a patient come one after the other, and what is known of a patient takes memory.
     latest: list[tuple[int, Inspector]] = []
 
-    def inspect(task: tuple[Any, ...]) -> tuple[Any, ...]:
-        if not latest or latest[0][0] != task[0]:
-            latest[:] = [(task[0], Inspector(expectations[task[0]]))]
-        return latest[0][1](Check(*task[1:])).plain()
+    def inspect(task: tuple[int, list[tuple[Any, ...]]]) -> list[tuple[Any, ...]]:
+        number, checks = task
+        if not latest or latest[0][0] != number:
+            latest[:] = [(number, Inspector(Expectation.of(expectations[number])))]
+        return [found.plain() for found in latest[0][1].several([Check(*check) for check in checks])]
 
     return inspect

@@ -111,10 +111,15 @@ class Level:
     def elements(self) -> dict[int, Element]:
         """All of them, by tag. Of a level whose shape is known, few are asked for, so that they are gathered late."""
         if self._elements is None:
-            assert self.shape is not None
-            self._elements = self.shape.elements.copy()
-            self._elements.update(zip(self.shape.varying, self.varied, strict=True))
+            self._elements = self.gathered()
         return self._elements
+
+    def gathered(self) -> dict[int, Element]:
+        """Return all elements by tag, which take far more memory than those in which a level differs from others."""
+        if self._elements is not None:
+            return self._elements
+        assert self.shape is not None
+        return self.shape.elements | dict(zip(self.shape.varying, self.varied, strict=True))
 
     def get(self, tag: int) -> Element | None:
         """Return an element, None when it is absent."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 
 from airlock.identity.identifiers import Identifiers, Match
 from airlock.verify.spelled import Spelled
@@ -53,6 +54,13 @@ class Search:
         if vr in _FORMATTED:
             return self._date(raw, vr, charset, kept=kept)
         return self.data(raw) if len(raw) >= _SHORTEST else _NONE
+
+    def none_in(self, raws: Collection[bytes], vr: bytes, charset: bytes) -> bool:
+        """Whether no value of several, whose dates and UIDs the project keeps, holds an identifier; a no is not certain."""
+        if vr in NUMERIC or vr == b"TM":
+            # Each is looked at alone, as the values of one element are.
+            raws = (b"\\".join(raws),)
+        return not any(self.element(raw, vr, charset, kept=True) for raw in raws)
 
     def _text(self, raw: bytes, vr: bytes, charset: bytes) -> frozenset[Match]:
         key = raw, vr, charset

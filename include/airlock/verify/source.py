@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import io
 import os
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from airlock.errors import InstanceNotUnderstood
 from airlock.verify.levels import Level, Malformed, Order
 from airlock.verify.parser import VRS, parse_level
-from airlock.verify.reader import BIG_ENDIAN, IMPLICIT, File, PixelPlace, Reader, Source
+from airlock.verify.reader import BIG_ENDIAN, DEFLATED, IMPLICIT, File, PixelPlace, Reader, Source
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
+# About 2 kB each.
+_MOST_KEPT, _LONGEST_KEPT = 4096, 4096
 
 class Sources:
-    """Reads inputs, and remembers how their elements lay."""
+    """Reads inputs, remembers how their elements lay, and keeps what it read of some until it is asked for again."""
 
     def __init__(self) -> None:
         self._reader = Reader(strict=False)
+        # Bytes and time of the file's latest change, which say whether it is still the same, and what it holds.
+        self._kept: dict[str, tuple[tuple[int, int], File]] = {}
 
     def open(self, path: str | os.PathLike[str]) -> tuple[File, int]:
         """Read an input; return it with the open descriptor, which the caller closes.
@@ -29,10 +34,35 @@ class Sources:
         :raises Malformed: when neither can read it.
         :raises OSError: when the file cannot be opened.
         """
+        if path in self._kept:
+            state, file = self._kept.pop(path)  # type: ignore[arg-type]  # it is one that was kept
+            descriptor = os.open(path, os.O_RDONLY)
+            if _state(descriptor) == state:
+                return file._replace(source=Source(descriptor, state[0])), descriptor
+            os.close(descriptor)
         try:
             return self._reader.open(path)
         except Malformed:
             return _by_other_means(path)
+
+    def keep(self, path: str, file: File, descriptor: int) -> None:
+        """Keep what was read of an input, if that is little: what it has in common with others is there anyway."""
+        shapes = file.meta.shape, file.dataset.shape
+        if None in shapes or file.tail is not None or file.syntax == DEFLATED or len(self._kept) >= _MOST_KEPT:
+            return
+        if sum([len(element.value) for element in file.dataset.varied]) <= _LONGEST_KEPT:
+            self._kept[path] = _state(descriptor), file
+
+
+def _state(descriptor: int) -> tuple[int, int]:
+    found = os.fstat(descriptor)
+    return found.st_size, found.st_mtime_ns
+
+
+@lru_cache(maxsize=1)
+def sources() -> Sources:
+    """Return what reads the inputs of all patients in this process: how they lie has nothing to do with whose they are."""
+    return Sources()
 
 
 def _by_other_means(path: str | os.PathLike[str]) -> tuple[File, int]:
