@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -15,7 +16,7 @@ from airlock.verify.compare import Comparison
 from airlock.verify.duties import Duties, Marks
 from airlock.verify.found import Found, Problem
 from airlock.verify.judge import Judge
-from airlock.verify.levels import Level, Malformed, Shape
+from airlock.verify.levels import Element, Malformed, Shape
 from airlock.verify.own import FirstValues
 from airlock.verify.pixels import PixelComparison
 from airlock.verify.reader import File, Reader
@@ -30,6 +31,7 @@ _STUDY, _SERIES, _INSTANCE, _CLASS = 0x0020000D, 0x0020000E, 0x00080018, 0x00080
 Uids = tuple[str, str, str]
 _OWN = tuple((tag, b"LO") for tag in (_STUDY, _SERIES, _INSTANCE, _CLASS, 0x00100020))
 _MOST_SHAPES = 16
+_PADDED_UID = re.compile(rb"[0-9]+(?:\.[0-9]+)*\0*")
 
 
 class Check(NamedTuple):
@@ -240,31 +242,32 @@ class Inspector:
             self._asked = uids[:2], frozenset(filter(self._search.in_uid, uids[:2]))
         return found | self._asked[1]
 
-    def _around(self, output: File) -> Iterator[Problem]:
+    def _around(self, output: File) -> list[Problem]:
         """Look at what is no part of the dataset: preamble, file meta information, what follows the pixel data."""
+        problems: list[Problem] = []
         if output.preamble.strip(b"\0"):
-            yield from self._data("preamble", output.preamble)
-        meta = output.meta
-        known = self._around_known.get(meta.shape) if meta.shape is not None else None
-        if known is None:
-            varying = frozenset(meta.shape.varying if meta.shape is not None else ())
-            known = [problem for tag in meta.elements if tag not in varying for problem in self._in_meta(tag, meta)]
-            if meta.shape is not None:
+            problems += self._data("preamble", output.preamble)
+        meta, shape = output.meta, output.meta.shape
+        if shape is None:
+            problems += self._in_meta(meta.elements.items())
+        else:
+            known = self._around_known.get(shape)
+            if known is None:
                 if len(self._around_known) >= _MOST_SHAPES:
                     self._around_known.clear()
-                self._around_known[meta.shape] = known
-        yield from known
-        for tag in meta.shape.varying if meta.shape is not None else ():
-            yield from self._in_meta(tag, meta)
-        if output.tail is not None:
-            for tag in output.tail.elements:
-                yield Problem(name_of(tag), "stands after the pixel data, and may not be there")
-                yield from self._data(name_of(tag), output.tail.value(tag) or b"")
+                same = [(tag, element) for tag, element in meta.elements.items() if tag not in shape.places]
+                known = self._around_known[shape] = list(self._in_meta(same))
+            problems += known
+            problems += self._in_meta(zip(shape.varying, meta.varied, strict=True))
+        for tag, element in output.tail.elements.items() if output.tail is not None else ():
+            problems.append(Problem(name_of(tag), "stands after the pixel data, and may not be there"))
+            problems += self._data(name_of(tag), element.value)
+        return problems
 
-    def _in_meta(self, tag: int, meta: Level) -> Iterator[Problem]:
-        element = meta.elements[tag]
-        if element.vr != b"UI" or not UID.fullmatch(element.value.decode("latin-1").rstrip("\0")):
-            yield from self._data(name_of(tag), element.value)
+    def _in_meta(self, elements: Iterable[tuple[int, Element]]) -> Iterator[Problem]:
+        for tag, (vr, value, _) in elements:
+            if vr != b"UI" or not _PADDED_UID.fullmatch(value):
+                yield from self._data(name_of(tag), value)
 
     def _data(self, name: str, raw: bytes) -> Iterator[Problem]:
         for kind, weak in self._search.data(raw):

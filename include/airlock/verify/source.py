@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import os
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from airlock.errors import InstanceNotUnderstood
 from airlock.verify.levels import Level, Malformed, Order
@@ -15,8 +15,9 @@ from airlock.verify.reader import BIG_ENDIAN, DEFLATED, IMPLICIT, File, PixelPla
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
-# About 2 kB each.
-_MOST_KEPT, _LONGEST_KEPT = 4096, 4096
+_new = tuple.__new__
+# In bytes, of all inputs together, and what each takes beside its values.
+_MOST_KEPT, _BESIDE_VALUES = 8 << 20, 1500
 
 class Sources:
     """Reads inputs, remembers how their elements lay, and keeps what it read of some until it is asked for again."""
@@ -24,7 +25,8 @@ class Sources:
     def __init__(self) -> None:
         self._reader = Reader(strict=False)
         # Bytes and time of the file's latest change, which say whether it is still the same, and what it holds.
-        self._kept: dict[str, tuple[tuple[int, int], File]] = {}
+        self._kept: dict[str, tuple[tuple[int, int], tuple[Any, ...]]] = {}
+        self._room = _MOST_KEPT
 
     def open(self, path: str | os.PathLike[str]) -> tuple[File, int]:
         """Read an input; return it with the open descriptor, which the caller closes.
@@ -34,11 +36,13 @@ class Sources:
         :raises Malformed: when neither can read it.
         :raises OSError: when the file cannot be opened.
         """
-        if path in self._kept:
-            state, file = self._kept.pop(path)  # type: ignore[arg-type]  # it is one that was kept
+        kept = self._kept.pop(path, None)  # type: ignore[call-overload]  # those that are kept are named by strings
+        if kept is not None:
+            state, fields = kept
+            self._room += _room_for(fields[4])
             descriptor = os.open(path, os.O_RDONLY)
             if _state(descriptor) == state:
-                return file._replace(source=Source(descriptor, state[0])), descriptor
+                return _new(File, (*fields, Source(descriptor, state[0]))), descriptor
             os.close(descriptor)
         try:
             return self._reader.open(path)
@@ -47,11 +51,17 @@ class Sources:
 
     def keep(self, path: str, file: File, descriptor: int) -> None:
         """Keep what was read of an input, if that is little: what it has in common with others is there anyway."""
-        shapes = file.meta.shape, file.dataset.shape
-        if None in shapes or file.tail is not None or file.syntax == DEFLATED or len(self._kept) >= _MOST_KEPT:
+        if file.meta.shape is None or file.dataset.shape is None or file.tail is not None or file.syntax == DEFLATED:
             return
-        if sum([len(element.value) for element in file.dataset.varied]) <= _LONGEST_KEPT:
-            self._kept[path] = _state(descriptor), file
+        room = _room_for(file.dataset)
+        if room <= self._room and path not in self._kept:
+            self._room -= room
+            # Without the source, which has the bytes.
+            self._kept[path] = _state(descriptor), file[:-1]
+
+
+def _room_for(dataset: Level) -> int:
+    return sum([len(element.value) for element in dataset.varied], _BESIDE_VALUES)
 
 
 def _state(descriptor: int) -> tuple[int, int]:
