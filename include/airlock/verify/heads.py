@@ -8,6 +8,8 @@ part by part; whatever lies otherwise, or is out of the ordinary, is left to it.
 
 from __future__ import annotations
 
+import struct
+
 from airlock.tuples import NamedTuple
 from airlock.verify.layouts import Layout, Nested, Slot, Stretches, follow
 from airlock.verify.levels import Element, Level, Order, Shape, Short
@@ -133,6 +135,5 @@ def _has_sequence(layout: Layout) -> bool:
 
 def _head_of(tag: int, vr: bytes, order: Order) -> bytes:
     """Return the head of pixel data up to its length (PS3.5 section 7.1)."""
-    mark = "little" if order.little else "big"
-    written = (tag >> 16).to_bytes(2, mark) + (tag & 0xFFFF).to_bytes(2, mark)
+    written = struct.pack("<HH" if order.little else ">HH", tag >> 16, tag & 0xFFFF)
     return written if order.implicit else written + vr + b"\0\0"

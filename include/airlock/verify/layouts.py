@@ -10,7 +10,6 @@ sequences are parsed whenever their bytes are new.
 from __future__ import annotations
 
 from collections.abc import Callable
-from copy import copy
 from itertools import pairwise
 
 from airlock.verify.levels import Element, Level, Order, Shape, Short
@@ -36,9 +35,10 @@ class Slot:
     :ivar latest: of a sequence: its bytes, from its head to its delimiter if it has one, and what they are.
     """
 
-    __slots__ = ("head", "latest", "length", "nested", "plain", "tag", "width")
+    __slots__ = ("_made_of", "head", "latest", "length", "nested", "plain", "tag", "width")
 
     def __init__(self, number: int, tag: int, element: Element, order: Order, *, strict: bool) -> None:
+        self._made_of = tag, element, order, strict
         self.tag, self.nested = tag, element.items is not None
         short = not order.implicit and element.vr in SHORT_VRS
         self.head = 4 if order.implicit else 6 if short else 8
@@ -50,9 +50,8 @@ class Slot:
 
     def numbered(self, number: int) -> Slot:
         """Return the same with another place among those that differ."""
-        slot = copy(self)
-        slot.plain = (number, *self.plain[1:])
-        return slot
+        tag, element, order, strict = self._made_of
+        return Slot(number, tag, element, order, strict=strict)
 
 
 Stretches = tuple[tuple[bytes, int, Slot | None], ...]

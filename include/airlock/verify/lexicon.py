@@ -6,11 +6,13 @@ The rules for what counts are those of de-identification (docs/deidentification.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from functools import lru_cache
 
 from airlock.identity.harvest import Evidence
 from airlock.identity.identifiers import Match
 from airlock.identity.transliterate import variants
 from airlock.identity.vocabulary import ordinary, vocabulary
+from airlock.tuples import NamedTuple
 from airlock.verify.slips import Slips
 from airlock.verify.words import (
     INSIDE,
@@ -41,6 +43,50 @@ _ENDINGS = tuple(_POLITE.split("|"))
 _BEFORE = (*_ENDINGS, "病人", "姓名", "氏名", "이름", "성명")
 
 
+class Named(NamedTuple):
+    """A name in every way it may be written, taken apart: most names stand in the files of many patients.
+
+    :param words: all of them, and `own` those that count: what stands where prefix and suffix belong counts when it
+        cannot be one.
+    :param together: several words in a row, and `common` those that are made of nothing but words that say nothing.
+    :param begins: what any of these, or of its own words, begins with.
+    """
+
+    words: frozenset[str]
+    own: frozenset[str]
+    together: frozenset[str]
+    common: frozenset[str]
+    glued: frozenset[str]
+    initials: frozenset[tuple[str, str]]
+    begins: frozenset[str]
+
+    def __repr__(self) -> str:
+        return "<Named>"
+
+
+@lru_cache(maxsize=1024)
+def named(group: str) -> Named:
+    """Return what a name says, by a component group of it."""
+    names = [[forms(part) for part in name.split("^")] for name in variants(group)]
+    own = {word for name in names for part in name[:3] for word in part}
+    own |= {word for name in names for part in name[3:5] for word in part if len(word) >= 5}
+    together = frozenset(one for name in names for one in orders(name))
+    common = frozenset(one for name in names for one in of_common_words(name))
+    return Named(
+        frozenset(word for name in names for part in name for word in part),
+        frozenset(own),
+        together,
+        common,
+        frozenset(one for name in names for one in glued(name)),
+        frozenset(with_initials(names)),
+        _beginnings((*together, *common, *own)),
+    )
+
+
+def _beginnings(rows: Iterable[str]) -> frozenset[str]:
+    return frozenset(row[:end] for row in rows for end in range(1, len(row) + 1))
+
+
 class Lexicon:
     """Knows what identifies a patient.
 
@@ -49,31 +95,28 @@ class Lexicon:
 
     def __init__(self, evidence: Evidence, public: Collection[Sequence[str]]) -> None:
         hidden = {one for words in public for one in windows(words)}
-        names = [variant for group in evidence.names for variant in variants(group)]
-        parts = [[forms(part) for part in name.split("^")] for name in names]
-        self._own = {word for name in parts for part in name[:3] for word in part}
-        # What stands where prefix and suffix belong counts when it cannot be one.
-        self._own |= {word for name in parts for part in name[3:5] for word in part if len(word) >= 5}
+        names = [named(group) for group in evidence.names]
+        self._own = {word for name in names for word in name.own}
         telling = {word for word in self._own if self._tells(word)} - hidden
         self._alone = telling - ordinary()
         self._ordinary = telling & ordinary()
         self._titled = frozenset(word for word in self._own if len(word) >= 2 and not word.isdigit()) - hidden
-        self._initials = frozenset(with_initials(parts))
-        together = {one: "name" for name in parts for one in orders(name)}
+        self._initials = frozenset().union(*(name.initials for name in names))
+        together = {one: "name" for name in names for one in name.together}
         together |= dict.fromkeys(numbers_with_letters(evidence.numbers), "number")
         self._together = {one: kind for one, kind in together.items() if one not in hidden}
-        self._common = {one for name in parts for one in of_common_words(name)} - hidden
+        self._common = {one for name in names for one in name.common} - hidden
         self._addresses = frozenset(addresses(evidence.phrases)) - hidden
         names_alone = {one for one, kind in together.items() if kind == "name" and len(one) >= _LONG}
         self._inside = {one for one in self._alone | names_alone if len(one) >= INSIDE or ideographic(one)} - hidden
-        self._glued = {one for name in parts for one in glued(name)} - hidden
-        rows = (*self._together, *self._common, *self._addresses, *self._alone)
-        self._begins = {row[:end] for row in rows for end in range(1, len(row) + 1)}
+        self._glued = {one for name in names for one in name.glued} - hidden
+        rows = (*(one for one, kind in together.items() if kind == "number"), *self._addresses)
+        self._begins = _beginnings(rows).union(*(name.begins for name in names))
         self._says_something: dict[str, bool] = {}
         self._numbers = {number: weak for number, weak in numbers(evidence.numbers) if number not in hidden}
         self._digits_begin = {number[:end] for number in self._numbers for end in range(len(number) + 1)}
         self._long_numbers = [number for number in self._numbers if len(number) >= _LONG]
-        self._slips = Slips((word for name in parts for part in name for word in part), {w for p in public for w in p})
+        self._slips = Slips((word for name in names for word in name.words), {w for p in public for w in p})
         self._telephones = [digits for value in evidence.phones if len(digits := telephone(value)) >= 6]
 
     def __repr__(self) -> str:

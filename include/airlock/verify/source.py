@@ -36,7 +36,7 @@ class Sources:
         :raises Malformed: when neither can read it.
         :raises OSError: when the file cannot be opened.
         """
-        kept = self._kept.pop(path, None)  # type: ignore[call-overload]  # those that are kept are named by strings
+        kept = self._kept.pop(os.fspath(path), None)
         if kept is not None:
             state, fields = kept
             self._room += _room_for(fields[4])
