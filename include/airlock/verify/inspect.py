@@ -266,7 +266,9 @@ class Inspector:
 
     def _in_meta(self, elements: Iterable[tuple[int, Element]]) -> Iterator[Problem]:
         for tag, (vr, value, _) in elements:
-            if vr != b"UI" or not _PADDED_UID.fullmatch(value):
+            if vr == b"UI" and _PADDED_UID.fullmatch(value):
+                continue
+            if self._search.data(value):
                 yield from self._data(name_of(tag), value)
 
     def _data(self, name: str, raw: bytes) -> Iterator[Problem]:

@@ -23,6 +23,9 @@ _NUMBER = re.compile(r"[0-9+.eE-]+")
 _OF_NUMBERS = b"0123456789+-.eE\\ \0"
 _CLOCK = re.compile(r"[0-9.:+-]*")
 _PRINTABLE = re.compile(rb"[\x09\x0a\x0d\x20-\x7e]{5,}")
+# What is not printed, of which neither of the patterns of text in bytes matches anything; and what the shorter one asks.
+_UNPRINTABLE = bytes(code for code in range(256) if code not in b"\t\n\r" and not 0x20 <= code <= 0x7E)
+_FEWEST_IN_WIDE = 4
 _SHORTEST = 4
 _REMEMBERED_BYTES, _REMEMBERED_TEXT, _MOST_REMEMBERED = 64, 256, 4096
 _FORMATTED = DATES | {b"TM"}
@@ -137,6 +140,8 @@ class Search:
 
     def _data(self, raw: bytes) -> frozenset[Match]:
         found = self._identifiers.matches_in_bytes(raw, dates=self._removed)
+        if len(raw.translate(None, _UNPRINTABLE)) < _FEWEST_IN_WIDE:
+            return found
         if b"\0" in raw and (wide := wide_text(raw)):
             found |= self.text(wide.decode("ascii"), free=False)
         for stretch in _PRINTABLE.findall(raw):

@@ -136,12 +136,12 @@ def inspect(
             patient = open_ones[number] = _Patient(project.deidentify, days)
         for check, each in zip(checks, found, strict=True):
             patient.add(check[0], each)
+            done += 1
+            if progress is not None:
+                progress(done, total)
         waiting[number] -= len(checks)
-        done += len(checks)
         if not waiting[number]:
             yield number, open_ones.pop(number).inspection()
-        if progress is not None:
-            progress(done, total)
 
 
 def _batches(checks: Sequence[Check]) -> Iterator[Batch]:
