@@ -6,17 +6,15 @@ the next instance, whole sequences at a time.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from airlock.verify.allowed import Rules
-from airlock.verify.columns import column, indifferent
 from airlock.verify.found import NOTHING, Collected, Found, together
+from airlock.verify.iods import types_of
 from airlock.verify.items import CONTENT, align, concept, has_text, value_tag
 from airlock.verify.judge import Judge
 from airlock.verify.levels import Element, Level, same_items
 from airlock.verify.missing import missing, not_valid
 from airlock.verify.place import NEVER, Place, Remembered, Settled, depends, must_be_judged
-from airlock.verify.table import DUMMY, EMPTY, Allowance, types_of
+from airlock.verify.table import DUMMY, EMPTY, Allowance
 from airlock.verify.text import charset_of, name_of
 
 METHOD_CODES = 0x00120064
@@ -36,52 +34,12 @@ class Comparison:
 
     def dataset(self, output: Level, source: Level, sop_class_uid: str) -> Found:
         """Compare two datasets."""
-        place, remembered = self._begin(output, source, sop_class_uid)
+        place, remembered = self.begin(output, source, sop_class_uid)
         if output.shape is None or source.shape is None:
             return self._whole(place, source, remembered)
-        return self._rest(place, source, remembered, self._settled(place, source, remembered))
+        return self._rest(place, source, remembered, self.settled(place, source, remembered))
 
-    def alike(self, outputs: Sequence[Level], sources: Sequence[Level], sop_class_uid: str) -> list[Found]:
-        """Compare datasets of one shape with inputs of one shape, in all of which class and character set are the same.
-
-        :return: what was found in each output.
-        """
-        place, remembered = self._begin(outputs[0], sources[0], sop_class_uid)
-        settled = self._settled(place, sources[0], remembered)
-        found: list[list[Found]] = [[settled.found] for _ in outputs]
-        places = [place._replace(output=one, source=other) for one, other in zip(outputs, sources, strict=True)]
-        for tag in settled.output:
-            ours, theirs = column(outputs, tag), column(sources, tag)
-            if self._is_harmless(place, tag, ours, theirs):
-                continue
-            for here, each, element, other in zip(places, found, ours, theirs, strict=True):
-                assert element is not None
-                each.append(self._judged(here, tag, element, other, remembered))
-        for tag in settled.gone:
-            if tag >> 16 & 1 or indifferent(self._rules.table, tag, column(sources[:1], tag)[0]):
-                continue
-            for source, each in zip(sources, found, strict=True):
-                each.append(self._gone(tag, source, remembered))
-        for output, source, each in zip(outputs, sources, found, strict=True) if settled.valid else ():
-            each.append(self._valid(output, source, settled.valid))
-        return [together(each) for each in found]
-
-    def _is_harmless(
-        self, place: Place, tag: int, ours: Sequence[Element | None], theirs: Sequence[Element | None]
-    ) -> bool:
-        """Whether all outputs keep the values of their inputs, as they may, and no value identifies anybody."""
-        first = ours[0]
-        if depends(tag) or first is None or first.items is not None or theirs[0] is None:
-            return False
-        rule = self._rules.of(self._class, place, tag, first.vr)
-        if not rule.same or any(one is None or other is None or one.value != other.value for one, other in zip(ours, theirs, strict=True)):
-            return False
-        values = dict.fromkeys(one.value for one in ours if one is not None)
-        if rule.may_be_empty:
-            values.pop(b"", None)
-        return self._judge.are_harmless(rule.vr, values, place.charsets[0])
-
-    def _begin(self, output: Level, source: Level, sop_class_uid: str) -> tuple[Place, Remembered]:
+    def begin(self, output: Level, source: Level, sop_class_uid: str) -> tuple[Place, Remembered]:
         """Return where a comparison begins, and what is remembered of such objects."""
         self._class = sop_class_uid
         charsets = charset_of(output, b""), charset_of(source, b"")
@@ -96,7 +54,8 @@ class Comparison:
             remembered.by_value.clear()
         return place, remembered
 
-    def _settled(self, place: Place, source: Level, remembered: Remembered) -> Settled:
+    def settled(self, place: Place, source: Level, remembered: Remembered) -> Settled:
+        """Return what is the same in all objects of two shapes, and which elements are not."""
         assert place.output.shape is not None and source.shape is not None  # noqa: PT018 - asked for where both are
         shapes = place.output.shape, source.shape
         settled = remembered.settled.get(shapes)
@@ -130,23 +89,24 @@ class Comparison:
             assert element is not None
             one, two, found = latest.get(tag, NEVER)
             if one is not element or two is not other:
-                found = self._judged(place, tag, element, other, remembered)
+                found = self.judged(place, tag, element, other, remembered)
                 if not depends(tag):
                     latest[tag] = (element, other, found)
             if found is not NOTHING:
                 parts.append(found)
-        parts += [self._gone(tag, source, remembered) for tag in settled.gone if not tag >> 16 & 1]
+        parts += [self.gone(tag, source, remembered) for tag in settled.gone if not tag >> 16 & 1]
         if settled.valid is None or settled.valid:
-            parts.append(self._valid(place.output, source, settled.valid))
+            parts.append(self.valid(place.output, source, settled.valid))
         return together(parts)
 
-    def _valid(self, output: Level, source: Level, tags: frozenset[int] | None) -> Found:
+    def valid(self, output: Level, source: Level, tags: frozenset[int] | None) -> Found:
         """Check the types of some attributes, or of all."""
         types = types_of(self._class, 0)
         problems = tuple(not_valid(types, types if tags is None else tags, output, source))
         return Found(problems) if problems else NOTHING
 
-    def _judged(self, place: Place, tag: int, element: Element, other: Element | None, remembered: Remembered) -> Found:
+    def judged(self, place: Place, tag: int, element: Element, other: Element | None, remembered: Remembered) -> Found:
+        """Judge one element at the top level beside that of the input."""
         if element.items is None:
             return self._plain(place, tag, element, None if other is None else other.value, None)
         if depends(tag) or len(element.value) > _LONGEST_REMEMBERED:
@@ -157,7 +117,8 @@ class Comparison:
             found = remembered.by_value[key] = self._top(place, tag, element)
         return found
 
-    def _gone(self, tag: int, source: Level, remembered: Remembered) -> Found:
+    def gone(self, tag: int, source: Level, remembered: Remembered) -> Found:
+        """Judge that an output lacks an attribute of its input."""
         element = source.get(tag)
         assert element is not None
         one, two, known = remembered.latest.get(tag, NEVER)

@@ -10,9 +10,9 @@ from airlock.errors import RefusedError
 from airlock.identity.evidence import Evidence
 from airlock.identity.keys import KeyRing
 from airlock.identity.uids import UidMap
+from airlock.verify.checks import Check
 from airlock.verify.found import Problem
 from airlock.verify.harvest import Harvested, identity
-from airlock.verify.inspect import Check
 from airlock.verify.levels import Malformed
 from airlock.verify.reader import Reader
 from airlock.verify.together import Problems, Project, evidence_of, expectation_of, harvest, inspect

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from typing import Any
 
-from airlock.identity.evidence import Evidence
 from airlock.identity.identifiers import Identifiers
 from airlock.tuples import NamedTuple
 from airlock.verify.allowed import Private, Rules
+from airlock.verify.around import Around
+from airlock.verify.checks import Check, Expectation, Inspected, Uids
+from airlock.verify.columns import Columns
 from airlock.verify.compare import Comparison
-from airlock.verify.duties import Duties, Marks
+from airlock.verify.duties import Duties
 from airlock.verify.found import Found, Problem
 from airlock.verify.judge import Judge
-from airlock.verify.levels import Element, Malformed, Shape
+from airlock.verify.levels import Malformed, Shape
 from airlock.verify.own import FirstValues
 from airlock.verify.pixels import PixelComparison
 from airlock.verify.reader import File, Reader
@@ -28,92 +29,7 @@ from airlock.verify.text import CHARSET, name_of
 from airlock.verify.uids import UID
 
 _STUDY, _SERIES, _INSTANCE, _CLASS = 0x0020000D, 0x0020000E, 0x00080018, 0x00080016
-Uids = tuple[str, str, str]
 _OWN = tuple((tag, b"LO") for tag in (_STUDY, _SERIES, _INSTANCE, _CLASS, 0x00100020))
-_MOST_SHAPES = 16
-_PADDED_UID = re.compile(rb"[0-9]+(?:\.[0-9]+)*\0*")
-
-
-class Check(NamedTuple):
-    """One output to inspect.
-
-    :param instance_id: pseudonymous id.
-    :param name: path of the output below its folder.
-    :param source: the file that it was made from: rewritten, or as it came.
-    :param rewritten: whether burned-in text was removed from this instance.
-    :param sop_instance_uid: the new UID that the ledger has; None when there is no ledger.
-    :param expected: the new UID that its name says, or that it was found by; None when nothing says.
-    """
-
-    instance_id: str
-    output: str | os.PathLike[str]
-    name: str
-    source: str | os.PathLike[str]
-    rewritten: bool = False
-    sop_instance_uid: str | None = None
-    expected: str | None = None
-
-    def plain(self) -> tuple[Any, ...]:
-        """Return its fields as plain values, which take less time on their way to another process."""
-        return tuple(os.fspath(each) if isinstance(each, os.PathLike) else each for each in self)
-
-
-class Expectation(NamedTuple):
-    """What all outputs of a patient must be like. It holds patient data: never log it.
-
-    :param public: texts that the outputs carry on purpose.
-    :param override: the project's own rules, of which the table knows nothing.
-    :param private: which private elements the project keeps; None when none.
-    """
-
-    evidence: Evidence
-    marks: Marks
-    edition: str
-    public: tuple[str, ...]
-    override: Override | None = None
-    private: Private | None = None
-
-    def __repr__(self) -> str:
-        return "<Expectation>"
-
-    def plain(self) -> tuple[Any, ...]:
-        """Return the same in plain values, but for rules, which take less time on their way to another process."""
-        return (self.evidence.said(), tuple(self.marks), *self[2:])
-
-    @classmethod
-    def of(cls, plain: tuple[Any, ...]) -> Expectation:
-        """Return what :meth:`plain` told."""
-        said, marks, *others = plain
-        return cls(Evidence(**said), Marks(*marks), *others)
-
-
-class Inspected(NamedTuple):
-    """What was found in one output; patient data but for the problems.
-
-    :param old: StudyInstanceUID, SeriesInstanceUID and SOPInstanceUID of the input; `new` those of the output.
-    :param patients: PatientID of the input, and of the output.
-    :param telling: those of `old` that hold an identifier, so that they are mapped even where UIDs stay.
-    """
-
-    found: Found
-    old: Uids = ("", "", "")
-    new: Uids = ("", "", "")
-    patients: tuple[str, str] = ("", "")
-    telling: frozenset[str] = frozenset()
-
-    def __repr__(self) -> str:
-        return "<Inspected>"
-
-    def plain(self) -> tuple[Any, ...]:
-        """Return the same in plain values, which take less time on their way to another process."""
-        problems, *others = self.found
-        return ((tuple(map(tuple, problems)), *others), *self[1:])
-
-    @classmethod
-    def of(cls, plain: tuple[Any, ...]) -> Inspected:
-        """Return what :meth:`plain` told."""
-        problems, *others = plain[0]
-        return cls(Found(tuple(Problem(*each) for each in problems), *others), *plain[1:])
 
 
 class Pair(NamedTuple):
@@ -148,7 +64,6 @@ class Inspector:
         self._own, self._own_of_sources = FirstValues(*_OWN), FirstValues(*_OWN)
         self._asked: tuple[tuple[str, ...], frozenset[str]] = ((), frozenset())
         self._duties = Duties(marks)
-        self._around_known: dict[Shape, list[Problem]] = {}
         self._outputs, self._sources, self._pixels = _readers()
         keep_dates = marks.dates == "UNMODIFIED"
         identifiers = Identifiers(evidence, expectation.public, keep_dates=keep_dates)
@@ -156,7 +71,9 @@ class Inspector:
         self._search = Search(identifiers, spelled, removed=marks.dates == "REMOVED")
         judge = Judge(self._search, frozenset(evidence.uids))
         rules = _rules(expectation.edition, marks.options, expectation.override, expectation.private, marks.stamped)
+        self._around = Around(self._search)
         self._comparison = Comparison(rules, judge)
+        self._columns = Columns(self._comparison, rules, judge)
 
     def __call__(self, check: Check) -> Inspected:
         """Inspect one output; never raises: what cannot be inspected doesn't leave."""
@@ -170,9 +87,7 @@ class Inspector:
             if isinstance(pair, Pair) and pair.shapes is not None:
                 alike.setdefault(pair.shapes, []).append(pair)
         together = {id(pair): found for pairs in alike.values() for pair, found in self._together(pairs)}
-        return [
-            pair if isinstance(pair, Inspected) else self._guarded(pair, together.get(id(pair))) for pair in read
-        ]
+        return [pair if isinstance(pair, Inspected) else self._guarded(pair, together.get(id(pair))) for pair in read]
 
     def _read(self, check: Check) -> Pair | Inspected:
         """Read an output and its source, and compare their pixel data."""
@@ -205,7 +120,7 @@ class Inspector:
             return
         outputs, sources = [pair.output.dataset for pair in pairs], [pair.source.dataset for pair in pairs]
         try:
-            found = self._comparison.alike(outputs, sources, self._own(outputs[0])[3])
+            found = self._columns.datasets(outputs, sources, self._own(outputs[0])[3])
         except Exception:  # noqa: BLE001 - each is compared alone, which tells which of them it was
             return
         yield from zip(pairs, found, strict=True)
@@ -226,7 +141,11 @@ class Inspector:
         *theirs, source_class, patient = self._own_of_sources(source.dataset)
         old, new = (theirs[0], theirs[1], theirs[2]), (ours[0], ours[1], ours[2])
         found = found or self._comparison.dataset(output.dataset, source.dataset, sop_class)
-        problems = [*found.problems, *self._duties(output, source, rewritten=check.rewritten), *self._around(output)]
+        problems = [
+            *found.problems,
+            *self._duties(output, source, rewritten=check.rewritten),
+            *self._around.problems(output),
+        ]
         problems += pixels
         problems += self._place(check, new)
         if not sop_class or sop_class != source_class:
@@ -241,39 +160,6 @@ class Inspector:
         if self._asked[0] != uids[:2]:
             self._asked = uids[:2], frozenset(filter(self._search.in_uid, uids[:2]))
         return found | self._asked[1]
-
-    def _around(self, output: File) -> list[Problem]:
-        """Look at what is no part of the dataset: preamble, file meta information, what follows the pixel data."""
-        problems: list[Problem] = []
-        if output.preamble.strip(b"\0"):
-            problems += self._data("preamble", output.preamble)
-        meta, shape = output.meta, output.meta.shape
-        if shape is None:
-            problems += self._in_meta(meta.elements.items())
-        else:
-            known = self._around_known.get(shape)
-            if known is None:
-                if len(self._around_known) >= _MOST_SHAPES:
-                    self._around_known.clear()
-                same = [(tag, element) for tag, element in meta.elements.items() if tag not in shape.places]
-                known = self._around_known[shape] = list(self._in_meta(same))
-            problems += known
-            problems += self._in_meta(zip(shape.varying, meta.varied, strict=True))
-        for tag, element in output.tail.elements.items() if output.tail is not None else ():
-            problems.append(Problem(name_of(tag), "stands after the pixel data, and may not be there"))
-            problems += self._data(name_of(tag), element.value)
-        return problems
-
-    def _in_meta(self, elements: Iterable[tuple[int, Element]]) -> Iterator[Problem]:
-        for tag, (vr, value, _) in elements:
-            if vr == b"UI" and _PADDED_UID.fullmatch(value):
-                continue
-            if self._search.data(value):
-                yield from self._data(name_of(tag), value)
-
-    def _data(self, name: str, raw: bytes) -> Iterator[Problem]:
-        for kind, weak in self._search.data(raw):
-            yield Problem(name, f"holds a {kind} of the input", identifier=True, weak=weak)
 
     def _place(self, check: Check, new: Uids) -> Iterator[Problem]:
         """Check that the output says what its name and the ledger say, and that its name holds no identifier."""

@@ -186,7 +186,7 @@ class Layouts:
         return (*stretches, (data[start:end], end - start, None))
 
 
-def follow(
+def follow(  # noqa: C901 - as in the parser
     stretches: Stretches, latest: list[Element], data: bytes, position: int, size: int, nested: Nested
 ) -> int:
     """Read what differs between stretches of bytes that all have.

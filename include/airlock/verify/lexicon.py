@@ -6,13 +6,11 @@ The rules for what counts are those of de-identification (docs/deidentification.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from functools import lru_cache
 
 from airlock.identity.harvest import Evidence
 from airlock.identity.identifiers import Match
-from airlock.identity.transliterate import variants
 from airlock.identity.vocabulary import ordinary, vocabulary
-from airlock.tuples import NamedTuple
+from airlock.verify.named import beginnings, named
 from airlock.verify.slips import Slips
 from airlock.verify.words import (
     INSIDE,
@@ -22,18 +20,13 @@ from airlock.verify.words import (
     WIDEST,
     Word,
     addresses,
-    forms,
-    glued,
     ideographic,
     is_common,
     numbers,
     numbers_with_letters,
-    of_common_words,
-    orders,
     street,
     telephone,
     windows,
-    with_initials,
 )
 
 _LONG, _WHOLE = 7, 3
@@ -41,50 +34,6 @@ _MOST_REMEMBERED, _MOST_GROUPS = 20_000, 16
 _POLITE = "先生|女士|小姐|太太|某|医生|醫生|大夫|教授|主任|患者|氏|様|样|さん|君|님|씨|환자|선생"
 _ENDINGS = tuple(_POLITE.split("|"))
 _BEFORE = (*_ENDINGS, "病人", "姓名", "氏名", "이름", "성명")
-
-
-class Named(NamedTuple):
-    """A name in every way it may be written, taken apart: most names stand in the files of many patients.
-
-    :param words: all of them, and `own` those that count: what stands where prefix and suffix belong counts when it
-        cannot be one.
-    :param together: several words in a row, and `common` those that are made of nothing but words that say nothing.
-    :param begins: what any of these, or of its own words, begins with.
-    """
-
-    words: frozenset[str]
-    own: frozenset[str]
-    together: frozenset[str]
-    common: frozenset[str]
-    glued: frozenset[str]
-    initials: frozenset[tuple[str, str]]
-    begins: frozenset[str]
-
-    def __repr__(self) -> str:
-        return "<Named>"
-
-
-@lru_cache(maxsize=1024)
-def named(group: str) -> Named:
-    """Return what a name says, by a component group of it."""
-    names = [[forms(part) for part in name.split("^")] for name in variants(group)]
-    own = {word for name in names for part in name[:3] for word in part}
-    own |= {word for name in names for part in name[3:5] for word in part if len(word) >= 5}
-    together = frozenset(one for name in names for one in orders(name))
-    common = frozenset(one for name in names for one in of_common_words(name))
-    return Named(
-        frozenset(word for name in names for part in name for word in part),
-        frozenset(own),
-        together,
-        common,
-        frozenset(one for name in names for one in glued(name)),
-        frozenset(with_initials(names)),
-        _beginnings((*together, *common, *own)),
-    )
-
-
-def _beginnings(rows: Iterable[str]) -> frozenset[str]:
-    return frozenset(row[:end] for row in rows for end in range(1, len(row) + 1))
 
 
 class Lexicon:
@@ -111,7 +60,7 @@ class Lexicon:
         self._inside = {one for one in self._alone | names_alone if len(one) >= INSIDE or ideographic(one)} - hidden
         self._glued = {one for name in names for one in name.glued} - hidden
         rows = (*(one for one, kind in together.items() if kind == "number"), *self._addresses)
-        self._begins = _beginnings(rows).union(*(name.begins for name in names))
+        self._begins = beginnings(rows).union(*(name.begins for name in names))
         self._says_something: dict[str, bool] = {}
         self._numbers = {number: weak for number, weak in numbers(evidence.numbers) if number not in hidden}
         self._digits_begin = {number[:end] for number in self._numbers for end in range(len(number) + 1)}

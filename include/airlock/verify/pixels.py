@@ -6,7 +6,8 @@ import ctypes
 from collections.abc import Iterator
 
 from airlock.verify.found import Problem
-from airlock.verify.reader import File, Source
+from airlock.verify.reader import File
+from airlock.verify.stored import Source
 
 # Two of them are what a processor keeps at hand: larger blocks are read from memory once more to be compared.
 _BLOCK_BYTES = 128 << 10

@@ -23,7 +23,7 @@ _NUMBER = re.compile(r"[0-9+.eE-]+")
 _OF_NUMBERS = b"0123456789+-.eE\\ \0"
 _CLOCK = re.compile(r"[0-9.:+-]*")
 _PRINTABLE = re.compile(rb"[\x09\x0a\x0d\x20-\x7e]{5,}")
-# What is not printed, of which neither of the patterns of text in bytes matches anything; and what the shorter one asks.
+# What neither of the patterns of text in bytes matches, and how much the shorter one asks of the rest.
 _UNPRINTABLE = bytes(code for code in range(256) if code not in b"\t\n\r" and not 0x20 <= code <= 0x7E)
 _FEWEST_IN_WIDE = 4
 _SHORTEST = 4
@@ -59,7 +59,7 @@ class Search:
         return self.data(raw) if len(raw) >= _SHORTEST else _NONE
 
     def none_in(self, raws: Collection[bytes], vr: bytes, charset: bytes) -> bool:
-        """Whether no value of several, whose dates and UIDs the project keeps, holds an identifier; a no is not certain."""
+        """Whether no value of several that the project keeps holds an identifier; a no is not certain."""
         if vr in NUMERIC or vr == b"TM":
             # Each is looked at alone, as the values of one element are.
             raws = (b"\\".join(raws),)

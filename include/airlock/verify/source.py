@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from airlock.errors import InstanceNotUnderstood
 from airlock.verify.levels import Level, Malformed, Order
 from airlock.verify.parser import VRS, parse_level
-from airlock.verify.reader import BIG_ENDIAN, DEFLATED, IMPLICIT, File, PixelPlace, Reader, Source
+from airlock.verify.reader import BIG_ENDIAN, DEFLATED, IMPLICIT, File, PixelPlace, Reader
+from airlock.verify.stored import Source
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 _new = tuple.__new__
 # In bytes, of all inputs together, and what each takes beside its values.
 _MOST_KEPT, _BESIDE_VALUES = 8 << 20, 1500
+
 
 class Sources:
     """Reads inputs, remembers how their elements lay, and keeps what it read of some until it is asked for again."""
@@ -71,7 +73,7 @@ def _state(descriptor: int) -> tuple[int, int]:
 
 @lru_cache(maxsize=1)
 def sources() -> Sources:
-    """Return what reads the inputs of all patients in this process: how they lie has nothing to do with whose they are."""
+    """Return what reads the inputs of all patients: how they lie has nothing to do with whose they are."""
     return Sources()
 
 

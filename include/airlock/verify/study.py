@@ -6,8 +6,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
+from airlock.verify.checks import Inspected
 from airlock.verify.found import Problem
-from airlock.verify.inspect import Inspected
 from airlock.verify.text import name_of
 
 T = TypeVar("T")

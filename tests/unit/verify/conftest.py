@@ -62,7 +62,8 @@ class Case:
             name = path.relative_to(self.root / "out").as_posix()
             checks.append(Check(number, path, name, self.root / "in" / f"{number}.dcm", sop_instance_uid=path.stem))
         problems: dict[str, list[Problem]] = {}
-        for check, inspected in zip(checks, inspector.several(checks) if together else map(inspector, checks)):
+        found = inspector.several(checks) if together else [inspector(check) for check in checks]
+        for check, inspected in zip(checks, found, strict=True):
             study.add(check.instance_id, inspected)
             problems[check.instance_id] = list(inspected.found.problems)
         for number, found_together in study.problems().items():
