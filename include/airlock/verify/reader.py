@@ -152,7 +152,7 @@ class Reader:
     def _pixels(self, source: Source, start: int, order: Order) -> PixelPlace:
         head = source.read(start, 12)
         mark = "<" if order.little else ">"
-        if len(head) < 12:
+        if len(head) < (8 if order.implicit else 12):
             raise Malformed("it ends in the middle of an element")
         group, element = struct.unpack_from(f"{mark}HH", head)
         tag = group << 16 | element
