@@ -11,25 +11,28 @@ from airlock.verify.table import read_table
 from airlock.verify.text import entry
 
 
+@lru_cache(maxsize=1)
+def _lines() -> dict[bytes, dict[bytes, bytes]]:
+    """Return the lines of the table of types by their sections and their keys, as they are written."""
+    sections: dict[bytes, dict[bytes, bytes]] = {}
+    lines: dict[bytes, bytes] = {}
+    for line in read_table("iod_types").split(b"\n"):
+        key, _, rest = line.partition(b": ")
+        if rest == b"{":
+            lines = sections.setdefault(key, {})
+        else:
+            lines[key] = rest
+    return sections
+
+
 @lru_cache(maxsize=1024)
 def _of_iods(section: str, name: str) -> Any:
     """Return one entry of the table of types, None when there is none.
 
     The table has a line for each; of its thousand, a study needs a few dozen, and reading all takes longer than that.
     """
-    data = _lines("iod_types")
-    begin = data.index(b'\n"%s": {\n' % section.encode())
-    key = b"\n%s: " % json.dumps(name).encode()
-    # The line before the first entry is not one; the last one ends the section.
-    at = data.find(key, data.index(b"\n", begin + 1), data.index(b"\n}", begin))
-    if at < 0:
-        return None
-    return json.loads(data[at + len(key) : data.index(b"\n", at + 1)].rstrip(b","))
-
-
-@lru_cache(maxsize=1)
-def _lines(name: str) -> bytes:
-    return read_table(name)
+    found = _lines()[b'"%s"' % section.encode()].get(json.dumps(name).encode())
+    return None if found is None else json.loads(found.rstrip(b","))
 
 
 @lru_cache(maxsize=4096)

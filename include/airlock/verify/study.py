@@ -24,14 +24,14 @@ class Study:
 
     def __init__(self, *, keep_uids: bool, largest_days: int, each_study: bool = False) -> None:
         self._keep_uids, self._largest, self._each_study = keep_uids, largest_days, each_study
-        # How often a UID stands for another, as an object's own and elsewhere.
-        self._own: Counter[tuple[str, str]] = Counter()
-        self._elsewhere: Counter[tuple[str, str]] = Counter()
+        # Which UID stands for which, as an object's own and elsewhere.
+        self._own: list[tuple[str, str]] = []
+        self._elsewhere: list[tuple[str, str]] = []
         self._offsets: dict[str, Counter[int]] = defaultdict(Counter)
         self._patients: dict[str, Counter[str]] = defaultdict(Counter)
         self._inspected: dict[str, Inspected] = {}
         self._of_patients: dict[tuple[str, str], tuple[Problem, ...]] = {}
-        self._graph = _Graph(self._own, self._elsewhere)
+        self._graph = _Graph(Counter(self._own), Counter(self._elsewhere))
 
     def __repr__(self) -> str:
         return "<Study>"
@@ -39,8 +39,8 @@ class Study:
     def add(self, instance_id: str, inspected: Inspected) -> None:
         """Add what was found in one output."""
         self._inspected[instance_id] = inspected
-        self._own.update(zip(inspected.old, inspected.new, strict=True))
-        self._elsewhere.update([pair[:2] for pair in inspected.found.pairs])
+        self._own.extend(zip(inspected.old, inspected.new, strict=True))
+        self._elsewhere.extend([pair[:2] for pair in inspected.found.pairs])
         if inspected.found.offsets:
             self._offsets[self._moved_together(inspected)].update({days for days, _ in set(inspected.found.offsets)})
         self._patients[inspected.patients[0]][inspected.patients[1]] += 1
@@ -48,7 +48,7 @@ class Study:
     def problems(self) -> dict[str, list[Problem]]:
         """Return what is wrong, by instance."""
         found: dict[str, list[Problem]] = {}
-        self._graph = _Graph(self._own, self._elsewhere)
+        self._graph = _Graph(Counter(self._own), Counter(self._elsewhere))
         self._of_patients.clear()
         for instance_id, inspected in self._inspected.items():
             problems = [*self._uids(inspected), *self._lost(inspected), *self._dates(inspected)]
