@@ -32,6 +32,10 @@ _STUDY, _SERIES, _INSTANCE, _CLASS = 0x0020000D, 0x0020000E, 0x00080018, 0x00080
 _OWN = tuple((tag, b"LO") for tag in (_STUDY, _SERIES, _INSTANCE, _CLASS, 0x00100020))
 
 
+# Bytes of headers that are in memory together.
+_MOST_AT_ONCE = 4 << 20
+
+
 class Pair(NamedTuple):
     """An output and its source, as they were read.
 
@@ -48,6 +52,12 @@ class Pair(NamedTuple):
         """What others must have in common with it to be compared together; None when nothing is known."""
         ours, theirs = self.output.dataset.shape, self.source.dataset.shape
         return None if ours is None or theirs is None else (ours, theirs)
+
+    @property
+    def size(self) -> int:
+        """How much both have beside their pixel data, in bytes: about as much as they take in memory."""
+        files = (self.output, self.source)
+        return sum(file.source.size if file.pixels is None else file.pixels.offset for file in files)
 
 
 def _failed(reason: str) -> Inspected:
@@ -81,7 +91,19 @@ class Inspector:
 
     def several(self, checks: Sequence[Check]) -> list[Inspected]:
         """Inspect outputs, and return what was found in each. Those that are alike are compared together."""
-        read = [self._read(check) for check in checks]
+        found: list[Inspected] = []
+        waiting: list[Pair | Inspected] = []
+        size = 0
+        for check in checks:
+            pair = self._read(check)
+            waiting.append(pair)
+            size += pair.size if isinstance(pair, Pair) else 0
+            if size >= _MOST_AT_ONCE:
+                found += self._all(waiting)
+                waiting, size = [], 0
+        return found + self._all(waiting)
+
+    def _all(self, read: list[Pair | Inspected]) -> list[Inspected]:
         alike: dict[object, list[Pair]] = {}
         for pair in read:
             if isinstance(pair, Pair) and pair.shapes is not None:
@@ -97,7 +119,10 @@ class Inspector:
             descriptors.append(descriptor)
             source, descriptor = self._sources.open(check.source)
             descriptors.append(descriptor)
-            return Pair(check, output, source, tuple(self._pixels.problems(output, source)))
+            pixels = tuple(self._pixels.problems(output, source))
+            output.source.forget()
+            source.source.forget()
+            return Pair(check, output, source, pixels)
         except Malformed as malformed:
             return _failed(str(malformed))
         except OSError:

@@ -34,6 +34,10 @@ class Source:
             self._head = data
         return data
 
+    def forget(self) -> None:
+        """Give back the memory of the first bytes, which were read ahead."""
+        self._head = b""
+
     def read_into(self, offset: int, buffer: memoryview) -> None:
         """Fill a buffer with the bytes from an offset on.
 

@@ -183,3 +183,21 @@ def test_blocks_are_read_to_where_copying_is_fast(offset: int) -> None:
     assert 0 <= start < 4096
     assert (buffer._address + start - offset) % 4096 == 2048
     assert len(buffer.data) >= start + (128 << 10)
+
+
+def test_few_large_headers_are_in_memory_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = series(tmp_path, 9, unchanged)
+    change(made, 6, lambda ds: setattr(ds, "StationName", "QUILLFEATHER"))
+    numbers: list[int] = []
+    whole = inspect.Inspector._all
+
+    def watched(self: inspect.Inspector, read: list[Any]) -> list[Any]:
+        numbers.append(len(read))
+        return whole(self, read)
+
+    monkeypatch.setattr(inspect.Inspector, "_all", watched)
+    size = made.outputs[0].stat().st_size
+    monkeypatch.setattr(inspect, "_MOST_AT_ONCE", 5 * size)
+    assert {number for number, found in made.verify().items() if found} == {"6"}
+    assert sum(numbers) == 9
+    assert max(numbers) < 5
