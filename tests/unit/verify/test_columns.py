@@ -13,13 +13,17 @@ import pytest
 from pydicom.dataset import Dataset
 
 from airlock.identity.evidence import Evidence
+from airlock.identity.identifiers import Identifiers
 from airlock.project import ProjectPolicy
 from airlock.verify import inspect, iods, source, table, together
 from airlock.verify.checks import Check
 from airlock.verify.columns import Columns
 from airlock.verify.found import Problem
 from airlock.verify.harvest import Harvester
+from airlock.verify.named import named
 from airlock.verify.pixels import _Buffer
+from airlock.verify.search import Search
+from airlock.verify.spelled import Spelled
 from airlock.workers import Lost, Workers
 from tests.unit.verify.conftest import Case
 from tests.unit.verify.test_mutations import WRONG
@@ -201,3 +205,41 @@ def test_few_large_headers_are_in_memory_together(tmp_path: Path, monkeypatch: p
     assert {number for number, found in made.verify().items() if found} == {"6"}
     assert sum(numbers) == 9
     assert max(numbers) < 5
+
+
+def test_what_all_late_outputs_lack(tmp_path: Path) -> None:
+    made = series(tmp_path, 14, unchanged)
+    for number in range(6, 15):
+        change(made, number, lambda ds: ds.__delattr__("SliceLocation"))
+    found = {number: {(p.attribute, p.reason) for p in each} for number, each in made.verify().items() if each}
+    assert found == {str(number): {("SliceLocation", "is missing")} for number in range(6, 15)}
+
+
+def test_pixel_data_of_odd_length_late_in_a_series(tmp_path: Path) -> None:
+    made = series(tmp_path, 8, unchanged)
+    data = bytearray(made.outputs[6].read_bytes())
+    size = len(pydicom.dcmread(made.outputs[6]).PixelData)
+    data[-size - 4 : -size] = (size - 1).to_bytes(4, "little")
+    made.outputs[6].write_bytes(data[:-1])
+    assert {p.reason for p in made.verify()["7"]} == {"its pixel data is cut short, or of odd length"}
+
+
+def test_the_length_of_file_meta_information_late_in_a_series(tmp_path: Path) -> None:
+    made = series(tmp_path, 8, unchanged)
+    data = bytearray(made.outputs[6].read_bytes())
+    data[140] ^= 2
+    made.outputs[6].write_bytes(data)
+    found = {number: {p.reason for p in each} for number, each in made.verify().items() if each}
+    assert found == {"7": {"is not the length of its group"}}
+
+
+@pytest.mark.parametrize("data", ["Kowa".encode("utf-16-le") + b"\1\2", b"\1\2Kowal\3", "Kowal".encode("utf-16-be")])
+def test_little_text_in_bytes_is_searched_in_the_second_way_too(data: bytes) -> None:
+    evidence = Evidence(names={"Kowa", "Kowal"})
+    search = Search(Identifiers(Evidence()), Spelled(evidence, (), keep_dates=False), removed=True)
+    assert {kind for kind, _weak in search.data(data)} == {"name"}
+
+
+def test_what_stands_where_a_suffix_belongs() -> None:
+    assert "quillfeather" in named("Doe^Jo^^^Quillfeather").own
+    assert "jr" not in named("Doe^Jo^^^Jr").own
