@@ -78,12 +78,7 @@ class Channel:
         :raises EOFError: when it says nothing more.
         """
         size, kind = _head.unpack(self._read(_head.size))
-        data = self._read(size)
-        if kind == _PLAIN:
-            return marshal.loads(data)  # noqa: S302 - from our own process
-        import pickle  # noqa: PLC0415 - mostly, plain values are told
-
-        return pickle.loads(data)  # noqa: S301 - from our own process
+        return _decoded(self._read(size), kind)
 
     def close(self) -> None:
         """End both directions."""
@@ -98,6 +93,14 @@ class Channel:
                 raise EOFError
             data += more
         return data
+
+
+def _decoded(data: bytes, kind: int) -> Any:
+    if kind == _PLAIN:
+        return marshal.loads(data)  # noqa: S302 - from our own process
+    import pickle  # noqa: PLC0415 - mostly, plain values are told
+
+    return pickle.loads(data)  # noqa: S301 - from our own process
 
 
 def die_with(parent: int) -> None:
@@ -186,10 +189,10 @@ def without_values(error: Exception) -> Exception:
 
 
 def _make(job: bytes) -> Work:
-    import pickle  # noqa: PLC0415 - a forked worker does its first job without
-
-    place, argument, _ = pickle.loads(job)  # noqa: S301 - from our own parent
-    return made_by(place, pickle.loads(argument))  # noqa: S301 - as above
+    """Return what does the tasks of a job, which is told as bytes to be told from tasks."""
+    _, kind = _head.unpack_from(job)
+    place, argument = _decoded(job[_head.size :], kind)
+    return made_by(place, argument)
 
 
 def made_by(place: str, argument: object) -> Work:

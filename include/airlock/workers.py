@@ -20,7 +20,7 @@ from itertools import islice
 
 from airlock.tuples import NamedTuple
 from airlock.typed import Any, TypeVar
-from airlock.worker import Work
+from airlock.worker import Work, encode
 from airlock.worker_here import do_here
 from airlock.worker_process import Worker, can_fork, spawn
 
@@ -79,11 +79,9 @@ class _Job:
     def encoded(self) -> bytes:
         """Return what other processes make the same of."""
         if not self._encoded:
-            import pickle  # noqa: PLC0415 - a worker that is forked for its first and only job does without
-
             make = self._make
             name = make if isinstance(make, str) else f"{make.__module__}:{make.__qualname__}"
-            self._encoded = pickle.dumps((name, pickle.dumps(self._argument), self.number))
+            self._encoded = encode((name, self._argument))
         return self._encoded
 
     def cut(self, tasks: list[Any], size: int) -> list[Any]:
@@ -138,7 +136,7 @@ class Workers:
         :param make: importable function, or its name as `module:name`, that returns the function for single tasks;
             called once in every worker, or once for all that are forked, where it is not a name. Results and exceptions
             of tasks must be picklable; plain tuples of plain values take the least time.
-        :param argument: for `make`.
+        :param argument: for `make`; plain values take the least time here too.
         :param timeout_seconds: for a task, from when it begins; two minutes by default.
         :param least_seconds: no task is allowed less; then it is asked only of tasks that take longer.
         :param alike: says what neighbouring tasks share; those that share it take less time in the same worker.
