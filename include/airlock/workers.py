@@ -147,7 +147,9 @@ class Workers:
         if timeout_seconds is None:
             timeout_seconds, least_seconds = (lambda _task: _SECONDS), _SECONDS
         count = min(self._count, 1 + len(tasks) // worth_a_worker)
-        if self._here and count == 1 and least_seconds is not None and len(tasks) <= _MOST_TASKS_HERE:
+        few = count == 1 and len(tasks) <= _MOST_TASKS_HERE
+        # Workers that there are remember what they did.
+        if self._here and few and least_seconds is not None and not self._workers:
             yield from do_here(make, argument, tasks, least_seconds)
             return
         job = _Job(self._jobs, make, argument, timeout_seconds, least_seconds, alike)

@@ -34,18 +34,19 @@ def find_direct(arguments: list[str], *, own: bool = False) -> Callable[[], obje
 
         return find_send(arguments[1:])
     if arguments[:1] == ["verify"]:
-        from airlock.cli.direct_verify import find_verify  # noqa: PLC0415 - as below
+        from airlock.cli.direct_verify import find_verify, read_verify  # noqa: PLC0415 - as below
 
-        return _imported(lambda: find_verify(arguments[1:]))
+        asked = read_verify(arguments[1:])
+        return None if asked is None else _found(lambda: find_verify(asked, watched=is_watched()), own=own)
     if not arguments or arguments[0] != "deidentify":
         return None
     folders, options = read_arguments(arguments[1:], VALUES, FLAGS)
     if len(folders) != 2 or "--project" not in options or not _plainly_right(folders, options):
         return None
-    return _watched_or_not(folders, options) if own else _imported(lambda: _find_deidentify(folders, options))
+    return _found(lambda: _find_deidentify(folders, options), own=own)
 
 
-def _imported(find: Callable[[], Callable[[], object] | None]) -> Callable[[], object] | None:
+def _imported(find: Callable[[], Callable[[], object]]) -> Callable[[], object]:
     """Find what does the work, which imports it; what is imported stays: looking for garbage in it finds none."""
     _postpone("inspect")
     gc.disable()
@@ -55,12 +56,12 @@ def _imported(find: Callable[[], Callable[[], object] | None]) -> Callable[[], o
     return found
 
 
-def _watched_or_not(folders: list[str], options: dict[str, str]) -> Callable[[], object] | None:
-    """De-identify in a fork that is watched over; in this process, with workers, when that does not end well."""
-    status = go_on_watched()
+def _found(find: Callable[[], Callable[[], object]], *, own: bool) -> Callable[[], object]:
+    """Do the work in a fork that is watched over; in this process, with workers, when that does not end well."""
+    status = go_on_watched() if own else None
     if status is not None:
         return lambda: status
-    return _imported(lambda: _find_deidentify(folders, options))
+    return _imported(find)
 
 
 def _find_deidentify(folders: list[str], options: dict[str, str]) -> Callable[[], object]:

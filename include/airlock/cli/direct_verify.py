@@ -14,8 +14,8 @@ VALUES = ("--against", "--project", "--subject", "--report")
 """Options, each with a value."""
 
 
-def find_verify(arguments: list[str]) -> Callable[[], int] | None:
-    """Return what verifies a folder; None when that is click's to decide.
+def read_verify(arguments: list[str]) -> tuple[str, dict[str, str]] | None:
+    """Return the folder of outputs, and options; None when what is asked for is click's to decide.
 
     :param arguments: those after `verify`.
     """
@@ -32,6 +32,20 @@ def find_verify(arguments: list[str]) -> Callable[[], int] | None:
         os.path.lexists(report) or not os.path.isdir(os.path.dirname(report) or ".")  # noqa: PTH112, PTH120 - as above
     ):
         return None
+    return outputs, options
+
+
+def find_verify(asked: tuple[str, dict[str, str]], *, watched: bool) -> Callable[[], int]:
+    """Return what verifies a folder, for which much is imported.
+
+    :param asked: what :func:`read_verify` returned.
+    :param watched: as :func:`airlock.cli.verifying.verify_folder` has it.
+    """
     from airlock.cli.verifying import verify_folder  # noqa: PLC0415 - most of the commands do without
 
-    return lambda: verify_folder(outputs, inputs, options["--project"], subject=options.get("--subject"), report=report)
+    outputs, options = asked
+    subject, report = options.get("--subject"), options.get("--report")
+    here = {"watched": True} if watched else {}
+    return lambda: verify_folder(
+        outputs, options["--against"], options["--project"], subject=subject, report=report, **here
+    )

@@ -24,18 +24,27 @@ if TYPE_CHECKING:
 
 
 def verify_folder(
-    outputs: Place, inputs: Place, project: str, *, subject: str | None = None, report: Place | None = None
+    outputs: Place,
+    inputs: Place,
+    project: str,
+    *,
+    subject: str | None = None,
+    report: Place | None = None,
+    watched: bool = False,
 ) -> int:
     """Verify the outputs below one folder against the inputs below another, and print how many passed.
 
-    The parameters are the arguments and options of `airlock verify`.
+    The parameters are the arguments and options of `airlock verify`. `watched` is whether another process does all of
+    it again if this one ends before (:mod:`airlock.cli.watched`).
 
     :return: exit status: 0 when all outputs pass, 3 when some must not leave or must be looked at.
     :raises RefusedError: when nothing was begun.
     """
     settings = load_places()
     policy, keys = _policy(settings.projects, project), KeyRing.load(settings.key_path)
-    verification = FolderVerification(outputs, inputs, policy, keys, subject=subject, workers=settings.workers)
+    verification = FolderVerification(
+        outputs, inputs, policy, keys, subject=subject, workers=settings.workers, watched=watched
+    )
     with progress_bar("verifying") as show:
         result = verification.run(show)
     problems, names = result.by_instance(wrong=report is None)

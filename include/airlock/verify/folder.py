@@ -66,13 +66,22 @@ class FolderVerification:
     :param outputs: folder with outputs, at any depth; everything in it must be one.
     :param inputs: folder with the inputs, at any depth.
     :param subject: research subject id, when all outputs are of one patient and it was given.
+    :param watched: whether another process does all of it again if this one ends before.
     """
 
     def __init__(
-        self, outputs: Place, inputs: Place, policy: Project, keys: KeyRing, *, subject: str | None, workers: int
+        self,
+        outputs: Place,
+        inputs: Place,
+        policy: Project,
+        keys: KeyRing,
+        *,
+        subject: str | None,
+        workers: int,
+        watched: bool = False,
     ) -> None:
         self._outputs, self._policy, self._keys, self._subject = os.fspath(outputs), policy, keys, subject
-        self._workers = workers
+        self._workers, self._watched = workers, watched
         self._keep_uids = "retain_uids" in policy.deidentify.options
         self._uids = UidMap(keys, policy.name)
         self._files = _files_of(os.fspath(inputs))
@@ -80,7 +89,7 @@ class FolderVerification:
 
     def run(self, progress: Progress | None = None) -> Verified:
         """Verify everything."""
-        with Workers(self._workers, fork=True) as pool:
+        with Workers(self._workers, fork=True, here=self._watched) as pool:
             said = harvest(pool, self._files, self._policy)
             inputs: dict[str, list[Harvested]] = defaultdict(list)
             by_new: dict[str, tuple[str, str]] = {}

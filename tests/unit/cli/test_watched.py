@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+import pydicom
 import pytest
 from pydicom.filewriter import dcmwrite
 
@@ -57,6 +58,60 @@ def test_a_process_that_ends_costs_nothing(tmp_path: Path, environment: dict[str
     assert (done.returncode, done.stdout) == (0, "in 3 / out 3 / skipped 0 / held 0\n"), done.stderr
     assert len(list((tmp_path / "out").rglob("*.dcm"))) == 3
     assert not list((tmp_path / "out").glob(".*"))
+
+
+VERIFYING = """
+import os, signal, sys, time
+from airlock.cli import main, watched
+from airlock.verify import {module} as module, together
+together._SECONDS = 2.0
+before = module.{kind}.{method}
+def what_happens(self, told):
+    if watched.is_watched():
+        {happens}
+    return before(self, told)
+module.{kind}.{method} = what_happens
+main()
+"""
+PLACES = {
+    "of the inputs": ("harvest", "Harvester", "__call__"),
+    "of the outputs": ("inspect", "Inspector", "_read"),
+}
+
+
+@pytest.mark.parametrize("happens", set(HAPPENS) - {"it takes forever"})
+@pytest.mark.parametrize("place", PLACES)
+def test_a_verification_that_ends_costs_nothing(
+    tmp_path: Path, environment: dict[str, str], place: str, happens: str
+) -> None:
+    assert_verified(tmp_path, environment, place, HAPPENS[happens])
+
+
+def test_a_verification_that_takes_forever_is_done_again(tmp_path: Path, environment: dict[str, str]) -> None:
+    assert_verified(tmp_path, environment, "of the outputs", HAPPENS["it takes forever"])
+
+
+def assert_verified(folder: Path, environment: dict[str, str], place: str, happens: str) -> None:
+    """Verify outputs of which one holds a name; what happens, happens to whoever is watched."""
+    subprocess.run(command(folder, "pass"), env=environment, capture_output=True, check=True, timeout=60)
+    output = min((folder / "out").rglob("*.dcm"))
+    dataset = pydicom.dcmread(output)
+    dataset.PatientName = ct(0).PatientName
+    dataset.save_as(output)
+    module, kind, method = PLACES[place]
+    program = VERIFYING.format(module=module, kind=kind, method=method, happens=happens)
+    arguments = ["verify", str(folder / "out"), "--against", str(folder / "in"), "--project", "P"]
+    done = subprocess.run(
+        [sys.executable, "-c", program, *arguments, "--report", str(folder / "report")],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    said = "in 3 / out 3 / pass 2 / review 0 / fail 1 / inputs without output 0\n"
+    assert (done.returncode, done.stdout) == (3, said), done.stderr
+    assert (folder / "report").read_text().count("PatientName") == 1
 
 
 def test_who_is_told_of_no_process_that_ends_asks_for_it(tmp_path: Path, environment: dict[str, str]) -> None:
