@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from collections import Counter
-from typing import TYPE_CHECKING
 
 from airlock.cli import HELD
 from airlock.cli.progress import progress_bar
@@ -13,6 +12,7 @@ from airlock.deid.terms import Strictest
 from airlock.errors import UnknownProject
 from airlock.identity.keys import KeyRing
 from airlock.places import load_places
+from airlock.typed import TYPE_CHECKING
 from airlock.verify.folder import FolderVerification
 from airlock.verify.found import verdict
 from airlock.verify.report import summary, write_report

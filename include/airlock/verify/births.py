@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection
-from datetime import date
 
 from airlock.identity.calendars import MONTHS, OURS, chinese_number, elsewhere, ordinal, year_in_words
+from airlock.identity.days import date
 from airlock.patterns import compiled_later
 
-_NUMBERS = re.compile(r"(?<!\d)(?=(\d{1,4})([\W_]{1,2}|年)(\d{1,2})([\W_]{1,2}|月)(\d{1,4})(?!\d))")
-_WHOLE = re.compile(r"(?<!\d)(\d{4})(\d{2})(\d{2})(?!\d)")
-_LETTERS = re.compile(r"[^\W\d_]+|\d+")
-_DIGIT = re.compile(r"\d")
-_MANY_DIGITS = re.compile(r"\d{6}.?\d{3}")
+_NUMBERS = compiled_later(r"(?<!\d)(?=(\d{1,4})([\W_]{1,2}|年)(\d{1,2})([\W_]{1,2}|月)(\d{1,4})(?!\d))")
+_WHOLE = compiled_later(r"(?<!\d)(\d{4})(\d{2})(\d{2})(?!\d)")
+_LETTERS = compiled_later(r"[^\W\d_]+|\d+")
+_DIGIT = compiled_later(r"\d")
+_MANY_DIGITS = compiled_later(r"\d{6}.?\d{3}")
 _PERSONAL = compiled_later(r"(?<!\d)(\d{6})[-+/a ]?\d{3,7}(?!\d)")
 _WITH_CENTURY = compiled_later(r"(?<!\d)[1-8](\d{6})[-+/a ]?\d{3,7}(?!\d)")
 _WITH_PLACE = compiled_later(r"(?<!\d)\d{6}(\d{8})\d{3}[\dx](?![^\W_])")

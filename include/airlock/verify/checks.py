@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from typing import Any
 
 from airlock.identity.evidence import Evidence
 from airlock.tuples import NamedTuple
+from airlock.typed import Any
 from airlock.verify.allowed import Private
 from airlock.verify.duties import Marks
 from airlock.verify.found import Found, Problem

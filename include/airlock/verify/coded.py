@@ -7,9 +7,11 @@ from base64 import urlsafe_b64decode
 from binascii import unhexlify
 from collections.abc import Iterator
 
-_LETTERS = re.compile(r"[\w+/-]{7,}(?:\r?\n[\w+/-]+)*(=*)", re.ASCII)
-_PAIRS = re.compile(r"(?:(?:0[xX])?[0-9A-Fa-f]{2}[ :,-]?){5,}")
-_READABLE = re.compile(r"[\w\s.,:;^=/'()@+-]+")
+from airlock.patterns import compiled_later
+
+_LETTERS = compiled_later(r"[\w+/-]{7,}(?:\r?\n[\w+/-]+)*(=*)", re.ASCII)
+_PAIRS = compiled_later(r"(?:(?:0[xX])?[0-9A-Fa-f]{2}[ :,-]?){5,}")
+_READABLE = compiled_later(r"[\w\s.,:;^=/'()@+-]+")
 
 
 def said_in(text: str) -> Iterator[str]:

@@ -4,21 +4,20 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
-from datetime import date, timedelta
 from functools import lru_cache
 
+from airlock.identity.days import date, timedelta
 from airlock.identity.vocabulary import fold
 from airlock.patterns import compiled_later
 from airlock.verify.births import Births
 
-_PARTS = re.compile(r"(?<!\d)(?=(\d{1,4})([\W_]{1,3}|\s?年\s?)(\d{1,2})([\W_]{1,3}|\s?月\s?)(\d{1,4})(?!\d))")
+_PARTS = compiled_later(r"(?<!\d)(?=(\d{1,4})([\W_]{1,3}|\s?年\s?)(\d{1,2})([\W_]{1,3}|\s?月\s?)(\d{1,4})(?!\d))")
 _KOREAN = compiled_later(r"(\d{4})년\s?(\d{1,2})월\s?(\d{1,2})")
-_SOLID = re.compile(r"(?<!\d)\d{6,8}(?!\d)|(?<!\d)(\d{8})(?:[01]\d|2[0-3])(?:[0-5]\d){1,2}(?!\d)")
+_SOLID = compiled_later(r"(?<!\d)\d{6,8}(?!\d)|(?<!\d)(\d{8})(?:[01]\d|2[0-3])(?:[0-5]\d){1,2}(?!\d)")
 _WEEK = compiled_later(r"(?<!\d)(\d{4})[\W_]?w(\d{2})[\W_]?(\d)(?!\d)")
-_DAY_OF_YEAR = re.compile(r"(?<!\d)(\d{4}|\d{2}(?=[-./]))[-./ ]?(\d{3})(?!\d)")
-_ERA = re.compile(
+_DAY_OF_YEAR = compiled_later(r"(?<!\d)(\d{4}|\d{2}(?=[-./]))[-./ ]?(\d{3})(?!\d)")
+_ERA = compiled_later(
     r"(令和|平成|昭和|大正|明治|(?<![^\W\d_])[rhstm][.\s]?)\s?(\d{1,2})\D{1,3}(\d{1,2})\D{1,3}(\d{1,2})(?!\d)"
 )
 _ERAS = {
@@ -33,7 +32,7 @@ _ERAS = {
     "明": 1867,
     "m": 1867,
 }
-_WORDS = re.compile(r"\d+|[^\W\d_]+")
+_WORDS = compiled_later(r"\d+|[^\W\d_]+")
 _MONTHS = {
     stem: number
     for number, stems in enumerate(

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TypeVar
 
 from airlock.tuples import NamedTuple
+from airlock.typed import TypeVar
 
 T = TypeVar("T")
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterator
-from typing import Any
 
 from airlock.identity.evidence import Evidence
 from airlock.tuples import NamedTuple
+from airlock.typed import Any
 from airlock.verify.levels import Element, Level, Malformed, Shape
 from airlock.verify.own import FirstValues, first_of
 from airlock.verify.source import Sources, sources

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
-from typing import Any
 
 from airlock.identity.identifiers import Identifiers
 from airlock.tuples import NamedTuple
+from airlock.typed import Any
 from airlock.verify.allowed import Private, Rules
 from airlock.verify.around import Around
 from airlock.verify.checks import Check, Expectation, Inspected, Uids

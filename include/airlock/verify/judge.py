@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection
-from datetime import date
 
+from airlock.identity.days import date
 from airlock.identity.vocabulary import fold, vocabulary
+from airlock.patterns import compiled_later
 from airlock.verify.found import NOTHING, Found, Problem
 from airlock.verify.search import DUMMIES, Search
 from airlock.verify.table import CLEAN, EMPTY, KEEP, SAME, SHIFT, Allowance
 from airlock.verify.text import BINARY, CODED, DATES, FREE, decode, name_of, values, vr_of
 from airlock.verify.uids import UID, is_registered, is_structural
 
-_WORDS = re.compile(r"[^\W\d_]+")
-_LONG_DIGITS = re.compile(r"\d{6,}")
-_DAY = re.compile(r"(\d{4})(\.?)(\d{2})\2(\d{2})")
-_UNITS = re.compile(r"mm|cm|ml|mg|sec|s|ms|t|kv|kvp|mas|mev|hz|mhz|min|x|d|st|nd|rd|th|ch|dir|ph|slab|shot|echo|views?")
+_WORDS = compiled_later(r"[^\W\d_]+")
+_LONG_DIGITS = compiled_later(r"\d{6,}")
+_DAY = compiled_later(r"(\d{4})(\.?)(\d{2})\2(\d{2})")
+_UNITS = compiled_later(
+    r"mm|cm|ml|mg|sec|s|ms|t|kv|kvp|mas|mev|hz|mhz|min|x|d|st|nd|rd|th|ch|dir|ph|slab|shot|echo|views?"
+)
 # `HeadNeckPETCT`: words that are told apart by their capitals.
-_PARTS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
+_PARTS = compiled_later(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 _METHOD = 0x00120063
 # BurnedInAnnotation and RecognizableVisualFeatures: what they may say is checked with the other duties.
 _CAREFUL = frozenset((0x00280301, 0x00280302))
-_METHOD_TEXT = re.compile(r"Airlock: DICOM PS3\.15 \w+ Annex E; see the method codes")
+_METHOD_TEXT = compiled_later(r"Airlock: DICOM PS3\.15 \w+ Annex E; see the method codes")
 
 
 class Judge:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
+from airlock.patterns import compiled_later
 from airlock.verify.found import NOTHING, Found, Problem
 from airlock.verify.judge import Judge
 from airlock.verify.levels import Level
@@ -14,7 +15,7 @@ from airlock.verify.uids import is_registered, is_structural
 
 # May only be there while another one has a value: ResponsiblePersonRole, beside ResponsiblePerson (PS3.3 table C.7-1).
 _FOLLOWERS = {0x00102298: 0x00102297}
-_NUMBER = re.compile(rb"(?:[0-9.,+\-eE# \0]|nan|inf|ind)*", re.IGNORECASE)
+_NUMBER = compiled_later(rb"(?:[0-9.,+\-eE# \0]|nan|inf|ind)*", re.IGNORECASE)
 
 
 def missing(table: Table, judge: Judge, path: tuple[int, ...], tag: int, level: Level) -> Found:

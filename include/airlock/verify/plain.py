@@ -7,14 +7,15 @@ import unicodedata
 from contextlib import suppress
 
 from airlock.identity.transliterate import in_latin_letters
+from airlock.patterns import compiled_later
 from airlock.verify.coded import said_in
 
-_SUSPICIOUS = re.compile(r"[&%\\=<]|[uU]\+|[^\x00-\x7e]")
-_NUMBERED = re.compile(r"(?:\\[uU]\{?|[uU]\+)([0-9A-Fa-f]{4,8})\}?")
-_BYTE = re.compile(r"(?:\\x|\\'|=|%)([0-9A-Fa-f]{2})")
-_OCTAL = re.compile(r"\\([0-3][0-7]{2})")
-_TAG = re.compile(r"<[^<>]{0,120}>")
-_BYTES = re.compile("[\x80-\xff\udc80-\udcff]+")
+_SUSPICIOUS = compiled_later(r"[&%\\=<]|[uU]\+|[^\x00-\x7e]")
+_NUMBERED = compiled_later(r"(?:\\[uU]\{?|[uU]\+)([0-9A-Fa-f]{4,8})\}?")
+_BYTE = compiled_later(r"(?:\\x|\\'|=|%)([0-9A-Fa-f]{2})")
+_OCTAL = compiled_later(r"\\([0-3][0-7]{2})")
+_TAG = compiled_later(r"<[^<>]{0,120}>")
+_BYTES = compiled_later("[\x80-\xff\udc80-\udcff]+")
 _ROUNDS = 3
 
 

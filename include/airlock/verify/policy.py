@@ -7,15 +7,16 @@ for besides what the table does.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Collection, Sequence
 from functools import lru_cache
-from typing import Any, Protocol
 
+from airlock.patterns import compiled_later
 from airlock.tuples import NamedTuple
+from airlock.typed import Any, Protocol
 from airlock.verify.allowed import Private
-from airlock.verify.table import CLEAN, DUMMY, EMPTY, KEEP, MAP, SHIFT, Allowance, Override, read_table
+from airlock.verify.shipped import read_table
+from airlock.verify.table import CLEAN, DUMMY, EMPTY, KEEP, MAP, SHIFT, Allowance, Override
 from airlock.verify.text import entry
 
 
@@ -49,7 +50,7 @@ _BY_ACTION: dict[str, Allowance] = {
     "shift": frozenset((SHIFT, DUMMY)),
     **dict.fromkeys(("keep", "replace", "hash", "round", "truncate", "lookup", "keep-matching"), _ANY),
 }
-_PRIVATE = re.compile(
+_PRIVATE = compiled_later(
     r"""\(?(?P<group>[0-9A-Fa-fx]{4})?,?[ ]?  # a group
         (?:["\[](?P<creator>[^"\]]+)["\]])?   # a creator
         (?:,[ ]?(?:xx)?(?P<element>[0-9A-Fa-fx]{2}|\*))?\)?""",
@@ -167,6 +168,8 @@ class PrivateReader:
 
 @lru_cache(maxsize=1)
 def _safe_elements() -> frozenset[tuple[str, int, int]]:
+    import json  # noqa: PLC0415 - few projects keep private elements
+
     document = json.loads(read_table("safe_private"))
     return frozenset(
         (creator, int(group, 16), int(text[:2], 16))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping, Sequence
 
@@ -18,6 +17,8 @@ def line(instance_id: str, problems: Sequence[Problem], output: str = "") -> str
 
     :param output: path of the output, where it may be told.
     """
+    import json  # noqa: PLC0415 - where no report is asked for, it is not needed
+
     found = verdict(problems)
     document: dict[str, object] = {"instance": instance_id, "verdict": found}
     if output:

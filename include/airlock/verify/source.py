@@ -5,9 +5,9 @@ from __future__ import annotations
 import io
 import os
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
 
 from airlock.errors import InstanceNotUnderstood
+from airlock.typed import TYPE_CHECKING, Any
 from airlock.verify.levels import Level, Malformed, Order
 from airlock.verify.parser import VRS, parse_level
 from airlock.verify.reader import BIG_ENDIAN, DEFLATED, IMPLICIT, File, PixelPlace, Reader

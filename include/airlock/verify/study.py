@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
-from typing import TypeVar
 
+from airlock.typed import TypeVar
 from airlock.verify.checks import Inspected
 from airlock.verify.found import Problem
 from airlock.verify.text import name_of

@@ -5,18 +5,14 @@ De-identification decides one action per attribute; this says which outcomes are
 
 from __future__ import annotations
 
-import json
-import os
-import re
-from collections.abc import Callable, Iterable, Mapping
-from functools import lru_cache, partial
-from typing import Any
+from collections.abc import Callable, Iterable
+from functools import partial
 
-from airlock.tuples import NamedTuple
+from airlock.patterns import compiled_later
+from airlock.verify.shipped import Row, rows_of
 from airlock.verify.text import entry
 from airlock.verify.uids import is_structural
 
-_PROFILES = os.path.join(os.path.dirname(__file__), "..", "deid", "profiles")  # noqa: PTH118, PTH120 - see read_table
 KEEP, SAME, CLEAN, SHIFT, MAP, DUMMY, EMPTY = "keep", "same", "clean", "shift", "map", "dummy", "empty"
 """What a value that is left may be: the input's, its allowed words, its date moved, its UID mapped, a dummy, none.
 
@@ -42,52 +38,12 @@ _OF_PROGRAMS = frozenset(
     )
 )  # fmt: skip
 _SUBTYPE = 0x0045
-_REMARK = re.compile("Comment|Notes|Reason")
+_REMARK = compiled_later("Comment|Notes|Reason")
 NOTHING: frozenset[str] = frozenset()
 Allowance = frozenset[str]
 _SAME: Allowance = frozenset((KEEP, SAME))
 Override = Callable[[tuple[int, ...], int, Callable[[], Allowance]], Allowance]
 """A project's own rules: what they allow for an attribute at a path of sequences, given what the table does."""
-
-
-class Row(NamedTuple):
-    """One attribute of the table.
-
-    :param basic: action of the Basic Profile, such as `X/Z/D`.
-    :param options: action by option, `K` or `C`.
-    """
-
-    basic: str
-    vr: bytes
-    options: Mapping[str, str]
-
-
-def read_table(name: str) -> bytes:
-    """Return one of the shipped tables, by its name without `.json`."""
-    # pathlib takes longer to import than this to read.
-    with open(os.path.join(_PROFILES, f"{name}.json"), "rb") as file:  # noqa: PTH118, PTH123 - as the comment says
-        return file.read()
-
-
-@lru_cache(maxsize=4)
-def _document(name: str) -> dict[str, Any]:
-    content: dict[str, Any] = json.loads(read_table(name))
-    return content
-
-
-Content = Mapping[tuple[str, str, str], tuple[str, Mapping[str, str]]]
-"""Basic action, and action by option, of a content item by coding scheme, code and value type."""
-
-
-@lru_cache(maxsize=4)
-def _rows(edition: str) -> tuple[Mapping[int, Row], Content]:
-    document, rows = _document(f"ps315_{edition}"), {}
-    for tag, _keyword, _name, vr, basic, by_option in document["attributes"]:
-        if len(tag) == 8 and "x" not in tag:
-            number = int(tag, 16)
-            rows[number] = Row(basic, vr.encode() or entry(number)[0], by_option)
-    content = {(scheme, code, kind): (basic, options) for scheme, code, kind, _, basic, options in document["content"]}
-    return rows, content
 
 
 class Table:
@@ -100,7 +56,7 @@ class Table:
     def __init__(self, edition: str, options: Iterable[str], override: Override | None = None) -> None:
         self.options = frozenset(options)
         self._override = override
-        self._rows, self._content = _rows(edition)
+        self._rows = rows_of(edition)
         self._known: dict[tuple[tuple[int, ...], int], Allowance] = {}
 
     @property
@@ -127,14 +83,14 @@ class Table:
         return found
 
     def _by_table(self, tag: int) -> Allowance:
-        row = self._rows.get(tag)
+        row = self._rows.attribute(tag)
         return self._unlisted(tag) if row is None else self._listed(row, tag)
 
     def removable(self, path: tuple[int, ...], tag: int) -> bool:
         """Whether an attribute may be missing from an output."""
         if tag >> 16 & 1 or not self.allowed(path, tag) & {KEEP, CLEAN, SHIFT, MAP}:
             return True
-        row = self._rows.get(tag)
+        row = self._rows.attribute(tag)
         return row is not None and ("X" in row.basic or "Z" in row.basic)
 
     def _listed(self, row: Row, tag: int) -> Allowance:
@@ -194,11 +150,11 @@ class Table:
 
     def content(self, scheme: str, code: str, value_type: str) -> Allowance | None:
         """Return what table E.3.4-1 lets stand as the value of a content item; None when it does not list it."""
-        row = self._content.get((scheme, code, value_type))
+        row = self._rows.content(scheme, code, value_type)
         if row is None:
             return None
-        basic, by_option = row
-        chosen = {action for option, action in by_option.items() if option in self.options}
+        basic = row.basic
+        chosen = {action for option, action in row.options.items() if option in self.options}
         if "K" in chosen or basic == "K":
             return frozenset((KEEP, DUMMY))
         return frozenset((CLEAN, DUMMY)) if "C" in chosen or basic == "C" else frozenset((DUMMY,))

@@ -8,18 +8,19 @@ from functools import lru_cache
 
 from airlock.identity.transliterate import LOST
 from airlock.identity.vocabulary import fold
+from airlock.patterns import compiled_later
 from airlock.verify.plain import plain_texts
 from airlock.verify.words import Word
 
-_WORDS = re.compile(r"[^\W\d_]+|\d+")
+_WORDS = compiled_later(r"[^\W\d_]+|\d+")
 # With a digit in the place of a letter, at most.
-_MAYBE_SLIPS = re.compile(r"(?<![^\W_])(?:[^\W\d_]+\d?[^\W\d_]*)(?![^\W_])")
-_HUMPS = re.compile(r"[A-ZÀ-Þ]+(?![a-zß-ÿ])|[A-ZÀ-Þ]?[a-zß-ÿ]+|[^\W\d_A-Za-zÀ-ÿ]+")
-_NUMBER = re.compile(r"\d(?:[ ,./_'-]{0,2}\d)+")
-_PHONE = re.compile(r"\d(?:[\W_]{0,4}\d){5,}")
-_BEFORE = re.compile(r"(?<![^\W\d_])(?=([^\W\d_])\.\s{0,2}(?:[^\W\d_]\.\s{0,2})?([^\W\d_]{2,}))")
-_BEHIND = re.compile(r"(?<![^\W\d_])([^\W\d_]{2,})(?:[,^]\s{0,2}([^\W\d_])(?![^\W\d_])|\s([^\W\d_])\.)")
-_LOST = re.compile("(?<=[^\\W\\d_])[?\ufffd*\xbf]{1,4}(?=[^\\W\\d_])")
+_MAYBE_SLIPS = compiled_later(r"(?<![^\W_])(?:[^\W\d_]+\d?[^\W\d_]*)(?![^\W_])")
+_HUMPS = compiled_later(r"[A-ZÀ-Þ]+(?![a-zß-ÿ])|[A-ZÀ-Þ]?[a-zß-ÿ]+|[^\W\d_A-Za-zÀ-ÿ]+")
+_NUMBER = compiled_later(r"\d(?:[ ,./_'-]{0,2}\d)+")
+_PHONE = compiled_later(r"\d(?:[\W_]{0,4}\d){5,}")
+_BEFORE = compiled_later(r"(?<![^\W\d_])(?=([^\W\d_])\.\s{0,2}(?:[^\W\d_]\.\s{0,2})?([^\W\d_]{2,}))")
+_BEHIND = compiled_later(r"(?<![^\W\d_])([^\W\d_]{2,})(?:[,^]\s{0,2}([^\W\d_])(?![^\W\d_])|\s([^\W\d_])\.)")
+_LOST = compiled_later("(?<=[^\\W\\d_])[?\ufffd*\xbf]{1,4}(?=[^\\W\\d_])")
 _LONGEST_REMEMBERED = 128
 
 

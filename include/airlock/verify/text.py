@@ -5,11 +5,11 @@ Where bytes cannot be what the character set says, every reading that other char
 
 from __future__ import annotations
 
-import re
 from functools import lru_cache
 
 from airlock.dicomio import dictionary
 from airlock.dicomio.quiet import quiet
+from airlock.patterns import compiled_later
 from airlock.verify.levels import Level
 
 FREE = frozenset((b"LO", b"SH", b"ST", b"LT", b"UT", b"UC", b"PN"))
@@ -106,7 +106,7 @@ def readings(raw: bytes, vr: bytes, charset: bytes) -> set[str]:
     return found
 
 
-_WIDE = re.compile(rb"(?:[\x20-\x7e]\0){4,}|(?:\0[\x20-\x7e]){4,}")
+_WIDE = compiled_later(rb"(?:[\x20-\x7e]\0){4,}|(?:\0[\x20-\x7e]){4,}")
 
 
 def wide_text(data: bytes) -> bytes:

@@ -8,11 +8,11 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, Protocol, TypeVar
 
 from airlock.dicomio.progress import Progress
 from airlock.identity.evidence import Evidence
 from airlock.tuples import NamedTuple
+from airlock.typed import Any, Protocol, TypeVar
 from airlock.verify.checks import Check, Expectation, Inspected
 from airlock.verify.duties import Marks
 from airlock.verify.found import Problem

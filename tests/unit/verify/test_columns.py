@@ -15,7 +15,7 @@ from pydicom.dataset import Dataset
 from airlock.identity.evidence import Evidence
 from airlock.identity.identifiers import Identifiers
 from airlock.project import ProjectPolicy
-from airlock.verify import inspect, iods, source, table, together
+from airlock.verify import inspect, shipped, source, together
 from airlock.verify.checks import Check
 from airlock.verify.columns import Columns
 from airlock.verify.found import Problem
@@ -24,6 +24,7 @@ from airlock.verify.named import named
 from airlock.verify.pixels import _Buffer
 from airlock.verify.search import Search
 from airlock.verify.spelled import Spelled
+from airlock.verify.text import entry
 from airlock.workers import Lost, Workers
 from tests.unit.verify.conftest import Case
 from tests.unit.verify.test_mutations import WRONG
@@ -172,12 +173,28 @@ def test_who_kills_its_worker_is_held_alone(tmp_path: Path) -> None:
     assert calls == [1, 2, 3, 4, 5, 6]
 
 
+@pytest.mark.parametrize("edition", ["2024b", "2026d"])
+def test_rows_are_those_of_the_whole_table(edition: str) -> None:
+    document = json.loads(shipped.read_table(f"ps315_{edition}"))
+    rows = shipped.rows_of(edition)
+    for tag, _keyword, _name, vr, basic, options in document["attributes"]:
+        if "x" not in tag and len(tag) == 8:
+            number = int(tag, 16)
+            assert rows.attribute(number) == (vr.encode() or entry(number)[0], basic, options)
+    for scheme, code, kind, _meaning, basic, options in document["content"]:
+        row = rows.content(scheme, code, kind)
+        assert row is not None
+        assert row[1:] == (basic, options)
+    assert rows.attribute(0x00280010) is None
+    assert rows.content("", "", "") is None
+
+
 def test_types_are_those_of_the_whole_table() -> None:
-    document = json.loads(table.read_table("iod_types"))
+    document = json.loads(shipped.read_table("iod_types"))
     for section in ("sop_classes", "iods", "modules"):
-        assert {name: iods._of_iods(section, name) for name in document[section]} == document[section]
-        assert iods._of_iods(section, "no such thing") is None
-        assert iods._of_iods(section, "source") is None
+        assert {name: shipped.types_entry(section, name) for name in document[section]} == document[section]
+        assert shipped.types_entry(section, "no such thing") is None
+        assert shipped.types_entry(section, "source") is None
 
 
 @pytest.mark.parametrize("offset", [0, 1, 14, 4095, 9742, 1 << 33])
