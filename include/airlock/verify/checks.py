@@ -88,11 +88,13 @@ class Inspected(NamedTuple):
 
     def plain(self) -> tuple[Any, ...]:
         """Return the same in plain values, which take less time on their way to another process."""
-        problems, *others = self.found
-        return ((tuple(map(tuple, problems)), *others), *self[1:])
+        problems, pairs, offsets, lost = self.found
+        return ((tuple(map(tuple, problems)) if problems else (), pairs, offsets, lost), *self[1:])
 
     @classmethod
     def of(cls, plain: tuple[Any, ...]) -> Inspected:
         """Return what :meth:`plain` told."""
-        problems, *others = plain[0]
-        return cls(Found(tuple(Problem(*each) for each in problems), *others), *plain[1:])
+        found, *others = plain
+        problems = tuple([Problem(*each) for each in found[0]])
+        # Most have no problems, and there are many.
+        return tuple.__new__(cls, (tuple.__new__(Found, (problems, *found[1:])), *others))

@@ -161,7 +161,8 @@ def _files_of(folder: str) -> list[str]:
                         waiting.append(entry.path)
         except OSError as error:
             raise RefusedError(f"A folder cannot be read: {error.strerror}. Correct its permissions.") from None
-    return sorted(found, key=lambda path: path.split("/"))
+    # Folder by folder: no name holds a zero, and nothing comes before one.
+    return sorted(found, key=lambda path: path.replace("/", "\0"))
 
 
 def _sop_instance_uid(path: str) -> str | None:

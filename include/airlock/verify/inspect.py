@@ -56,8 +56,9 @@ class Pair(NamedTuple):
     @property
     def size(self) -> int:
         """How much both have beside their pixel data, in bytes: about as much as they take in memory."""
-        files = (self.output, self.source)
-        return sum(file.source.size if file.pixels is None else file.pixels.offset for file in files)
+        ours, theirs = self.output.pixels, self.source.pixels
+        size = self.output.source.size if ours is None else ours.offset
+        return size + (self.source.source.size if theirs is None else theirs.offset)
 
 
 def _failed(reason: str) -> Inspected:

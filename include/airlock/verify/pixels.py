@@ -65,9 +65,11 @@ class PixelComparison:
 
     def _same(self, ours: Source, our_offset: int, theirs: Source, their_offset: int, size: int) -> bool:
         at, there = self._ours.start(our_offset), self._theirs.start(their_offset)
+        count = 0
         for start in range(0, size, _BLOCK_BYTES):
-            count = min(_BLOCK_BYTES, size - start)
-            left, right = self._ours.view[at : at + count], self._theirs.view[there : there + count]
+            if not start or size - start < count:
+                count = min(_BLOCK_BYTES, size - start)
+                left, right = self._ours.view[at : at + count], self._theirs.view[there : there + count]
             ours.read_into(our_offset + start, left)
             theirs.read_into(their_offset + start, right)
             # Unlike views, which are compared item by item, this is done at the speed of memory.

@@ -11,6 +11,7 @@ Charsets = tuple[bytes, bytes]
 Latest = tuple[Element | None, Element | None, Found]
 NEVER: Latest = (None, None, NOTHING)
 _MOST_SETTLED = 8
+_GRAPHICS = (0x50, 0x60)
 
 
 class Place(NamedTuple):
@@ -75,4 +76,4 @@ def must_be_judged(output: Level, source: Level) -> tuple[tuple[int, ...], tuple
 
 def depends(tag: int) -> bool:
     """Whether it depends on other elements of its group what an element may be: private ones, curves, overlays."""
-    return bool(tag >> 16 & 1) or tag >> 24 in (0x50, 0x60)
+    return tag & 0x10000 != 0 or tag >> 24 in _GRAPHICS

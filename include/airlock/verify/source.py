@@ -26,8 +26,9 @@ class Sources:
 
     def __init__(self) -> None:
         self._reader = Reader(strict=False)
-        # Bytes and time of the file's latest change, which say whether it is still the same, and what it holds.
-        self._kept: dict[str, tuple[tuple[int, int], tuple[Any, ...]]] = {}
+        # Bytes and time of the file's latest change, which say whether it is still the same, what it holds, and bytes
+        # that this takes.
+        self._kept: dict[str, tuple[tuple[int, int], tuple[Any, ...], int]] = {}
         self._room = _MOST_KEPT
 
     def open(self, path: str | os.PathLike[str]) -> tuple[File, int]:
@@ -40,8 +41,8 @@ class Sources:
         """
         kept = self._kept.pop(os.fspath(path), None)
         if kept is not None:
-            state, fields = kept
-            self._room += _room_for(fields[4])
+            state, fields, room = kept
+            self._room += room
             descriptor = os.open(path, os.O_RDONLY)
             if _state(descriptor) == state:
                 return _new(File, (*fields, Source(descriptor, state[0]))), descriptor
@@ -59,7 +60,7 @@ class Sources:
         if room <= self._room and path not in self._kept:
             self._room -= room
             # Without the source, which has the bytes.
-            self._kept[path] = _state(descriptor), file[:-1]
+            self._kept[path] = _state(descriptor), file[:-1], room
 
 
 def _room_for(dataset: Level) -> int:

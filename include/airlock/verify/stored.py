@@ -46,9 +46,9 @@ class Source:
         if self._inflated is not None:
             buffer[:] = self._inflated[offset : offset + len(buffer)]
             return
-        done = 0
+        done = os.preadv(self._descriptor, (buffer,), offset)
         while done < len(buffer):
-            count = os.preadv(self._descriptor, [buffer[done:]], offset + done)
+            count = os.preadv(self._descriptor, (buffer[done:],), offset + done)
             if not count:
                 raise Malformed("the file became shorter while it was read")
             done += count
