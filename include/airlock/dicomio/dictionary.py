@@ -68,6 +68,12 @@ def keyword_of(tag: int) -> str:
         return ""
 
 
+def own_keyword_of(tag: int) -> str:
+    """Return the keyword of an attribute; empty when the dictionary has none, or has it for a repeating group."""
+    found = _listed(_attributes(), b"%08X" % tag)
+    return "" if found is None else found[4]
+
+
 @lru_cache(maxsize=16384)
 def tag_of(keyword: str) -> int | None:
     """Return the tag of a keyword; None when the dictionary has none."""

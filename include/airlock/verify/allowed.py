@@ -63,7 +63,7 @@ class Rules:
         key = (sop_class_uid, place.path, tag, vr)
         rule = self._known.get(key)
         if rule is None:
-            kind = types_of(sop_class_uid, place.path[-1] if place.path else 0).get(tag, "3")
+            kind = types_of(sop_class_uid, place.path[-1] if place.path else 0).of(tag) or "3"
             allowed = self._allowed(place, tag, kind)
             rule = Rule(allowed, vr_of(tag, vr), bool(allowed) or kind in ("2", "2C"), _is_same(allowed))
             if not depends(tag):

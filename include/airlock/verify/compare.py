@@ -76,7 +76,8 @@ class Comparison:
         varying = {*output, *gone}
         same = tuple(tag for tag in place.output.elements if tag not in varying)
         missing = tuple(source.elements.keys() - place.output.elements.keys() - varying)
-        valid = frozenset(types_of(self._class, 0))
+        types = types_of(self._class, 0)
+        valid = frozenset(tag for tag in source.elements if types.of(tag))
         part = Settled(NOTHING, same, missing, valid - varying)
         return Settled(self._rest(place, source, remembered, part), output, gone, valid & varying)
 
@@ -102,7 +103,7 @@ class Comparison:
     def valid(self, output: Level, source: Level, tags: frozenset[int] | None) -> Found:
         """Check the types of some attributes, or of all."""
         types = types_of(self._class, 0)
-        problems = tuple(not_valid(types, types if tags is None else tags, output, source))
+        problems = tuple(not_valid(types, source.elements if tags is None else tags, output, source))
         return Found(problems) if problems else NOTHING
 
     def judged(self, place: Place, tag: int, element: Element, other: Element | None, remembered: Remembered) -> Found:
@@ -171,7 +172,7 @@ class Comparison:
             for tag in source.elements.keys() - place.output.elements.keys():
                 collected.add(missing(self._rules.table, self._judge, place.path, tag, source))
         if types := types_of(self._class, place.path[-1]):
-            collected.problems += not_valid(types, types, place.output, source)
+            collected.problems += not_valid(types, source.elements, place.output, source)
 
     def _element(
         self,

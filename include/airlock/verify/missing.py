@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from airlock.patterns import compiled_later
 from airlock.verify.found import NOTHING, Found, Problem
+from airlock.verify.iods import Types
 from airlock.verify.judge import Judge
 from airlock.verify.levels import Level
 from airlock.verify.table import MAP, SAME, Table
@@ -58,17 +59,17 @@ def _is_missed(table: Table, judge: Judge, tag: int, level: Level) -> bool:
     return any(element.value) and not judge.identifies(tag, element.value, charset_of(level, b""))
 
 
-def not_valid(types: dict[int, str], tags: Iterable[int], output: Level, source: Level) -> Iterator[Problem]:
+def not_valid(types: Types, tags: Iterable[int], output: Level, source: Level) -> Iterator[Problem]:
     """Yield what the object must have, and its input had.
 
     :param types: of attributes at this level of the object.
     :param tags: those to look at.
     """
     for tag in tags:
-        source_element = source.get(tag)
-        if source_element is None:
+        source_element, kind = source.get(tag), types.of(tag)
+        if source_element is None or kind is None:
             continue
-        kind, left = types[tag], output.get(tag)
+        left = output.get(tag)
         if left is None:
             if kind == "2" or (kind == "1" and not source_element.empty):
                 yield Problem(name_of(tag), f"is missing, and is of type {kind}")
