@@ -88,12 +88,16 @@ def audit(ledger: Ledger, transfer_id: str) -> dict[str, Any]:
     }
 
 
-def as_html(facts: dict[str, Any]) -> str:
-    """Return an audit as one HTML page that needs nothing else."""
+def as_html(facts: dict[str, Any], pictures: str = "") -> str:
+    """Return an audit as one HTML page that needs nothing else.
+
+    :param pictures: where those who may see them find the masked pictures; empty where there is no such place.
+    """
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters["moment"] = _moment
     template = (files("airlock.report") / "audit.html").read_text("utf-8")
-    return environment.from_string(template).render(facts)
+    masked = sum(bool(one["boxes"]) for one in facts["instances"])
+    return environment.from_string(template).render(facts, pictures=pictures, masked=masked)
 
 
 def _moment(text: str | None) -> str:
