@@ -49,6 +49,8 @@ class Lexicon:
 
     def __init__(self, evidence: Evidence, public: Collection[Sequence[str]]) -> None:
         hidden = {one for words in public for one in windows(words)}
+        # What is searched is compared in another form: without leading zeros, for example.
+        hidden |= {one for words in public for one in windows([Word.of(word).form for word in words])}
         names = [variant for group in evidence.names for variant in variants(group)]
         parts = [[forms(part) for part in name.split("^")] for name in names]
         self._own = {word for name in parts for part in name[:3] for word in part}

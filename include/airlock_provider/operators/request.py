@@ -57,7 +57,8 @@ class AcceptRequestOperator(BaseOperator):
                 self.log.error("%s", error)
                 raise
             digest, seconds = policy.digest, round(monotonic() - begun, 3)
-            told = {"policy": digest, "rules": rules, "versions": versions()}
+            profile = " ".join((policy.deidentify.edition, *policy.deidentify.options))
+            told = {"policy": digest, "rules": rules, "profile": profile, "versions": versions()}
             ledger.event(transfer_id, self.task_id, "finished", seconds=seconds, **told)
             request = RequestStore(settings.proc_folder).get(transfer_id).request
             tell_running(request, settings, ledger, transfer_id)
