@@ -23,22 +23,23 @@ STATES = {
 """A sentence for each state; `{transfer}` stands for the id."""
 
 STEPS = {
-    "accept_request": "The request, the project's rules and its approval were checked.",
-    "wait_for_study": "Until the study was complete at its source.",
-    "pull_study": "Its files were fetched.",
-    "screen_instances": "What the project does not want was left out.",
-    "detect_burned_in_text": "Every picture was searched for text in its pixels.",
-    "review_findings": "A person was asked about what was found.",
-    "rewrite_pixels": "The text was painted over, in a sealed container.",
-    "review_masked": "A person was asked about the masked pictures.",
-    "deidentify": "Headers were de-identified.",
-    "verify_output": "The result was searched for all that is known of the patient.",
-    "release_to_research": "A person was asked whether it may be sent.",
-    "send_to_research": "It was sent to the destinations.",
-    "confirm_receipt": "Each destination had to show what it has.",
-    "update_redcap": "REDCap was told.",
-    "archive_request": "The request was archived, the files were removed.",
+    "accept_request": "Checking the request, the project's rules and its approval.",
+    "wait_for_study": "Waiting until the study is complete at its source.",
+    "pull_study": "Fetching its files.",
+    "screen_instances": "Leaving out what the project does not want.",
+    "detect_burned_in_text": "Searching every picture for text in its pixels.",
+    "review_findings": "Asking a person about what was found.",
+    "rewrite_pixels": "Painting over the text, in a sealed container.",
+    "review_masked": "Asking a person about the masked pictures.",
+    "deidentify": "De-identifying headers.",
+    "verify_output": "Searching the result for all that is known of the patient.",
+    "release_to_research": "Asking a person whether it may be sent.",
+    "send_to_research": "Sending to the destinations.",
+    "confirm_receipt": "Asking each destination to show what it has.",
+    "update_redcap": "Telling REDCap.",
+    "archive_request": "Archiving the request, removing the files.",
 }
+"""What each step is for, whether or not it went well."""
 
 
 def meaning_of(state: str, transfer_id: str) -> str:

@@ -153,7 +153,7 @@ def test_the_page_says_what_it_means_to_somebody_who_knows_no_airflow(ledger):
     ledger.event("t", "hook", "called", name="our/hook:1", point="after_confirm", image="sha256:abc")
     page = as_html(audit(ledger, "t"))
     assert "Every instance that goes on was seen at each destination." in page
-    assert "Its files were fetched." in page
+    assert "Fetching its files." in page
     assert "2026d clean_descriptors" in page
     assert "rapidocr-x (text detector, with its models)" in page
     assert "our/hook:1 <code>sha256:abc</code>" in page
