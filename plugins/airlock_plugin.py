@@ -1,12 +1,14 @@
 """Registers what Airlock adds to Airflow. Nothing else belongs here."""
 
+import sys
+
 from airflow.plugins_manager import AirflowPlugin
 
 from airlock_provider.plugin import pages, preload, run_note
 from airlock_provider.plugin.one_writer import OneWriter
 from airlock_provider.plugin.run_id import DerivedRunId
 
-preload.preload()
+preload.preload(*sys.argv)
 
 
 class AirlockPlugin(AirflowPlugin):

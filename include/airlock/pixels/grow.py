@@ -20,9 +20,9 @@ SPARSE = 0.06
 STEPS = 20
 """Steps of one and a half heights to either side: words may be so far apart, lines so long."""
 
-LINE = 2
-"""How many times as long as high a box is at least that holds a line. Such a box ends one height beyond what is seen of
-its line: a rib, or the edge of a sector, may hide the letter at its end."""
+LINE, ROOM = 2, 1.5
+"""How many times as long as high a box is at least that holds a line; and how many heights beyond what is seen of its
+line such a box ends: a rib, or the edge of a sector, may hide the letter at its end."""
 
 APART, UNLIKE = 4, 2
 """How many heights two parts of a line are apart at most, and how many times as high one is as the other."""
@@ -49,33 +49,69 @@ def joined(found: list[Found]) -> list[Found]:
 def _between(found: list[Found]) -> list[Found]:
     gaps = []
     for left, right in itertools.permutations(found, 2):
-        (a, above, x0, below), (x1, top, b, bottom) = left.box, right.box
-        heights = sorted((below - above, bottom - top))
-        beside = min(below, bottom) - max(above, top)
-        # One of them is a line of this direction; the other may be a single letter of it.
-        if max(x0 - a, b - x1) < LINE * heights[1] or heights[1] > UNLIKE * heights[0] or beside * 2 < heights[0]:
-            continue
-        if 0 < x1 - x0 <= APART * heights[1]:
+        (_, above, x0, below), (x1, top, _, bottom) = left.box, right.box
+        if x0 < x1 and _in_line(left.box, right.box):
             box = x0, min(above, top), x1, max(below, bottom)
             confidence = min(left.confidence, right.confidence)
             gaps.append(replace(left, box=box, confidence=confidence, matches_identifier=False))
     return gaps
 
 
+def continues(box: Box, line: Box) -> bool:
+    """Whether a box is in one line with another one, or lies in the line above or below, with letters as large.
+
+    What is more than twice as long as the other one is an edge rather than its rest.
+    """
+    x0, y0, x1, y1 = line
+    if x1 - x0 < y1 - y0:
+        box, line = _turned(box), _turned(line)
+    length, high = line[2] - line[0], line[3] - line[1]
+    if length < LINE * high or box[2] - box[0] > LINE * length:
+        return False
+    return _in_line(box, line) or _below(box, line)
+
+
+def _in_line(one: Box, other: Box) -> bool:
+    """Whether two boxes are parts of a level line. One of them is long; the other may be a single letter."""
+    (a, above, b, below), (c, top, d, bottom) = one, other
+    low, high = sorted((below - above, bottom - top))
+    level = (min(below, bottom) - max(above, top)) * 2 >= low
+    near = max(a, c) - min(b, d) <= APART * high
+    return level and near and _alike(one, other) and max(b - a, d - c) >= LINE * high
+
+
+def _below(box: Box, line: Box) -> bool:
+    """Whether a box lies directly above or below a level line."""
+    (a, above, b, below), (c, top, d, bottom) = box, line
+    over = (min(b, d) - max(a, c)) * 2 >= min(b - a, d - c)
+    near = max(above, top) - min(below, bottom) <= (bottom - top) // 2
+    return over and near and _alike(box, line)
+
+
+def _alike(one: Box, other: Box) -> bool:
+    low, high = sorted((one[3] - one[1], other[3] - other[1]))
+    return high <= UNLIKE * low
+
+
+def _turned(box: Box) -> Box:
+    x0, y0, x1, y1 = box
+    return y0, x0, y1, x1
+
+
 def _transposed(found: Found) -> Found:
-    x0, y0, x1, y1 = found.box
-    return replace(found, box=(y0, x0, y1, x1))
+    return replace(found, box=_turned(found.box))
 
 
 def with_room(found: Found, rows: int, columns: int) -> Found:
-    """Return a box with room for a letter at either end of its line, within the frame."""
+    """Return a box with room for a letter or two at either end of its line, within the frame."""
     x0, y0, x1, y1 = found.box
     height = _height(found.box)
     if height > TALLEST or max(x1 - x0, y1 - y0) < LINE * height:
         return found
+    room = round(ROOM * height)
     if x1 - x0 >= y1 - y0:
-        return replace(found, box=(max(x0 - height, 0), y0, min(x1 + height, columns), y1))
-    return replace(found, box=(x0, max(y0 - height, 0), x1, min(y1 + height, rows)))
+        return replace(found, box=(max(x0 - room, 0), y0, min(x1 + room, columns), y1))
+    return replace(found, box=(x0, max(y0 - room, 0), x1, min(y1 + room, rows)))
 
 
 def _height(box: Box) -> int:

@@ -17,6 +17,7 @@ from pydicom import Dataset
 
 from airlock.findings import Box, Found
 from airlock.pixels.engine import Reading
+from airlock.pixels.grow import continues
 
 SAFE_WORDS = frozenset({"A", "P", "I", "L", "R", "H", "F", "S", "PATIENT", "NAME", "STUDY", "PROTOCOL", "DATE"})
 """Orientation letters and bare labels, left when they stand alone and were read without doubt."""
@@ -152,6 +153,9 @@ class Judge:
         kept -= {b for b, r in both if b in weak and not self._is_word(r)}
         # A label beside something that is masked may be a part of it: an initial, a day of a date.
         kept |= {box for box in safe if any(_beside(box, other) for other in kept)}
+        # What continues a line that was read needs not be read: the rest may be fainter, or cut by a rib.
+        lines = [b for b, r in both if b in kept and _is_line(r) and _lower(b) <= LARGE * side]
+        kept |= {box for box in set(boxes) - safe - kept if any(continues(box, line) for line in lines)}
         return [Verdict(b, round(r.confidence, 1), self._is_known(_plain(r.text))) for b, r in both if b in kept]
 
     def _is_safe(self, reading: Reading) -> bool:
@@ -162,7 +166,7 @@ class Judge:
         if self._is_known(_plain(reading.text)):
             return True
         characters = len(reading.text.replace(" ", ""))
-        height = min(box[2] - box[0], box[3] - box[1])
+        height = _lower(box)
         if characters < WORD and height > max(tallest, GIANT * side):
             return False
         if characters <= 1:
@@ -195,6 +199,14 @@ def is_anatomy(box: Box, side: int, doubled: float, like: float) -> bool:
     if max(width, height) >= SQUARE * shorter:
         return False
     return shorter > HUGE * side or (shorter > doubled and like < SOLID)
+
+
+def _is_line(reading: Reading) -> bool:
+    return reading.confidence >= SINGLE and len(reading.text.replace(" ", "")) >= WORD
+
+
+def _lower(box: Box) -> int:
+    return min(box[2] - box[0], box[3] - box[1])
 
 
 def _beside(box: Box, other: Box) -> bool:

@@ -8,19 +8,24 @@ minutes), and takes new tasks while it runs.
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import queue
+import resource
 import select
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from airlock.errors import DetectorUnavailable
+from airlock.worker_process import Forked, Process, can_fork
 
 Task = dict[str, Any]
 Answer = dict[str, Any]
@@ -28,11 +33,21 @@ Answer = dict[str, Any]
 PATIENCE_SECONDS = 600.0
 """How long a worker may be silent; it speaks after every examined frame."""
 
+HEAD_START_SECONDS = 0.7
+"""How long each worker waits for the one before it: about what it takes to load the detector. What is done by then
+needs no second worker."""
+
+_NEEDED = ("airlock.pixels.worker", "airlock.pixels.decode", "airlock.pixels.inspection")
+"""Modules that workers need and may share: they start no threads, as onnxruntime does."""
+
 
 class WorkerPool:
     """Runs tasks of :mod:`airlock.pixels.worker`.
 
-    :param workers: number of processes, started when they are needed.
+    Its workers are forks of this process where that is safe, so that they need not import everything anew; else, and
+    when one of them is lost, fresh interpreters.
+
+    :param workers: number of processes.
     :param patience_seconds: a worker that is silent for longer is killed, and its file is held.
     """
 
@@ -42,9 +57,18 @@ class WorkerPool:
         self._answers: queue.SimpleQueue[tuple[Task, Answer]] = queue.SimpleQueue()
         self._open = 0
         self._closed = threading.Event()
-        self._threads = [threading.Thread(target=self._drive, daemon=True) for _ in range(max(workers, 1))]
+        self._forks: queue.SimpleQueue[_Worker] = queue.SimpleQueue()
+        self._threads = [
+            threading.Thread(target=self._drive, args=(number * HEAD_START_SECONDS,), daemon=True)
+            for number in range(max(workers, 1))
+        ]
 
     def __enter__(self) -> WorkerPool:
+        if _may_fork():
+            for module in _NEEDED:
+                import_module(module)
+            for _ in self._threads:
+                self._forks.put(_Worker(self._patience, self._closed, fork=True))
         for thread in self._threads:
             thread.start()
         return self
@@ -75,9 +99,12 @@ class WorkerPool:
                 raise DetectorUnavailable(answer["unavailable"])
             yield task, answer
 
-    def _drive(self) -> None:
+    def _drive(self, head_start: float) -> None:
         worker: _Worker | None = None
+        with suppress(queue.Empty):
+            worker = self._forks.get_nowait()
         try:
+            self._closed.wait(head_start)
             while (task := self._tasks.get()) is not None and not self._closed.is_set():
                 answer: Answer = {"held": "its process ended unexpectedly"}
                 try:
@@ -98,20 +125,20 @@ class WorkerPool:
 
 
 class _Worker:
-    """One process. It must be started by the thread that uses it: it is killed when that thread ends."""
+    """One process. A fresh interpreter must be started by the thread that uses it: it is killed when that thread ends.
 
-    def __init__(self, patience_seconds: float, closed: threading.Event) -> None:
+    :param fork: as a fork of this process, which has one thread.
+    """
+
+    def __init__(self, patience_seconds: float, closed: threading.Event, *, fork: bool = False) -> None:
         self._patience = patience_seconds
         self._closed = closed
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "airlock.pixels.worker"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env=worker_environment(),
-            # A signal to the group of the step is none to its workers; they end with it all the same.
-            process_group=0,
-        )
+        self._reading, their_writing = os.pipe()
+        their_reading, writing = os.pipe()
+        self._tasks = os.fdopen(writing, "wb")
+        self._process = (_forked if fork else _started)(their_reading, their_writing)
+        os.close(their_reading)
+        os.close(their_writing)
         self._rest = b""
         self.usable = True
 
@@ -122,9 +149,8 @@ class _Worker:
         :raises OSError: when it ended.
         """
         self.usable = False
-        assert self._process.stdin
-        self._process.stdin.write(json.dumps(task).encode() + b"\n")
-        self._process.stdin.flush()
+        self._tasks.write(json.dumps(task).encode() + b"\n")
+        self._tasks.flush()
         while True:
             answer: Answer = json.loads(self._line())
             if "alive" not in answer:
@@ -132,18 +158,16 @@ class _Worker:
                 return answer
 
     def _line(self) -> bytes:
-        assert self._process.stdout
-        descriptor = self._process.stdout.fileno()
         waited = 0.0
         while b"\n" not in self._rest:
             if self._closed.is_set():
                 raise BrokenPipeError
-            if not select.select([descriptor], [], [], 0.5)[0]:
+            if not select.select([self._reading], [], [], 0.5)[0]:
                 waited += 0.5
                 if waited > self._patience:
                     raise TimeoutError
                 continue
-            if not (data := os.read(descriptor, 1 << 16)):
+            if not (data := os.read(self._reading, 1 << 16)):
                 raise BrokenPipeError
             self._rest += data
         line, self._rest = self._rest.split(b"\n", 1)
@@ -153,12 +177,51 @@ class _Worker:
         """End the process."""
         self._process.kill()
         self._process.wait()
-        for stream in (self._process.stdin, self._process.stdout):
-            if stream:
-                try:
-                    stream.close()
-                except OSError:  # what was still to be written has no reader
-                    continue
+        os.close(self._reading)
+        with suppress(OSError):  # what was still to be written has no reader
+            self._tasks.close()
+
+
+def _may_fork() -> bool:
+    """Whether this process has no other threads, of Python's or of the detector's: they would be missing in a fork."""
+    return can_fork() and "onnxruntime" not in sys.modules
+
+
+def _started(reading: int, writing: int) -> Process:
+    """Start a worker as a fresh interpreter."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "airlock.pixels.worker", str(os.getpid())],
+        stdin=reading,
+        stdout=writing,
+        stderr=subprocess.DEVNULL,
+        env=worker_environment(),
+        # A signal to the group of the step is none to its workers; they end with it all the same.
+        process_group=0,
+    )
+
+
+def _forked(reading: int, writing: int) -> Process:
+    """Start a worker as a fork of this process, which has imported what it needs."""
+    parent = os.getpid()
+    if pid := os.fork():
+        return Forked(pid)
+    # From here on in the worker, which must never come back to what its parent was at.
+    try:
+        os.setpgid(0, 0)
+        silent = os.open(os.devnull, os.O_RDWR)
+        for theirs, number in ((reading, 0), (writing, 1), (silent, 2)):
+            os.dup2(theirs, number)
+        os.closerange(3, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+        # Whatever the parent made of its streams: they led to descriptors that are closed now. They are kept as long as
+        # this process lives, because the end of a stream closes its descriptor: one of the new 0, 1 and 2.
+        _kept = sys.stdin, sys.stdout, sys.stderr
+        sys.stdout = sys.stderr = os.fdopen(os.dup(2), "w", encoding="utf-8")
+        os.environ.update(worker_environment())
+        # Looking for garbage in what there was before would copy its pages.
+        gc.freeze()
+        import_module("airlock.pixels.worker").serve(parent)
+    finally:
+        os._exit(0)
 
 
 def worker_environment() -> dict[str, str]:

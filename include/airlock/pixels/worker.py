@@ -27,13 +27,23 @@ PR_SET_PDEATHSIG = 1
 
 
 def main() -> None:
-    """Answer tasks until stdin ends."""
+    """Answer tasks; the argument is the process that this one must not outlive."""
+    serve(int(sys.argv[1]))
+
+
+def serve(parent: int) -> None:
+    """Answer the tasks that come by descriptor 0, by descriptor 1, until none come any more.
+
+    :param parent: process that this one must not outlive.
+    """
     # Whoever ends a whole service signals all its processes. The step decides what becomes of its workers: a picture
     # whose worker dies is held.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        return
     warnings.simplefilter("ignore")
     logging.disable(logging.CRITICAL)
     # Values that break rules of their VR are carried on as they are.
@@ -44,8 +54,9 @@ def main() -> None:
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, 1)
     os.dup2(null, 2)
-    for line in sys.stdin:
-        _say(answers, _answer(json.loads(line), lambda: _say(answers, {"alive": True})))
+    with open(0, encoding="utf-8", closefd=False) as tasks:
+        for line in tasks:
+            _say(answers, _answer(json.loads(line), lambda: _say(answers, {"alive": True})))
 
 
 def _say(stream: TextIO, answer: dict[str, Any]) -> None:

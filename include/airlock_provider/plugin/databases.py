@@ -9,6 +9,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from airlock.database import connect
 from airlock.errors import AirlockError
 from airlock.identity.store import prepare_store
+from airlock.ledger.rehearsal import rehearse
 from airlock.settings import load_settings
 from airlock.transfer import prepare_ledger
 
@@ -21,6 +22,7 @@ def prepare_databases() -> None:
         settings = load_settings()
         prepare_ledger(settings)
         prepare_store(settings)
+        rehearse(settings.ledger)
         for url in (settings.ledger, settings.identity):
             connect(url).dispose()
     except (AirlockError, SQLAlchemyError) as error:

@@ -8,7 +8,7 @@ Left out is what must not be forked: onnxruntime starts threads when it is loade
 from __future__ import annotations
 
 import logging
-import sys
+from functools import cache
 from importlib import import_module
 
 log = logging.getLogger(__name__)
@@ -16,9 +16,20 @@ log = logging.getLogger(__name__)
 FORKING_COMMANDS = {"scheduler", "worker"}
 MODULES = (
     "airflow.dag_processing.dagbag",
+    "airflow.dag_processing.bundles.local",
     "airflow.providers.docker.operators.docker",
+    "airflow.providers.standard.operators.empty",
+    "airflow.sdk.bases.sensor",
+    "airflow.sdk.definitions.asset.metadata",
+    "airflow.sdk.definitions.decorators",
+    "airflow.version",
     "airlock.deid.step",
     "airlock.deliver.step",
+    "airlock.intake.batch",
+    "airlock.intake.route",
+    "airlock.pixels.decode",
+    "airlock.pixels.inspection",
+    "airlock.pixels.location_ctp",
     "airlock.pixels.step",
     "airlock.redcap.outbox",
     "airlock.redcap.step",
@@ -30,6 +41,7 @@ MODULES = (
     "airlock_provider.defaults",
     "airlock_provider.form",
     "airlock_provider.hooks.dicom",
+    "airlock_provider.hooks.dicomweb",
     "airlock_provider.hooks.redcap",
     "airlock_provider.intake",
     "airlock_provider.notifications",
@@ -40,11 +52,18 @@ MODULES = (
     "airlock_provider.operators.start",
     "airlock_provider.sensors",
     "airlock_provider.triggers",
+    "jinja2.ext",
 )
 
 
-def preload(arguments: list[str] = sys.argv) -> bool:
-    """Import the steps if this process forks tasks; return whether it does."""
+@cache
+def preload(*arguments: str) -> bool:
+    """Import the steps if this process forks tasks; return whether it does.
+
+    Airflow loads its plugins anew in every task. What has been done before the fork is not done again.
+
+    :param arguments: the command line.
+    """
     if not FORKING_COMMANDS.intersection(arguments):
         return False
     for module in MODULES:

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from PIL import Image
 from pydicom import dcmread
 
 from airlock.findings import InstanceFindings
-from airlock.pixels import rewriter
+from airlock.pixels import pool, rewriter
 from airlock.pixels.decode import StoredImage
 from airlock.pixels.detect import examine
 from airlock.pixels.engine import load_engine
@@ -162,49 +163,99 @@ def test_a_worker_that_dies_costs_one_file(tmp_path):
     """The first task makes its process end; the second is done by the next process."""
     [cine] = ultrasound_cine(tmp_path, Patient(), 1, rows=64, columns=64)
     box = {"0": [[2, 2, 9, 9]]}
-    with WorkerPool(1) as pool:
-        pool.submit({"do": "rewrite", "name": "dies", "source": None, "boxes": 1, "folder": "x" * 10})
-        pool.submit({"name": "no task"})
-        pool.submit(
+    with WorkerPool(1) as workers:
+        workers.submit({"do": "rewrite", "name": "dies", "source": None, "boxes": 1, "folder": "x" * 10})
+        workers.submit({"name": "no task"})
+        workers.submit(
             {"do": "rewrite", "name": "lives", "source": str(cine), "folder": str(tmp_path / "o"), "boxes": box}
         )
-        answers = {task["name"]: answer for task, answer in pool.results()}
+        answers = {task["name"]: answer for task, answer in workers.results()}
     assert "held" in answers["dies"]
     assert "held" in answers["no task"]
     assert "ok" in answers["lives"]
 
 
-def workers_of(parent: int) -> list[int]:
-    """The pixel workers among the children of a process."""
-    children = Path(f"/proc/{parent}/task").glob("*/children")
-    pids = [int(pid) for path in children for pid in path.read_text().split()]
-    return [pid for pid in pids if b"airlock.pixels.worker" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+def children_of(parent: int) -> set[int]:
+    return {int(pid) for path in Path(f"/proc/{parent}/task").glob("*/children") for pid in path.read_text().split()}
 
 
-def test_a_signal_to_all_processes_of_a_service_costs_no_file(tmp_path):
+@pytest.fixture(params=[True, False], ids=["forked", "fresh"])
+def forked(request, monkeypatch):
+    """Workers of either kind, whatever other tests have left in this process."""
+    monkeypatch.setattr(pool, "_may_fork", lambda: request.param)
+    return request.param
+
+
+def is_fork(pid: int) -> bool:
+    """Whether a child runs this very program; a fresh interpreter has a command line of its own."""
+    return Path(f"/proc/{pid}/cmdline").read_bytes() == Path("/proc/self/cmdline").read_bytes()
+
+
+def test_a_signal_to_all_processes_of_a_service_costs_no_file(tmp_path, forked):
     """The scheduler is ended: its tasks get the signal, and so do their workers. Nothing is held for that."""
+    before = children_of(os.getpid())
     cines = [ultrasound_cine(tmp_path / str(n), Patient.invent(n), 1, rows=64, columns=64)[0] for n in (1, 2)]
     task = {"do": "rewrite", "folder": str(tmp_path / "o"), "boxes": {"0": [[2, 2, 9, 9]]}}
-    with WorkerPool(1) as pool:
-        pool.submit({**task, "name": "before", "source": str(cines[0])})
-        assert ["ok" in answer for _, answer in pool.results()] == [True]
-        [worker] = workers_of(os.getpid())
+    with WorkerPool(1) as workers:
+        workers.submit({**task, "name": "before", "source": str(cines[0])})
+        assert ["ok" in answer for _, answer in workers.results()] == [True]
+        [worker] = children_of(os.getpid()) - before
+        assert is_fork(worker) == forked
+        # Nothing of what its parent has open is open there, so that nobody waits for it to be closed.
+        assert len({str(path.readlink()) for path in Path(f"/proc/{worker}/fd").iterdir()} - {os.devnull}) == 2
         assert os.getpgid(worker) != os.getpgid(0)
         for number in (signal.SIGTERM, signal.SIGINT):
             os.kill(worker, number)
-        pool.submit({**task, "name": "after", "source": str(cines[1])})
-        assert ["ok" in answer for _, answer in pool.results()] == [True]
+        workers.submit({**task, "name": "after", "source": str(cines[1])})
+        assert ["ok" in answer for _, answer in workers.results()] == [True]
         assert Path(f"/proc/{worker}").exists()
 
 
-def test_a_killed_worker_is_replaced(tmp_path, monkeypatch):
+def test_a_killed_worker_is_replaced(tmp_path, forked):
     [cine] = ultrasound_cine(tmp_path, Patient(), 1, rows=64, columns=64)
     pipe = tmp_path / "pipe.dcm"
     os.mkfifo(pipe)  # opening it for reading waits for ever
     task = {"do": "rewrite", "source": str(cine), "folder": str(tmp_path / "o"), "boxes": {"0": [[2, 2, 9, 9]]}}
-    with WorkerPool(1, patience_seconds=6) as pool:  # the next process has this long to start
-        pool.submit({**task, "name": "hangs", "source": str(pipe)})
-        pool.submit({**task, "name": "lives"})
-        answers = {t["name"]: answer for t, answer in pool.results()}
+    with WorkerPool(1, patience_seconds=6) as workers:  # the next process has this long to start
+        workers.submit({**task, "name": "hangs", "source": str(pipe)})
+        workers.submit({**task, "name": "lives"})
+        answers = {t["name"]: answer for t, answer in workers.results()}
     assert "nothing was heard" in answers["hangs"]["held"]
     assert "ok" in answers["lives"]
+
+
+def test_a_forked_worker_ends_with_its_parent(tmp_path):
+    """However the parent ends: killed, it can tell nobody."""
+    code = (
+        "import os, sys, time\n"
+        "from airlock.pixels.pool import WorkerPool\n"
+        # As Airflow does in its tasks: streams of their own, which close their descriptor at their end.
+        "sys.stdin, sys.stdout = os.fdopen(0), os.fdopen(1, 'w')\n"
+        "pool = WorkerPool(1).__enter__()\n"
+        "pool.submit({'name': 'no task'})\n"
+        "[(_, answer)] = pool.results()\n"
+        "print(answer['held'], file=sys.stderr, flush=True)\n"
+        "print(open(f'/proc/self/task/{os.getpid()}/children').read(), flush=True)\n"
+        "time.sleep(60)\n"
+    )
+    command = [sys.executable, "-c", code]
+    streams = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    with subprocess.Popen(command, env=worker_environment(), text=True, **streams) as parent:
+        assert parent.stderr.readline() == "unexpected KeyError\n"
+        [worker] = map(int, parent.stdout.readline().split())
+        command_line = Path(f"/proc/{worker}/cmdline").read_bytes()
+        parent.kill()
+        # The pipe of the output is at its end when neither has it open.
+        assert parent.stdout.read() == ""
+    assert code.encode() in command_line
+    deadline = time.monotonic() + 10
+    while _runs(worker) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not _runs(worker)
+
+
+def _runs(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in {"Z", "X"}
+    except FileNotFoundError:
+        return False

@@ -140,3 +140,24 @@ def test_what_the_network_hardly_sees_must_be_a_word(text, confidence, kept):
     verdicts = judge.judge([LINE], [Reading(text, confidence)], SIDE, weak=frozenset([LINE]))
     assert bool(verdicts) is kept
     assert judge.judge([LINE], [Reading("OSTERHAUG", 30.0)], SIDE)
+
+
+def test_what_continues_a_line_that_was_read_is_masked_unread():
+    rest, weak, far = (220, 12, 260, 29), (20, 33, 60, 48), (20, 100, 60, 115)
+    boxes = [LINE, rest, weak, far]
+    readings = [Reading("OSTERHAUG", 80.0), Reading("", 0.0), Reading("8", 12.0), Reading("8", 12.0)]
+    verdicts = Judge().judge(boxes, readings, SIDE, weak=frozenset([weak, far]))
+    assert [verdict.box for verdict in verdicts] == [LINE, rest, weak]
+    assert not Judge().judge(boxes[1:], readings[1:], SIDE, weak=frozenset([weak, far]))
+
+
+@pytest.mark.parametrize(
+    ("line", "reading"),
+    [
+        pytest.param((10, 10, 200, 40), Reading("OSTERHAUG", 95.0), id="large letters"),
+        pytest.param(LINE, Reading("OSTERHAUG", 59.0), id="doubtful"),
+        pytest.param(LINE, Reading("OS", 95.0), id="no word"),
+    ],
+)
+def test_what_may_be_anatomy_is_continued_by_nothing(line, reading):
+    assert masked(Judge(), (line, reading), ((220, 12, 260, 29), Reading("", 0.0))) == [line]

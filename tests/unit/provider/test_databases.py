@@ -10,6 +10,7 @@ from airlock import transfer as transfers
 from airlock.database import connect
 from airlock.identity import store
 from airlock.identity.keys import KeyRing
+from airlock.ledger import InstanceState, InstanceUpdate
 from airlock.settings import load_settings
 from airlock_provider.plugin.databases import prepare_databases
 
@@ -34,6 +35,24 @@ def test_what_is_forked_afterwards_migrates_nothing_and_has_no_connection(settin
         assert connect(url).pool.status().startswith("Pool size: 5  Connections in pool: 0")
     assert transfers.open_ledger(settings()).find("transfer-nobody") is None
     assert store.open_store(settings(), KeyRing.load(settings().key_path)).counts() == {}
+
+
+def test_what_a_task_asks_of_the_ledger_is_compiled_before(settings, caplog):
+    prepare_databases()
+    ledger = transfers.open_ledger(settings())
+    assert ledger.transfers() == []
+    caplog.clear()
+    with caplog.at_level(logging.INFO, "sqlalchemy.engine"):
+        # SQLAlchemy looks at its level when a connection is made.
+        connect(settings().ledger).dispose()
+        ledger.register("transfer-1")
+        ledger.claim("transfer-1", "transfer-1")
+        ledger.record("transfer-1", [InstanceUpdate("i-1", state=InstanceState.READY)])
+        ledger.event("transfer-1", "pull_study", "started", attempt=1)
+        assert ledger.find("transfer-1").counts.received == 1
+    said = [record.getMessage() for record in caplog.records]
+    assert sum("[cached since" in text for text in said) > 10
+    assert not [text for text in said if "[generated" in text]
 
 
 def test_a_database_that_cannot_be_used_is_left_to_the_tasks(settings, monkeypatch, caplog):
