@@ -16,6 +16,7 @@ from airlock_provider.operators.request import (
     ReportFailureOperator,
     UpdateRedcapOperator,
 )
+from airlock_provider.operators.retrieve import PullOperator
 from airlock_provider.operators.review import ReviewOperator
 from airlock_provider.operators.rewrite import PixelRewriteOperator
 from airlock_provider.operators.step import TransferStepOperator
@@ -31,7 +32,7 @@ from request files (DAG `intake`), from the form behind *Trigger*, or by REST.
 | --- | --- | --- |
 | `accept_request` | checks the request and its project's policy | mend the request or the policy, request again |
 | `wait_for_study` | waits until the study is complete at its source | send the study again, then clear the task |
-| `pull_study` | raw folder, C-MOVE, C-GET or DICOMweb; received must equal expected | PACS down: retried by itself |
+| `pull_study` | raw folder, C-MOVE, C-GET, DICOMweb; received = expected | PACS down: waits; incomplete: retried |
 | `screen_instances` | skips what the project doesn't want, holds what isn't DICOM | |
 | `detect_burned_in_text` | looks at every frame | *held*: nothing goes on without the detector |
 | `review_findings` | asks a person about doubtful findings, if the policy says so | *held*: see the review page |
@@ -64,10 +65,9 @@ with DAG(
     # Before everything else of the chain: whoever asked sees at once that it was accepted.
     accept_request = AcceptRequestOperator(task_id="accept_request", weight_rule="downstream")
     wait_for_study = StudySensor(task_id="wait_for_study")
-    pull_study = TransferStepOperator(
+    pull_study = PullOperator(
         task_id="pull_study",
         step="airlock.retrieve.step:pull_study",
-        source=True,
         room=True,
         pool=STAGING_POOL,
     )

@@ -4,7 +4,7 @@ import sys
 
 from airflow.plugins_manager import AirflowPlugin
 
-from airlock_provider.plugin import pages, preload, run_note
+from airlock_provider.plugin import pages, preload, run_note, stranded
 from airlock_provider.plugin.one_writer import OneWriter
 from airlock_provider.plugin.run_id import DerivedRunId
 
@@ -12,7 +12,7 @@ preload.preload(*sys.argv)
 
 
 class AirlockPlugin(AirflowPlugin):
-    """Run ids derived from requests, outcomes as run notes, and the page of transfers."""
+    """Run ids derived from requests, outcomes as run notes, no task stranded in a pool, and the page of transfers."""
 
     name = "airlock"
     fastapi_root_middlewares = [
@@ -21,4 +21,4 @@ class AirlockPlugin(AirflowPlugin):
     ]
     fastapi_apps = pages.apps()
     external_views = pages.VIEWS
-    listeners = [run_note]
+    listeners = [run_note, stranded]

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ from airlock.dicomio.wire.desk import Desk
 from airlock.dicomio.wire.server import StorageServer
 from airlock.dicomio.wire.shelf import Shelf
 from airlock.dicomio.wire.tls import move_context
+from airlock.errors import TurnAwaited
 from airlock.retrieve.step import pull_study
 from tests.transfers import NO_GUARD, make_transfer
 
@@ -83,13 +85,21 @@ def pulling(tmp_path, study_uid, name="T-1", guard=False):
     return make_transfer(tmp_path, study_uid=study_uid, source=SOURCE, policy=policy, transfer_name=name)
 
 
+def pull_in_turn(transfer, peer):
+    while True:
+        try:
+            return pull_study(transfer, peer).received
+        except TurnAwaited:
+            time.sleep(0.02)
+
+
 def at_once(peer, transfers):
     """Pull several at the same time; return what each received, or its error."""
     results = {}
 
     def pull(transfer):
         try:
-            results[transfer.id] = pull_study(transfer, peer).received
+            results[transfer.id] = pull_in_turn(transfer, peer)
         except Exception as error:  # noqa: BLE001 - it is what is looked at
             results[transfer.id] = error
 

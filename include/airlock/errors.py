@@ -6,6 +6,11 @@ came from a DICOM file or a request: these texts reach task logs, the metadata d
 
 from __future__ import annotations
 
+from airlock.typed import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from airlock.dicomio.turns import Line
+
 
 class AirlockError(Exception):
     """Base of every error that Airlock raises on purpose.
@@ -27,12 +32,29 @@ class PeerDown(PeerUnavailable):
 
     :param connections: which destinations, once it is known that the others have nothing to do.
     :param seconds: how long until another one has something to do, in any case.
+
+    `lines` are those in which the transfer waits for its turn at others.
     """
 
     def __init__(self, message: str, connections: tuple[str, ...] = (), seconds: float | None = None) -> None:
         super().__init__(message)
         self.connections = connections
         self.seconds = seconds
+        self.lines: tuple[Line, ...] = ()
+
+
+class TurnAwaited(RetryableError):
+    """As many transfers as may use a connection do, or others have waited for longer.
+
+    :param lines: in which the transfer waits from now on.
+
+    `seconds` is how long until there is something to do at another destination, in any case.
+    """
+
+    def __init__(self, message: str, lines: tuple[Line, ...]) -> None:
+        super().__init__(message)
+        self.lines = lines
+        self.seconds: float | None = None
 
 
 class OutsideHours(PeerUnavailable):
@@ -41,9 +63,11 @@ class OutsideHours(PeerUnavailable):
     :param seconds: how long until it does.
     """
 
+    lines: tuple[Line, ...] = ()
+
     def __init__(self, message: str, seconds: float = 0.0) -> None:
         super().__init__(message)
-        self.seconds = seconds
+        self.seconds: float | None = seconds
 
 
 class DiskFull(RetryableError):

@@ -6,7 +6,8 @@ Of those that a command imports, it uses few; compiling them takes longer than w
 from __future__ import annotations
 
 import re
-from typing import Any, overload
+
+from airlock.typed import Any, overload
 
 
 class _Later:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import os
 import re
-from typing import Literal
 
 from airlock.tuples import NamedTuple
+from airlock.typed import Literal
 
 Engine = Literal["stream", "plain"]
 _PREFIX = "AIRLOCK_"

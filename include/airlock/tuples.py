@@ -7,7 +7,8 @@ constructor, and only when it is called first. To a type checker they are the st
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+
+from airlock.typed import TYPE_CHECKING, Any
 
 __all__ = ["NamedTuple"]
 

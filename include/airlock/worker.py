@@ -18,15 +18,15 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, NoReturn
 
 from airlock.errors import AirlockError
+from airlock.typed import Any, NoReturn
 
 Work = Callable[[Any], Any]
 
 MEMORY_BYTES = 4 << 30
-OBJECTS_PER_SEARCH = 10_000
-"""New objects after which a process whose work is short looks for garbage; usual are 700."""
+OBJECTS_PER_SEARCH = 100_000
+"""New objects after which a process whose work is short looks for garbage, some 10 MB of them; usual are 700."""
 _PR_SET_PDEATHSIG = 1
 _TELL_EVERY_SECONDS = 0.1
 STATE = struct.Struct("dQ")
@@ -78,12 +78,7 @@ class Channel:
         :raises EOFError: when it says nothing more.
         """
         size, kind = _head.unpack(self._read(_head.size))
-        data = self._read(size)
-        if kind == _PLAIN:
-            return marshal.loads(data)  # noqa: S302 - from our own process
-        import pickle  # noqa: PLC0415 - mostly, plain values are told
-
-        return pickle.loads(data)  # noqa: S301 - from our own process
+        return _decoded(self._read(size), kind)
 
     def close(self) -> None:
         """End both directions."""
@@ -100,7 +95,15 @@ class Channel:
         return data
 
 
-def _die_with(parent: int) -> None:
+def _decoded(data: bytes, kind: int) -> Any:
+    if kind == _PLAIN:
+        return marshal.loads(data)  # noqa: S302 - from our own process
+    import pickle  # noqa: PLC0415 - mostly, plain values are told
+
+    return pickle.loads(data)  # noqa: S301 - from our own process
+
+
+def die_with(parent: int) -> None:
     """Have the kernel kill this process when its parent ends, however it ends."""
     with suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -121,21 +124,34 @@ def work(channel: Channel, shared: int, parent: int, do: Work | None = None) -> 
     :param parent: process that this one must not outlive.
     :param do: what to do with the first tasks, where it was made before this process was forked.
     """
-    _die_with(parent)
+    die_with(parent)
     # Whoever ends a whole service signals all its processes; the step decides what becomes of its workers.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
+    confine()
+    search_less()
+    with suppress(EOFError, OSError):
+        _serve(channel, mmap.mmap(shared, STATE.size), do)
+    os._exit(0)
+
+
+def confine() -> None:
+    """Bound for good what this process may take, before it does what may take more than there is."""
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     for module in _NOT_NEEDED:
         sys.modules.setdefault(module, None)  # type: ignore[arg-type]  # so that importing it fails
-    # What there is by now stays, and looking through it for garbage would copy every page of a fork. What comes is
-    # kept or freed at once, mostly: looking as often as is usual finds little, and takes a twentieth of all the time.
+
+
+def search_less() -> None:
+    """Look for garbage seldom, and not in what there is by now: it stays.
+
+    Looking through that would copy every page of a fork. What comes is kept or freed at once, mostly: looking as often
+    as is usual finds little, and takes a twentieth of all the time.
+    """
     gc.freeze()
     gc.set_threshold(OBJECTS_PER_SEARCH)
-    with suppress(EOFError, OSError):
-        _serve(channel, mmap.mmap(shared, STATE.size), do)
-    os._exit(0)
+    gc.enable()
 
 
 def _serve(channel: Channel, state: mmap.mmap, do: Work | None) -> None:
@@ -155,7 +171,7 @@ def _serve(channel: Channel, state: mmap.mmap, do: Work | None) -> None:
                 do = do or _make(job)
                 answers.append((do(task),))
             except Exception as error:  # noqa: BLE001 - raised again in the parent
-                answers.append(_told(error))
+                answers.append(without_values(error))
             if time.monotonic() - told > _TELL_EVERY_SECONDS:
                 channel.send(encode(answers))
                 answers, told = [], time.monotonic()
@@ -163,8 +179,8 @@ def _serve(channel: Channel, state: mmap.mmap, do: Work | None) -> None:
             channel.send(encode(answers))
 
 
-def _told(error: Exception) -> Exception:
-    """Return what the parent is told of an error: its text only where it is known to be free of values."""
+def without_values(error: Exception) -> Exception:
+    """Return what others are told of a task's error: its text only where it is known to be free of values."""
     if isinstance(error, AirlockError):
         return type(error)(str(error))
     if isinstance(error, OSError):
@@ -173,11 +189,16 @@ def _told(error: Exception) -> Exception:
 
 
 def _make(job: bytes) -> Work:
-    import pickle  # noqa: PLC0415 - a forked worker does its first job without
+    """Return what does the tasks of a job, which is told as bytes to be told from tasks."""
+    _, kind = _head.unpack_from(job)
+    place, argument = _decoded(job[_head.size :], kind)
+    return made_by(place, argument)
 
-    place, argument, _ = pickle.loads(job)  # noqa: S301 - from our own parent
+
+def made_by(place: str, argument: object) -> Work:
+    """Return what a function makes, that is named as `module:name`."""
     module, name = place.split(":")
-    made: Work = getattr(importlib.import_module(module), name)(pickle.loads(argument))  # noqa: S301 - as above
+    made: Work = getattr(importlib.import_module(module), name)(argument)
     return made
 
 

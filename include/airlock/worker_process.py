@@ -10,8 +10,8 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from typing import Any, Protocol
 
+from airlock.typed import Any, Protocol
 from airlock.worker import STATE, Channel, Work, encode, work
 
 _F_SETPIPE_SZ, _F_GETPIPE_SZ = 1031, 1032

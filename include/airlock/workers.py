@@ -17,10 +17,11 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
-from typing import Any, TypeVar
 
 from airlock.tuples import NamedTuple
-from airlock.worker import Work
+from airlock.typed import Any, TypeVar
+from airlock.worker import Work, encode
+from airlock.worker_here import do_here
 from airlock.worker_process import Worker, can_fork, spawn
 
 A = TypeVar("A")
@@ -31,6 +32,8 @@ _TASKS_WORTH_A_WORKER = 50
 # Tasks that are handed out together: one at a time, the way to the worker and back takes as long as the task.
 _TASKS_PER_CHUNK = 256
 _CHUNKS_AHEAD = 2
+# What more of them come to may take more memory than a worker is allowed.
+_MOST_TASKS_HERE = 20_000
 _SECONDS = 120.0
 
 
@@ -76,11 +79,9 @@ class _Job:
     def encoded(self) -> bytes:
         """Return what other processes make the same of."""
         if not self._encoded:
-            import pickle  # noqa: PLC0415 - a worker that is forked for its first and only job does without
-
             make = self._make
             name = make if isinstance(make, str) else f"{make.__module__}:{make.__qualname__}"
-            self._encoded = pickle.dumps((name, pickle.dumps(self._argument), self.number))
+            self._encoded = encode((name, self._argument))
         return self._encoded
 
     def cut(self, tasks: list[Any], size: int) -> list[Any]:
@@ -101,10 +102,11 @@ class Workers:
 
     :param count: number of processes at most; few tasks are given to fewer.
     :param fork: the caller has nothing open that a fork of it should not have. Without effect where it has threads.
+    :param here: what one worker is enough for is done in this process, see :mod:`airlock.worker_here`.
     """
 
-    def __init__(self, count: int, *, fork: bool = False) -> None:
-        self._count, self._fork = count, fork
+    def __init__(self, count: int, *, fork: bool = False, here: bool = False) -> None:
+        self._count, self._fork, self._here = count, fork, here
         self._workers: list[Worker] = []
         self._jobs = 0
 
@@ -134,7 +136,7 @@ class Workers:
         :param make: importable function, or its name as `module:name`, that returns the function for single tasks;
             called once in every worker, or once for all that are forked, where it is not a name. Results and exceptions
             of tasks must be picklable; plain tuples of plain values take the least time.
-        :param argument: for `make`.
+        :param argument: for `make`; plain values take the least time here too.
         :param timeout_seconds: for a task, from when it begins; two minutes by default.
         :param least_seconds: no task is allowed less; then it is asked only of tasks that take longer.
         :param alike: says what neighbouring tasks share; those that share it take less time in the same worker.
@@ -144,8 +146,11 @@ class Workers:
         self._jobs += 1
         if timeout_seconds is None:
             timeout_seconds, least_seconds = (lambda _task: _SECONDS), _SECONDS
-        job = _Job(self._jobs, make, argument, timeout_seconds, least_seconds, alike)
         count = min(self._count, 1 + len(tasks) // worth_a_worker)
+        if self._here and count == 1 and least_seconds is not None and len(tasks) <= _MOST_TASKS_HERE:
+            yield from do_here(make, argument, tasks, least_seconds)
+            return
+        job = _Job(self._jobs, make, argument, timeout_seconds, least_seconds, alike)
         lost: list[T] = []
         for task, result in self._round(job, deque(tasks), count):
             if isinstance(result, Lost):

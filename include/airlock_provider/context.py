@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from airlock.identity.keys import KeyRing
-from airlock.project import DestinationPolicy
+from airlock.project import DestinationPolicy, ProjectPolicy
 from airlock.request.model import TransferRequest, validate_request
 from airlock.settings import Settings, load_settings
 from airlock.transfer import Transfer
@@ -87,7 +87,13 @@ def source_of(transfer: Transfer) -> Peer | WebPeer | None:
     source = transfer.request.source or transfer.policy.source
     if source.method == "raw":
         return None
-    connection = source.connection or transfer.policy.source.connection
+    connection = source_connection(transfer.request, transfer.policy)
     if source.method == "dicomweb":
         return DicomWebHook(connection or DicomWebHook.default_conn_name).peer
     return DicomHook(connection or DicomHook.default_conn_name).peer
+
+
+def source_connection(request: TransferRequest, policy: ProjectPolicy) -> str | None:
+    """Return the id of the connection that a study is pulled over; None for the raw folder, and when none is named."""
+    source = request.source or policy.source
+    return None if source.method == "raw" else source.connection or policy.source.connection

@@ -44,7 +44,7 @@ class AirlockRetryPolicy(RetryPolicy):
         if isinstance(exception, HeldError):
             return RetryDecision.fail("Held: a person must look before anything is sent.")
         if isinstance(exception, OutsideHours):
-            return RetryDecision.retry(timedelta(seconds=exception.seconds), reason=type(exception).__name__)
+            return RetryDecision.retry(timedelta(seconds=exception.seconds or 0.0), reason=type(exception).__name__)
         factor = next((f for kind, f in FIRST_DELAY.items() if isinstance(exception, kind)), 1.0)
         delay = timedelta(seconds=load_settings().retry_seconds * factor * 2 ** (try_number - 1))
         return RetryDecision.retry(min(delay, LONGEST_DELAY), reason=type(exception).__name__)

@@ -66,7 +66,12 @@ def test_from_dicomweb_to_an_encrypted_destination_and_one_that_is_down(installa
 
 
 def test_from_an_encrypted_source(installation, tmp_path):
-    """C-GET and C-MOVE over TLS, both ways: the source shows a certificate, and so does what it moves studies to."""
+    """C-GET and C-MOVE over TLS, both ways: the source shows a certificate, and so does what it moves studies to.
+
+    This source has a pool of its own, which is removed at the end.
+    """
+    pool = {"name": "pacs_encrypted_clinical", "slots": 1, "include_deferred": False}
+    installation.airflow.api("POST", "pools", json=pool)
     ours, theirs = (make_certificate(tmp_path / "certificates", name) for name in ("ours", "theirs"))
     with orthanc_tls(tmp_path / "clinical", ours, theirs) as encrypted:
         installation.add_connection("encrypted_clinical", encrypted)
@@ -80,6 +85,10 @@ def test_from_an_encrypted_source(installation, tmp_path):
         ids = [installation.drop(request) for request in requests]
         assert installation.wait(*ids) == dict.fromkeys(ids, "success")
         assert [installation.find(transfer_id).counts.sent for transfer_id in ids] == [2, 2]
+        tasks = [installation.airflow.tasks_of(transfer_id) for transfer_id in ids]
+        assert {task["pull_study"]["pool"] for task in tasks} == {pool["name"]}
+        assert {task["send_to_research"]["pool"] for task in tasks} == {"research_pacs"}
+        installation.airflow.api("DELETE", f"pools/{pool['name']}")
 
 
 def _compared(installation, names):

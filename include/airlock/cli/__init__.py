@@ -9,9 +9,10 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
 
+from airlock.cli.watched import is_watched
 from airlock.errors import AirlockError, HeldError, RefusedError
+from airlock.typed import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from airlock.cli.group import airlock as airlock
@@ -48,21 +49,25 @@ def main(arguments: list[str] | None = None) -> None:
     :param arguments: those of the process when None.
     """
     try:
-        status = _run(sys.argv[1:] if arguments is None else arguments)
+        status = _run(sys.argv[1:], own=True) if arguments is None else _run(arguments)
     except AirlockError as error:
         _complain(str(error))
         status = exit_status(error)
     except Exception as error:  # noqa: BLE001 - a traceback quotes values: of a dataset, of a file's name
         _complain(_unexpected(error))
         status = FAILED
-    sys.exit(status if isinstance(status, int) else 0)
+    status = status if isinstance(status, int) else 0
+    if is_watched():
+        _end_at_once(status)
+    sys.exit(status)
 
 
 def _end_at_once(status: int) -> None:
     """End the process, unless somebody waits for its end: taking modules apart takes longer than many a command."""
     import atexit  # noqa: PLC0415 - beside its only use
 
-    if "threading" not in sys.modules and not atexit._ncallbacks():  # noqa: SLF001 - there is no other way to ask
+    # Who waits for the end of a command waits for that of the process that watches over it.
+    if is_watched() or ("threading" not in sys.modules and not atexit._ncallbacks()):  # noqa: SLF001 - there is no other way to ask
         # What cannot be written is told by the usual way to the end.
         with suppress(OSError, ValueError):
             for stream in (sys.stdout, sys.stderr):
@@ -70,10 +75,10 @@ def _end_at_once(status: int) -> None:
             os._exit(status)
 
 
-def _run(arguments: list[str]) -> object:
+def _run(arguments: list[str], *, own: bool = False) -> object:
     from airlock.cli.direct import find_direct  # noqa: PLC0415 - it postpones the import of what others need at once
 
-    if (work := find_direct(arguments)) is not None:
+    if (work := find_direct(arguments, own=own)) is not None:
         status = work()
         if isinstance(status, int):
             _end_at_once(status)

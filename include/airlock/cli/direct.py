@@ -12,9 +12,10 @@ import sys
 from collections.abc import Callable
 from importlib import import_module
 from types import ModuleType
-from typing import Any
 
 from airlock.cli.plain import read_arguments
+from airlock.cli.watched import go_on_watched, is_watched
+from airlock.typed import Any
 
 VALUES = ("--project", "--subject", "--uid-map", "--patid-map", "--report")
 """Options with a value,"""
@@ -22,8 +23,11 @@ FLAGS = ("--keep-paths", "--no-store", "--dry-run")
 """and without one."""
 
 
-def find_direct(arguments: list[str]) -> Callable[[], object] | None:
-    """Return what does the work of a command; None when it must be called as all others are."""
+def find_direct(arguments: list[str], *, own: bool = False) -> Callable[[], object] | None:
+    """Return what does the work of a command; None when it must be called as all others are.
+
+    :param own: whether this process is there for the command alone, so that it may be forked.
+    """
     if arguments[:1] == ["send"]:
         _postpone("inspect")
         from airlock.cli.direct_send import find_send  # noqa: PLC0415 - as below
@@ -38,7 +42,7 @@ def find_direct(arguments: list[str]) -> Callable[[], object] | None:
     folders, options = read_arguments(arguments[1:], VALUES, FLAGS)
     if len(folders) != 2 or "--project" not in options or not _plainly_right(folders, options):
         return None
-    return _imported(lambda: _find_deidentify(folders, options))
+    return _watched_or_not(folders, options) if own else _imported(lambda: _find_deidentify(folders, options))
 
 
 def _imported(find: Callable[[], Callable[[], object] | None]) -> Callable[[], object] | None:
@@ -51,11 +55,20 @@ def _imported(find: Callable[[], Callable[[], object] | None]) -> Callable[[], o
     return found
 
 
+def _watched_or_not(folders: list[str], options: dict[str, str]) -> Callable[[], object] | None:
+    """De-identify in a fork that is watched over; in this process, with workers, when that does not end well."""
+    status = go_on_watched()
+    if status is not None:
+        return lambda: status
+    return _imported(lambda: _find_deidentify(folders, options))
+
+
 def _find_deidentify(folders: list[str], options: dict[str, str]) -> Callable[[], object]:
     from airlock.cli.folder import deidentify_folder  # noqa: PLC0415 - most of the commands do without
     from airlock.worker import OBJECTS_PER_SEARCH  # noqa: PLC0415 - as above
 
     gc.set_threshold(OBJECTS_PER_SEARCH)
+    watched = {"watched": True} if is_watched() else {}
     return lambda: deidentify_folder(
         folders[0],
         folders[1],
@@ -66,6 +79,7 @@ def _find_deidentify(folders: list[str], options: dict[str, str]) -> Callable[[]
         patid_map=options.get("--patid-map"),
         report=options.get("--report"),
         store="none" if "--no-store" in options else "dry-run" if "--dry-run" in options else None,
+        **watched,
     )
 
 

@@ -6,7 +6,6 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 from airlock.cli import HELD
 from airlock.cli.progress import progress_bar
@@ -15,6 +14,7 @@ from airlock.deid.terms import Strictest
 from airlock.errors import RefusedError, UnknownProject
 from airlock.identity.keys import KeyRing
 from airlock.places import load_places
+from airlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,10 +37,12 @@ def deidentify_folder(  # noqa: PLR0913 - one per option of the command
     patid_map: Place | None = None,
     report: Place | None = None,
     store: str | None = None,
+    watched: bool = False,
 ) -> int:
     """De-identify the DICOM files below one folder into another, and print how many became what.
 
     The parameters are the arguments and options of `airlock deidentify`; `store` is `none` or `dry-run`.
+    `watched` is as :class:`airlock.deid.folder.FolderRun` has it.
 
     :return: exit status: 0 when every input went out or was skipped, 3 when some are held.
     :raises RefusedError: when nothing was begun.
@@ -61,6 +63,7 @@ def deidentify_folder(  # noqa: PLR0913 - one per option of the command
         workers=settings.workers,
         engine=settings.engine,
     )
+    run.watched = watched
     run.known = _known(keys, policy, subject, store)
     with progress_bar("de-identifying") as show:
         outcomes = list(run.run(show))

@@ -38,10 +38,11 @@ def verify_folder(
     verification = FolderVerification(outputs, inputs, policy, keys, subject=subject, workers=settings.workers)
     with progress_bar("verifying") as show:
         result = verification.run(show)
+    problems, names = result.by_instance(wrong=report is None)
     if report is not None:
-        write_report(report, result.problems, result.names)
+        write_report(report, problems, names)
     counts = Counter(verdict(found) for found in result.problems.values())
-    if wrong := summary(result.problems):
+    if wrong := summary(problems):
         print(wrong, file=sys.stderr)
     print(
         f"in {result.inputs} / out {len(result.problems)} / pass {counts['pass']} / review {counts['review']} / "

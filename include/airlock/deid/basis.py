@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 from airlock.deid.decide import Decider, Facts, facts_of
 from airlock.deid.profile import Profile
 from airlock.deid.rewrite import Rewriter
+from airlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from airlock.deid.policy import Policy

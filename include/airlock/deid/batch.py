@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
 
 from airlock.tuples import NamedTuple
+from airlock.typed import TYPE_CHECKING, Any, TypeVar
 from airlock.workers import Lost
 
 if TYPE_CHECKING:

@@ -7,8 +7,6 @@ writes the values. What also depends on values beside the element is marked: :at
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from airlock.deid.concepts import ANIMALS, CODE_KEYWORDS, CONTENT_SEQUENCES, CONTENT_VALUES, FOLLOWERS
 from airlock.deid.decision import REMOVE, TOP, Context, Decision, Facts, facts_of
 from airlock.deid.iod import resolve, types_of
@@ -16,6 +14,7 @@ from airlock.deid.overrides import Overrides
 from airlock.deid.private import CSA_CREATOR, CSA_HEADERS, PrivateElements, by_vr
 from airlock.deid.profile import DATE_VRS, Profile, dictionary_entry
 from airlock.dicomio.head import LONG_VRS, SHORT_VRS
+from airlock.typed import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from airlock.rules import Rule

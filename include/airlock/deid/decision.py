@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from airlock.deid.overrides import NOWHERE, Paths, active_rules
 from airlock.deid.private import NOTHING_DECLARED, Declared, declared_of
 from airlock.deid.profile import Profile
 from airlock.tuples import NamedTuple
+from airlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset

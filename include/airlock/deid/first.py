@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from airlock.tuples import NamedTuple
+from airlock.typed import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from airlock.deid.recipe import Written

@@ -5,16 +5,17 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from itertools import chain
-from typing import TYPE_CHECKING
 
 from airlock.deid.batch import Refused, Task, deidentify_all, first_pass, in_order
 from airlock.deid.frame import Frame
 from airlock.deid.patient import Outcome
+from airlock.deid.places import Places, remove
 from airlock.deid.release import Release
 from airlock.deid.sources import Found, Sources, files_of
-from airlock.dicomio.copying import same_content, sync
+from airlock.dicomio.copying import sync
 from airlock.dicomio.progress import Progress, no_progress
 from airlock.errors import RefusedError
+from airlock.typed import TYPE_CHECKING
 from airlock.workers import Workers
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from airlock.deid.known import KnownPatients
     from airlock.deid.patient import Patient
     from airlock.deid.policy import ProjectTerms
-    from airlock.deid.recipe import EngineName, Recipe, Written
+    from airlock.deid.recipe import EngineName, Recipe
     from airlock.identity.keys import KeyRing
 
 _PENDING = ".airlock-pending"
@@ -39,7 +40,8 @@ class FolderRun:
     :param engine: `plain` to do without the streaming engine.
     :param keep_paths: keep the inputs' relative paths where they hold no identifier.
 
-    `known` says who patients become; where it is None, they get keyed pseudonyms.
+    `known` says who patients become; where it is None, they get keyed pseudonyms. `watched` is whether another process
+    does all of it again if this one ends before (:mod:`airlock.cli.watched`).
     """
 
     def __init__(
@@ -58,9 +60,9 @@ class FolderRun:
         self._frame = Frame(keys, policy.name, policy.deidentify, subject, engine)
         self._keep_paths, self._workers = keep_paths, workers
         self.known: KnownPatients | None = None
+        self.watched = False
         self.patients: list[Patient] = []
         self._release = Release()
-        self._taken: set[str] = set()
 
     def run(self, progress: Progress | None = None) -> Iterator[Outcome]:
         """Yield what became of every input.
@@ -72,17 +74,18 @@ class FolderRun:
         above = len(os.path.join(self._source, ""))  # noqa: PTH118 - with the slash at its end
         tasks = [Task(path[above:], path, name=f"{number}.dcm") for number, path in enumerate(paths)]
         pending = f"{self._target}/{_PENDING}"
+        self._places = Places(pending, self._target)
         try:
             # What a killed run left was not checked to the end.
-            _remove(pending)
+            remove(pending)
             os.makedirs(pending, 0o700, exist_ok=True)  # noqa: PTH103 - pathlib takes longer to import than to use
         except OSError as error:
             raise RefusedError(f"The output folder cannot be written: {error.strerror}.") from None
         try:
-            with Workers(self._workers, fork=True) as pool:
+            with Workers(self._workers, fork=True, here=self.watched) as pool:
                 yield from self._run(pool, tasks, pending, progress or no_progress)
         finally:
-            _remove(pending)
+            remove(pending)
         sync(self._target)
 
     def _run(self, pool: Workers, tasks: list[Task], pending: str, progress: Progress) -> Iterator[Outcome]:
@@ -136,12 +139,14 @@ class FolderRun:
         again = [task for task in tasks if not self._release.may_go(found[task.key].opened, key, recipe)]
         left = {task.key for task in again}
         made = [(task, first) for task in tasks if task.key not in left and (first := found[task.key].written)]
+        if not again and not keep:
+            self._places.put_folders([first for _, first in made])
         made_anew = deidentify_all(pool, recipe, pending, again) if again else ()
         for task, result in in_order(tasks, chain(made, made_anew)):
             if isinstance(result, Refused):
                 yield Outcome(task.key, "held", result.reason)
             else:
-                yield self._place(task.key, result, pending, task.key if task.key in keep else result.place)
+                yield self._places.put(task.key, result, task.key if task.key in keep else result.place)
 
     @staticmethod
     def _harmless_paths(recipe: Recipe, tasks: list[Task]) -> set[str]:
@@ -149,20 +154,6 @@ class FolderRun:
 
         identifiers = Deidentifier(recipe).identifiers
         return {task.key for task in tasks if not identifiers.find(task.key)}
-
-    def _place(self, name: str, written: Written, pending: str, place: str) -> Outcome:
-        made, target = f"{pending}/{written.path}", f"{self._target}/{place}"
-        if place in self._taken:
-            if same_content(made, target):
-                return Outcome(name, "skipped", "Another input is the same instance with the same content.")
-            return Outcome(name, "held", "Another input has the same SOPInstanceUID and other content.")
-        self._taken.add(place)
-        try:
-            os.rename(made, target)  # noqa: PTH104 - making paths takes longer than the call
-        except FileNotFoundError:
-            os.makedirs(target.rpartition("/")[0], exist_ok=True)  # noqa: PTH103 - as above
-            os.rename(made, target)  # noqa: PTH104 - as above
-        return Outcome(name, "out", output=place)
 
     def uid_map(self) -> Iterator[tuple[str, str]]:
         """Yield every UID of the inputs that changes, with its new one."""
@@ -181,14 +172,3 @@ class FolderRun:
     def _told(self) -> list[Patient]:
         """Return the patients of whom it was decided who they become."""
         return [patient for patient in self.patients if self.known is None or patient.identities]
-
-
-def _remove(pending: str) -> None:
-    try:
-        os.rmdir(pending)  # noqa: PTH106 - pathlib takes longer to import than to use
-    except FileNotFoundError:
-        return
-    except OSError:
-        import shutil  # noqa: PLC0415 - mostly, everything was moved out
-
-        shutil.rmtree(pending, ignore_errors=True)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from airlock.deid.offsets import date_offset
 from airlock.deid.recipe import EngineName, Recipe
 from airlock.identity.dates import patient_key
 from airlock.tuples import NamedTuple
+from airlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from airlock.deid.policy import Policy

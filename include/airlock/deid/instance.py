@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 from airlock.deid.basis import Basis, shared_profile
 from airlock.deid.marks import stamp_method, stamp_subject
@@ -14,6 +13,7 @@ from airlock.errors import InstanceNotUnderstood
 from airlock.identity.identifiers import Identifiers
 from airlock.identity.keyed import keyed_digest
 from airlock.identity.uids import UidMap, is_registered
+from airlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -80,7 +80,7 @@ class Deidentifier:
         if self.can_stream:
             try:
                 done = self._streamer.process(source, folder, _placer(name), pixels_rewritten=pixels_rewritten)
-                return _written(done)
+                return _written(done, _place(*done.uids))
             except Exception as error:
                 if _is_final(error):
                     raise
@@ -102,15 +102,17 @@ class Deidentifier:
     ) -> tuple[Written, tuple[bytes, ...]]:
         """De-identify an open file with the streaming engine, without pixels that were rewritten.
 
-        The file is written under its name, into a folder that nobody looks at meanwhile.
+        The file is written below a folder that nobody looks at meanwhile, under its new UIDs.
 
+        :param name: path to use where there is a file under the same new UIDs.
         :param teller: is told of elements that were not seen before.
         :return: what was written, and the elements of `keys` as they were.
         :raises Exception: of any kind, when it cannot be done like this.
         """
         self._streamer.teller = teller
-        done = self._streamer.process_head(head, folder, _placer(name), pixels_rewritten=False, hidden=True)
-        return _written(done), done.keys
+        done = self._streamer.process_head(head, folder, _by_uids, pixels_rewritten=False, otherwise=name)
+        place = done.path if done.path != name else _place(*done.uids)
+        return _written(done, place), done.keys
 
     @cached_property
     def can_stream(self) -> bool:
@@ -160,12 +162,16 @@ class Deidentifier:
 
 
 def _placer(name: str | None) -> Place:
-    return lambda uids: name or _place(*uids)
+    return _by_uids if name is None else lambda _uids: name
 
 
-def _written(done: Streamed) -> Written:
+def _by_uids(uids: tuple[str, str, str, str]) -> str:
+    return _place(*uids)
+
+
+def _written(done: Streamed, place: str) -> Written:
     sop_class, instance, _study, _series = done.uids
-    return Written(done.path, _place(*done.uids), sop_class, instance, done.size, done.unreadable_dates)
+    return Written(done.path, place, sop_class, instance, done.size, done.unreadable_dates)
 
 
 def _place(_sop_class_uid: str, instance_uid: str, study_uid: str, series_uid: str) -> str:

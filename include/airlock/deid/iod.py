@@ -5,10 +5,9 @@ They decide the composite actions of table E.1-1 (`X/Z/D` and the like), so that
 
 from __future__ import annotations
 
-import json
 import os
+from bisect import bisect_left
 from functools import lru_cache
-from typing import Any
 
 _COMMON_MODULES = (
     "patient",
@@ -22,27 +21,52 @@ _COMMON_MODULES = (
     "sop-common",
 )
 _STRICTNESS = {"1": 0, "1C": 1, "2": 2, "2C": 3}
-_MODULES = b'"modules": {'
+_PARTS = (b'"sop_classes": {', b'"iods": {', b'"modules": {')
+_SOP_CLASSES, _IODS, _MODULES = range(3)
 Types = dict[str, dict[str, str]]
 """Type by innermost enclosing sequence (empty: top level) and keyword."""
 
 
 @lru_cache(maxsize=1)
-def _document() -> tuple[dict[str, Any], dict[bytes, bytes]]:
-    """Return the document without its modules, and these as text: there are hundreds, and an object has a dozen."""
+def _lines() -> tuple[list[bytes], list[int]]:
+    """Return the lines of the document, and where each of its parts begins.
+
+    Each class, object definition and module is a line of its own, and they are sorted: there are hundreds, and an
+    object has a dozen.
+    """
     with open(f"{os.path.dirname(__file__)}/profiles/iod_types.json", "rb") as file:  # noqa: PTH120, PTH123 - on every start
-        content = file.read()
-    before, _, behind = content.partition(_MODULES)
-    rest: dict[str, Any] = json.loads(before.rstrip().removesuffix(b",") + b"}")
-    # Each is a line of its own.
-    return rest, dict([line.split(b'": ', 1) for line in behind.split(b'\n"')[1:]])
+        lines = file.read().split(b"\n")
+    return lines, [lines.index(part) + 1 for part in _PARTS] + [len(lines)]
 
 
-@lru_cache(maxsize=256)
+def _said(part: int, name: str) -> list[str]:
+    """Return the texts of the line that a part of the document has of a name; none when it has no such line.
+
+    :return: in the order of the file, each behind what stands before it: the marks of JSON that nest it.
+    """
+    lines, parts = _lines()
+    wanted = b'"%s": ' % name.encode()
+    at = bisect_left(lines, wanted, parts[part], parts[part + 1])
+    if at == len(lines) or not lines[at].startswith(wanted):
+        return []
+    # Nothing in it is longer than a keyword, and none has a mark in it: what reads all of JSON takes longer to import.
+    return lines[at][len(wanted) :].decode().split('"')[:-1]
+
+
+@lru_cache(maxsize=512)
 def _module(name: str) -> dict[str, dict[str, str]]:
     """Return types by enclosing sequence, and of those keywords, separated by blanks, by type."""
-    _, modules = _document()
-    module: dict[str, dict[str, str]] = json.loads(modules[name.encode()].partition(b"\n")[0].removesuffix(b","))
+    module: dict[str, dict[str, str]] = {}
+    parent = kind = ""
+    said = iter(_said(_MODULES, name))
+    for mark, text in zip(said, said, strict=True):
+        if mark == ":":
+            module[parent][kind] = text
+        elif mark in (":{", ","):
+            kind = text
+        else:
+            parent = text
+            module[parent] = {}
     return module
 
 
@@ -52,11 +76,10 @@ def types_of(sop_class_uid: str) -> Types:
 
     A class that the table does not know (retired or newer) gets the modules that all images share.
     """
-    document, _ = _document()
-    iod = document["sop_classes"].get(sop_class_uid)
-    names = document["iods"].get(iod, _COMMON_MODULES)
+    iods = _said(_SOP_CLASSES, sop_class_uid)[1::2]
+    names = _said(_IODS, iods[0])[1::2] if iods else []
     types: Types = {}
-    for name in names:
+    for name in names or _COMMON_MODULES:
         for parent, by_type in _module(name).items():
             known = types.setdefault(parent, {})
             for kind, keywords in by_type.items():

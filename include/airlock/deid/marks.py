@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from airlock.deid.profile import CODES, Profile
+from airlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset

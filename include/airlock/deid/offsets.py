@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from airlock.errors import RefusedError
 from airlock.identity.dates import offset_days
+from airlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from airlock.deid.policy import Policy

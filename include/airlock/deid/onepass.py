@@ -8,7 +8,6 @@ was asked about texts while it was made is told along with it, and is asked agai
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
 
 from airlock.deid.basis import shared_profile
 from airlock.deid.first import First
@@ -22,6 +21,7 @@ from airlock.identity.asked import AskedIdentifiers
 from airlock.identity.stream import StreamHarvester
 from airlock.identity.stream_walk import KEYS
 from airlock.identity.uids import is_registered
+from airlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pathlib import Path

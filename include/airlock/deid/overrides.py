@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+
+from airlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
-
 from airlock.identity.evidence import Evidence
 from airlock.tuples import NamedTuple
+from airlock.typed import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from airlock.deid.batch import Task

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, ClassVar
 
 from airlock.deid.forgotten import FORGOTTEN, is_typed
 from airlock.deid.terms import OPTIONS, Terms
 from airlock.dicomio.dictionary import entry
 from airlock.errors import PolicyError
 from airlock.tuples import NamedTuple
+from airlock.typed import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
     from airlock.deid.policy import Policy
@@ -66,8 +66,12 @@ def read_shipped(name: str) -> Any:
     """Return a table that comes with the package."""
     import json  # noqa: PLC0415 - beside its only use
 
+    return json.loads(_shipped(name))
+
+
+def _shipped(name: str) -> bytes:
     with open(f"{os.path.dirname(__file__)}/profiles/{name}", "rb") as file:  # noqa: PTH120, PTH123 - on every start
-        return json.loads(file.read())
+        return file.read()
 
 
 @lru_cache(maxsize=4)
@@ -80,6 +84,50 @@ def load_table(edition: str) -> tuple[dict[str, Row], dict[tuple[str, str, str],
     rows = [Row(*row) for row in document["attributes"]]
     content = [ContentRow(scheme, code, kind, basic, by) for scheme, code, kind, _m, basic, by in document["content"]]
     return {row.tag: row for row in rows}, {(row.scheme, row.code, row.value_type): row for row in content}
+
+
+@lru_cache(maxsize=4)
+def _lines(edition: str) -> tuple[dict[bytes, bytes], dict[tuple[str, ...], bytes]]:
+    """Return the lines of a shipped profile by what they begin with, not understood: most are never asked for.
+
+    :return: those of attributes by tag, those of content items by (scheme, code, value type).
+    """
+    attributes, _, content = _shipped(f"ps315_{edition}.json").partition(b'"content_source"')
+    items = [line for line in content.split(b"\n") if line.startswith(b'["')]
+    return (
+        {line[2:10]: line for line in attributes.split(b"\n") if line.startswith(b'["')},
+        {tuple(_understood(line)[:3]): line for line in items},
+    )
+
+
+def _understood(line: bytes) -> list[Any]:
+    """Return a row: texts, and at last a dictionary of texts."""
+    if b"\\" not in line:
+        # Nothing else of JSON is in it; to import what reads all of that takes longer than reading all rows.
+        before, _, options = line.decode().rpartition("{")
+        texts = options.split('"')[1::2]
+        return [*before.split('"')[1::2], dict(zip(texts[::2], texts[1::2], strict=True))]
+    import json  # noqa: PLC0415 - as the comment says
+
+    row: list[Any] = json.loads(line.rstrip().removesuffix(b","))
+    return row
+
+
+@lru_cache(maxsize=4096)
+def _row(edition: str, tag: int) -> Row | None:
+    """Return the row of one attribute."""
+    line = _lines(edition)[0].get(b"%08X" % tag)
+    return None if line is None else Row(*_understood(line))
+
+
+@lru_cache(maxsize=512)
+def _content_row(edition: str, *item: str) -> ContentRow | None:
+    """Return the row of one content item."""
+    line = _lines(edition)[1].get(item)
+    if line is None:
+        return None
+    scheme, code, value_type, _meaning, basic, options = _understood(line)
+    return ContentRow(scheme, code, value_type, basic, options)
 
 
 @lru_cache(maxsize=16384)
@@ -120,8 +168,6 @@ class Profile:
         self.policy = (policy or Terms()).in_force(edition, in_force)
         self.keep_uids = "retain_uids" in self.options
         self.clean_text = "clean_descriptors" in self.options
-        rows, self._content = load_table(edition)
-        self._rows = {int(tag, 16): row for tag, row in rows.items() if _is_plain(tag)}
         self._actions: dict[int, str] = {}
 
     @classmethod
@@ -146,12 +192,13 @@ class Profile:
 
     def rows(self) -> Iterator[Row]:
         """Yield the table's rows in the order of their tags, those of groups last."""
-        yield from (self._rows[tag] for tag in sorted(self._rows))
-        yield from (row for tag, row in load_table(self.edition)[0].items() if not _is_plain(tag))
+        rows = load_table(self.edition)[0]
+        yield from (rows[tag] for tag in sorted(filter(_is_plain, rows)))
+        yield from (row for tag, row in rows.items() if not _is_plain(tag))
 
     def row(self, tag: int) -> Row | None:
         """Return the row of an attribute, if the table has one of its own."""
-        return self._rows.get(tag)
+        return _row(self.edition, tag)
 
     def action(self, tag: int) -> str:
         """Return what the table and the options say of a public attribute.
@@ -161,13 +208,13 @@ class Profile:
         """
         action = self._actions.get(tag)
         if action is None:
-            row = self._rows.get(tag)
+            row = _row(self.edition, tag)
             action = self._actions[tag] = self._unlisted(tag) if row is None else self._listed(row)
         return action
 
     def content_action(self, scheme: str, code: str, value_type: str) -> str | None:
         """Return what table E.3.4-1 says of a content item; None when it does not list it."""
-        row = self._content.get((scheme, code, value_type))
+        row = _content_row(self.edition, scheme, code, value_type)
         if row is None:
             return None
         chosen = {action for option, action in row.options.items() if option in self.options}

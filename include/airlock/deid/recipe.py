@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Literal
 
 from airlock.deid.terms import Terms
 from airlock.tuples import NamedTuple
+from airlock.typed import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from airlock.deid.policy import Policy

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from airlock.deid.frame import key_of
 from airlock.identity.asked import Questions
 from airlock.identity.evidence import Evidence
 from airlock.identity.identifiers import Identifiers
+from airlock.typed import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from airlock.deid.first import Name

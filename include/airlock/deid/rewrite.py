@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
 
 from airlock.deid.decision import Decision
 from airlock.deid.treat import Treatments, round_age
@@ -16,6 +15,7 @@ from airlock.identity.identifiers import Identifiers
 from airlock.identity.uids import UidMap, is_registered, is_structural
 from airlock.patterns import compiled_later
 from airlock.tuples import NamedTuple
+from airlock.typed import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from airlock.deid.descriptors import DescriptorCleaner

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections import defaultdict
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from airlock.deid.frame import key_of, study_of
 from airlock.deid.patient import Patient
@@ -14,6 +13,7 @@ from airlock.deid.release import Release
 from airlock.errors import RefusedError
 from airlock.identity.evidence import Evidence
 from airlock.tuples import NamedTuple
+from airlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pathlib import Path

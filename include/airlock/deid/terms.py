@@ -8,9 +8,8 @@ and private elements says, which is why it needs no check.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from airlock.tuples import NamedTuple
+from airlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from airlock.rules import Rule

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from airlock.errors import InstanceNotUnderstood
 from airlock.identity.keyed import keyed_digest
+from airlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from airlock.rules import Rule

@@ -5,13 +5,13 @@ from __future__ import annotations
 import errno
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar
 
 from airlock.deid.batch import Refused, Task
 from airlock.deid.instance import Deidentifier
 from airlock.deid.onepass import OnePass
 from airlock.errors import InstanceNotUnderstood
 from airlock.identity.stream import StreamHarvester
+from airlock.typed import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -16,7 +16,7 @@ from airlock.deliver.recorder import NOT_ACCEPTED, REFUSED, Recorder
 from airlock.dicomio.header import UnreadableInstance
 from airlock.dicomio.progress import Progress, no_progress
 from airlock.dicomio.store import Outgoing, is_stored
-from airlock.dicomio.turns import slot
+from airlock.dicomio.turns import Line
 from airlock.errors import AirlockError, AssociationRejected, DeliveryRefused, PeerUnavailable, TransferIncomplete
 from airlock.ledger import InstanceState, InstanceUpdate
 from airlock.workspace import disk_trouble_told
@@ -37,8 +37,8 @@ def send(consignment: Consignment, progress: Progress = no_progress) -> None:
     summary = transfer.ledger.find(transfer.id)
     attempt = summary.attempt if summary else 1
     path = journal_path(transfer.workspace, consignment.destination)
-    turn = slot(transfer.settings.home / "slots", policy.connection, policy.at_a_time)
-    with turn, disk_trouble_told(), Journal(path, attempt) as journal:
+    line = Line(str(transfer.settings.home.absolute() / "slots"), policy.connection, policy.at_a_time)
+    with line.place(transfer.id), disk_trouble_told(), Journal(path, attempt) as journal:
         _recover(consignment, journal, attempt)
         _send_patiently(consignment, journal, progress)
 

@@ -16,6 +16,7 @@ from airlock.errors import (
     OutsideHours,
     PeerDown,
     RetryableError,
+    TurnAwaited,
 )
 from airlock.ledger import Counts
 from airlock.transfer import Transfer
@@ -31,6 +32,7 @@ def send_to_research(transfer: Transfer, peers: Peers, progress: Progress | None
     :param peers: the destination, or the destinations by the names of their connections.
     :raises DeliveryRefused: a peer refused instances, or accepts nothing of their kind; the others were sent.
     :raises PeerDown: nobody answers at a destination, and the others have everything.
+    :raises TurnAwaited: as many as may send to a destination already, and the others have everything.
     :raises PeerUnavailable: no answer in time, or the peer was out of resources for some; the others were sent.
     :raises OutsideHours: nothing may be sent at this time of day.
     :raises AssociationRejected: the peer refuses us.
@@ -101,7 +103,10 @@ def _first(errors: dict[str, AirlockError]) -> AirlockError:
     first = min(errors.values(), key=_rank)
     if isinstance(first, PeerDown):
         first.connections = tuple(name for name, error in errors.items() if isinstance(error, PeerDown))
-        opens = [error.seconds for error in errors.values() if isinstance(error, OutsideHours)]
+    if isinstance(first, PeerDown | TurnAwaited):
+        first.lines = tuple(line for error in errors.values() if isinstance(error, TurnAwaited) for line in error.lines)
+    if isinstance(first, PeerDown | TurnAwaited | OutsideHours):
+        opens = [error.seconds or 0.0 for error in errors.values() if isinstance(error, OutsideHours)]
         first.seconds = min(opens, default=None)
     if len(errors) > 1:
         first.args = (" ".join(f"{name}: {error}" for name, error in errors.items()),)
@@ -109,8 +114,7 @@ def _first(errors: dict[str, AirlockError]) -> AirlockError:
 
 
 def _rank(error: AirlockError) -> int:
-    if isinstance(error, OutsideHours):
-        return 3
-    if isinstance(error, PeerDown):
-        return 2
+    waits = (PeerDown, TurnAwaited, OutsideHours)
+    if isinstance(error, waits):
+        return 2 + next(number for number, kind in enumerate(waits) if isinstance(error, kind))
     return 0 if isinstance(error, RetryableError) else 1

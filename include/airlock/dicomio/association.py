@@ -12,9 +12,11 @@ from typing import Any
 
 from pynetdicom import AE, evt
 from pynetdicom.association import Association
+from pynetdicom.pdu import A_ASSOCIATE_RJ
 from pynetdicom.presentation import PresentationContext
 
 from airlock.dicomio.peer import Peer
+from airlock.dicomio.wire.connection import closed
 from airlock.dicomio.wire.tls import client_context
 from airlock.errors import AirlockError, AssociationAborted, AssociationRejected, PeerDown, PeerUnavailable
 
@@ -23,6 +25,9 @@ MAX_CONTEXTS = 128
 """Presentation contexts of one association: odd ids from 1 to 255 (PS3.8 section 9.3.2.2)."""
 
 _REJECTED_PERMANENT = 1  # PS3.8 table 9-21
+_END_SECONDS = 2.0
+# What a peer can say, as events of PS3.8 table 9-10: any PDU, and what is none.
+_SAID = frozenset({"Evt3", "Evt4", "Evt6", "Evt10", "Evt12", "Evt13", "Evt16", "Evt19"})
 Handlers = list[tuple[Any, Callable[..., Any]]]
 
 
@@ -51,10 +56,20 @@ def associate(
     entity.dimse_timeout = peer.dimse_timeout
     entity.network_timeout = peer.network_timeout
     connected: list[float] = []
+    rejected: list[A_ASSOCIATE_RJ] = []
+    said: list[str] = []
 
     def on_connected(event: evt.Event) -> None:
         connected.append(time.monotonic())
         hurry(event)
+
+    def on_pdu(event: evt.Event) -> None:
+        if isinstance(event.pdu, A_ASSOCIATE_RJ):
+            rejected.append(event.pdu)
+
+    def on_transition(event: evt.Event) -> None:
+        if event.fsm_event in _SAID:
+            said.append(event.fsm_event)
 
     try:
         association = entity.associate(
@@ -65,14 +80,19 @@ def associate(
             max_pdu=MAX_PDU_BYTES,
             ext_neg=list(roles),
             tls_args=(client_context(peer), peer.host) if peer.tls else None,
-            evt_handlers=[(evt.EVT_CONN_OPEN, on_connected), *(handlers or [])],
+            evt_handlers=[
+                (evt.EVT_CONN_OPEN, on_connected),
+                (evt.EVT_PDU_RECV, on_pdu),
+                (evt.EVT_FSM_TRANSITION, on_transition),
+                *(handlers or []),
+            ],
         )
     except (OSError, UnicodeError):
         raise PeerUnavailable(
             f"The name of {peer.name} cannot be resolved. Check the host of the connection."
         ) from None
     if not association.is_established:
-        raise _not_established(peer, association, connected)
+        raise _rejection(peer, rejected[0]) if rejected else _not_established(peer, association, connected, said)
     association.dimse.msg_queue = AnswerQueue()
     try:
         yield association
@@ -83,21 +103,30 @@ def associate(
         association.release()
 
 
-def _not_established(peer: Peer, association: Association, connected: list[float]) -> AirlockError:
-    answer = association.acceptor.primitive
-    if association.is_rejected and answer is not None:
-        if answer.result == _REJECTED_PERMANENT:
-            return AssociationRejected(
-                f"{peer.name} rejects associations from {peer.calling_aet} ({answer.reason_str}). "
-                "Register our AE title and address there, or correct the connection."
-            )
-        return PeerDown(f"{peer.name} rejects associations for the moment ({answer.reason_str}).")
+def _rejection(peer: Peer, answer: A_ASSOCIATE_RJ) -> AirlockError:
+    # Its own flag does not tell: pynetdicom takes a peer that rejects at once for one that was never reached, when its
+    # thread that reads is faster than the one that waits for the connection.
+    if answer.result == _REJECTED_PERMANENT:
+        return AssociationRejected(
+            f"{peer.name} rejects associations from {peer.calling_aet} ({answer.reason_str}). "
+            "Register our AE title and address there, or correct the connection."
+        )
+    return PeerDown(f"{peer.name} rejects associations for the moment ({answer.reason_str}).")
+
+
+def _not_established(peer: Peer, association: Association, connected: list[float], said: list[str]) -> AirlockError:
     if association.rejected_contexts:
         return NoContextAccepted(f"{peer.name} offers none of the services that were asked for.")
     if not connected:
         return PeerDown(f"{peer.name} cannot be reached. Check that it runs, and host and port.")
     if time.monotonic() - connected[0] >= peer.acse_timeout:
         return PeerDown(f"{peer.name} did not answer an association request in {peer.acse_timeout:g} s.")
+    # The thread that reads tells what came a moment after it has told that the association is over.
+    association.dul.join(_END_SECONDS)
+    if not said and not peer.tls and not association.dul.is_alive():
+        # What forwards a port, or shares out load, takes connections for a PACS that is down. With TLS, who doesn't
+        # take our certificate goes in the same way.
+        return closed(peer.name)
     return AssociationAborted(f"{peer.name} aborted the association while it was negotiated.")
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from typing import TYPE_CHECKING
+
+from airlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -16,34 +17,65 @@ class NewFile:
     """A file that appears complete when its block ends, or not at all; entering gives its descriptor.
 
     :param target: path; its folder is made when it is missing.
-    :param hidden: nobody looks at the folder before the process that writes has told that the file is complete.
     :raises OSError: when it cannot be made.
     """
 
     __slots__ = ("_descriptor", "_part", "_target")
 
-    def __init__(self, target: str, *, hidden: bool = False) -> None:
+    def __init__(self, target: str) -> None:
         folder, _, name = target.rpartition("/")
-        self._target, self._part = target, target if hidden else f"{folder}/.{name}.{os.getpid()}.part"
+        self._target, self._part = target, f"{folder}/.{name}.{os.getpid()}.part"
 
     def __enter__(self) -> int:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
-        try:
-            self._descriptor = os.open(self._part, flags, 0o600)
-        except FileNotFoundError:
-            make_folder(self._target.rpartition("/")[0], 0o700)
-            self._descriptor = os.open(self._part, flags, 0o600)
+        self._descriptor = _open(self._part, os.O_TRUNC, 0o700)
         return self._descriptor
 
     def __exit__(self, kind: object, *_error: object) -> None:
         os.close(self._descriptor)
-        if kind is None and self._part is self._target:
-            return
         if kind is None:
             os.rename(self._part, self._target)  # noqa: PTH104 - making paths takes longer than the call
         else:
             with suppress(FileNotFoundError):
                 os.unlink(self._part)  # noqa: PTH108 - as above
+
+
+class HiddenFile:
+    """A new file below a folder that nobody looks at meanwhile; entering gives its descriptor. It goes when that fails.
+
+    `path` is where it is below the folder.
+
+    :param path: where it is to be, where there is none yet. Its folders are made with the usual permissions.
+    :param otherwise: where it is to be else.
+    :raises OSError: when it cannot be made.
+    """
+
+    __slots__ = ("_descriptor", "_folder", "_otherwise", "path")
+
+    def __init__(self, folder: str, path: str, otherwise: str) -> None:
+        self._folder, self.path, self._otherwise = folder, path, otherwise
+
+    def __enter__(self) -> int:
+        try:
+            self._descriptor = _open(f"{self._folder}/{self.path}", os.O_EXCL, 0o777)
+        except FileExistsError:
+            self.path = self._otherwise
+            self._descriptor = _open(f"{self._folder}/{self.path}", os.O_EXCL, 0o777)
+        return self._descriptor
+
+    def __exit__(self, kind: object, *_error: object) -> None:
+        os.close(self._descriptor)
+        if kind is not None:
+            os.unlink(f"{self._folder}/{self.path}")  # noqa: PTH108 - as above
+
+
+def _open(path: str, flags: int, folder_mode: int) -> int:
+    """Open a new file for writing; its folder is made when it is missing."""
+    flags |= os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC
+    try:
+        return os.open(path, flags, 0o600)
+    except FileNotFoundError:
+        make_folder(path.rpartition("/")[0], folder_mode)
+        return os.open(path, flags, 0o600)
 
 
 def make_folder(path: str, mode: int) -> None:

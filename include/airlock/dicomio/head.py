@@ -9,9 +9,9 @@ from __future__ import annotations
 import os
 import struct
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 from airlock.dicomio.encodings import BIG_ENDIAN, DEFLATED, IMPLICIT, is_known
+from airlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,6 +23,7 @@ SHORT_VRS = frozenset(b"AE AS AT CS DA DS DT FL FD IS LO LT PN SH SL SS ST TM UI
 
 FIRST_BYTES = 32 << 10
 """As much as most headers have; reading more costs as long as walking."""
+_PREFIX = 128
 _LEAST_BYTES, _MARGIN_BYTES = 8 << 10, 2 << 10
 _MOST_BYTES = 32 << 20
 _MOST_GUESSED_BYTES = 1 << 20
@@ -136,11 +137,26 @@ def _syntax(value: bytes) -> tuple[str, bool]:
     return syntax, syntax == IMPLICIT
 
 
+# Of the file that was read last: what stands before and behind the value of its MediaStorageSOPInstanceUID, up to the
+# first two bytes of the dataset; the length of that value; the transfer syntax. In a series, only the value differs.
+_latest: list[tuple[bytes, bytes, int, bytes]] = []
+
+
 def _read_meta(data: bytes) -> tuple[bytes, int]:
     """Return the value of TransferSyntaxUID, and where the dataset starts."""
-    if data[128:132] != b"DICM":
+    for before, behind, size, syntax in _latest:
+        position = _PREFIX + len(before) + size
+        if data.startswith(before, _PREFIX) and data.startswith(behind, position):
+            return syntax, position + len(behind) - 2
+    return _walk_meta(data)
+
+
+def _walk_meta(data: bytes) -> tuple[bytes, int]:
+    """Return the same of any file, and remember it."""
+    if data[_PREFIX:132] != b"DICM":
         raise Irregular
     position, syntax = 132, b""
+    instance = 0, 0
     while data[position : position + 2] == b"\x02\x00":
         vr, length = _short_header(data, position)
         start = position + 8
@@ -152,7 +168,13 @@ def _read_meta(data: bytes) -> tuple[bytes, int]:
             raise Irregular
         if data[position + 2 : position + 4] == b"\x10\x00":
             syntax = data[start : start + length]
+        elif data[position + 2 : position + 4] == b"\x03\x00":
+            instance = start, length
         position = start + length
+    start, length = instance
+    behind = data[start + length : position + 2]
+    if start and len(behind) == position + 2 - start - length:
+        _latest[:] = [(data[_PREFIX:start], behind, length, syntax)]
     return syntax, position
 
 

@@ -6,9 +6,12 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from importlib.machinery import ModuleSpec
-from importlib.util import find_spec
 from types import ModuleType
+
+from airlock.typed import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from importlib.machinery import ModuleSpec
 
 
 def silence() -> None:
@@ -67,6 +70,8 @@ class _OnImport:
         todo = self._todo.pop(fullname, None)
         if todo is None:
             return None
+        from importlib.util import find_spec  # noqa: PLC0415 - it is imported where neither library is
+
         spec = find_spec(fullname)
         if spec is None or spec.loader is None:
             return spec

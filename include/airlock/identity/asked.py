@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 from airlock.identity.evidence import Evidence
 from airlock.identity.identifiers import Identifiers, Span
 from airlock.identity.in_bytes import together_in_bytes
+from airlock.typed import Any
 
 # Of one patient's values; who keeps more than that is asked anew from the beginning.
 _MOST_BYTES = 2 << 20

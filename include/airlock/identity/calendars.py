@@ -7,9 +7,10 @@ Persian one is Birashk's arithmetic; both as in Reingold and Dershowitz, *Calend
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date, timedelta
 from functools import lru_cache
 from math import ceil
+
+from airlock.identity.days import date, timedelta
 
 Triple = tuple[int, int, int]
 """Year, month and day."""

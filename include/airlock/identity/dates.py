@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from datetime import date, timedelta
 
+from airlock.identity.days import date, timedelta
 from airlock.identity.keyed import keyed_digest
 from airlock.identity.keys import KeyRing
 from airlock.patterns import compiled_later

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from airlock.typed import Any
 
 
 class Evidence:

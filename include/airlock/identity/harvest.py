@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
 
 from airlock.dicomio.dictionary import keyword_of
 from airlock.dicomio.dictionary import vr_of as dictionary_vr
@@ -17,6 +16,7 @@ from airlock.errors import InstanceNotUnderstood
 from airlock.identity.dates import parse_date
 from airlock.identity.evidence import Evidence
 from airlock.identity.uids import is_registered, is_structural
+from airlock.typed import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pathlib import Path

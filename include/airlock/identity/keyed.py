@@ -7,7 +7,8 @@ message, and its import loads OpenSSL: either takes longer than all the digests 
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any
+
+from airlock.typed import Any
 
 try:
     # As the standard library's own `random` does it.

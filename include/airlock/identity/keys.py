@@ -12,11 +12,11 @@ import base64
 import os
 from collections.abc import Callable
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 from airlock.errors import PolicyError
 from airlock.identity.key_file import make_key_file, parse_keys, read_key_file
 from airlock.identity.keyed import keyed_digest
+from airlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pathlib import Path

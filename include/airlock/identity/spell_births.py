@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from datetime import date
 
 from airlock.identity.calendars import MONTHS, OURS, chinese_number, chinese_year, elsewhere, ordinal, year_in_words
+from airlock.identity.days import date
 from airlock.identity.vocabulary import fold
 
 Form = tuple[str, str]

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import suppress
-from typing import TYPE_CHECKING
 
 from airlock.dicomio.head import (
     FIRST_BYTES,
@@ -23,6 +22,7 @@ from airlock.identity import harvest as plain
 from airlock.identity.harvest import Evidence
 from airlock.identity.stream_walk import KEYS, HarvestWalk, Key, OtherStudy, Plan, Told, Value
 from airlock.identity.uids import is_registered
+from airlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
-from typing import Any, Final
 
 from airlock.dicomio.charsets import plain_encoding
 from airlock.dicomio.dictionary import keyword_of
@@ -21,6 +20,7 @@ from airlock.identity import harvest as plain
 from airlock.identity.harvest import Evidence
 from airlock.identity.uids import is_structural
 from airlock.tuples import NamedTuple
+from airlock.typed import Any, Final
 
 _group_and_element = struct.Struct("<HH").unpack_from
 _tag_and_length = struct.Struct("<II").unpack_from

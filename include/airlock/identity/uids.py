@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
-from typing import Any, Literal
 
 from airlock.dicomio.dictionary import any_uid, is_uid, keyword_of
 from airlock.identity.keyed import keyed_digest
 from airlock.identity.keys import KeyRing
+from airlock.typed import Any, Literal
 
 Rule = Literal["keyed", "fiona", "fiona_hex"]
 # Version 4 and variant 1 of RFC 9562, so that the number is that of a valid UUID; and the bits that are free.

@@ -12,7 +12,7 @@ from typing import Protocol
 from airlock.dicomio.find import Listing, StudyKeys
 from airlock.dicomio.peer import Peer
 from airlock.dicomio.progress import Progress
-from airlock.dicomio.turns import slot
+from airlock.dicomio.turns import Line
 from airlock.dicomio.webpeer import WebPeer
 from airlock.errors import HeldError, PolicyError, StudyNotFound, TransferIncomplete
 from airlock.ledger import InstanceState, InstanceUpdate
@@ -64,6 +64,12 @@ def method_of(transfer: Transfer) -> Method:
     return (transfer.request.source or transfer.policy.source).method
 
 
+def connection_of(transfer: Transfer) -> str | None:
+    """Return the connection that the request names, else the project's policy."""
+    asked = transfer.request.source
+    return (asked.connection if asked else None) or transfer.policy.source.connection
+
+
 @dataclass(frozen=True)
 class RawFolder:
     """Studies that were received already."""
@@ -100,10 +106,14 @@ class Pacs:
         return all(any(study.instances != 0 for study in self.link.find(one)) for one in keys)
 
     def bring(self, folder: Path, progress: Progress) -> list[InstanceUpdate]:
-        """Ask for them until all is here that the PACS said it has, when there is a place at the PACS."""
-        source, home = self.transfer.policy.source, self.transfer.settings.home
-        connection = (self.transfer.request.source and self.transfer.request.source.connection) or source.connection
-        with slot(home / "slots", f"pull-{connection}", source.at_a_time):
+        """Ask for them until all is here that the PACS said it has.
+
+        :raises TurnAwaited: when as many as may ask this PACS already.
+        """
+        transfer = self.transfer
+        slots = str(transfer.settings.home.absolute() / "slots")
+        at_a_time = transfer.policy.source.at_a_time
+        with Line(slots, f"pull-{connection_of(transfer)}", at_a_time).place(transfer.id):
             return self._bring(folder, progress)
 
     def _bring(self, folder: Path, progress: Progress) -> list[InstanceUpdate]:

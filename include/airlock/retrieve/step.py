@@ -33,6 +33,7 @@ def pull_study(transfer: Transfer, peer: Remote | None, progress: Progress | Non
     :param peer: the staging PACS; None for the raw folder.
     :raises StudyNotFound: the source doesn't have the study.
     :raises TransferIncomplete: instances are missing, or the study changed meanwhile.
+    :raises TurnAwaited: as many as may pull from the PACS already.
     :raises PeerUnavailable: the PACS doesn't answer.
     :raises AssociationRejected: the PACS refuses us, or its C-MOVE doesn't lead to us.
     :raises AssociationAborted: an association ended in the middle.

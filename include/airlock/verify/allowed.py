@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from airlock.tuples import NamedTuple
+from airlock.verify.iods import types_of
 from airlock.verify.place import Place, depends
-from airlock.verify.table import DUMMY, EMPTY, KEEP, SAME, Allowance, Table, types_of
+from airlock.verify.table import DUMMY, EMPTY, KEEP, SAME, Allowance, Table
 from airlock.verify.table import NOTHING as NOT_ALLOWED
 from airlock.verify.text import entry, vr_of
 

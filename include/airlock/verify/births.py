@@ -7,16 +7,17 @@ from collections.abc import Collection
 from datetime import date
 
 from airlock.identity.calendars import MONTHS, OURS, chinese_number, elsewhere, ordinal, year_in_words
+from airlock.patterns import compiled_later
 
 _NUMBERS = re.compile(r"(?<!\d)(?=(\d{1,4})([\W_]{1,2}|年)(\d{1,2})([\W_]{1,2}|月)(\d{1,4})(?!\d))")
 _WHOLE = re.compile(r"(?<!\d)(\d{4})(\d{2})(\d{2})(?!\d)")
 _LETTERS = re.compile(r"[^\W\d_]+|\d+")
 _DIGIT = re.compile(r"\d")
 _MANY_DIGITS = re.compile(r"\d{6}.?\d{3}")
-_PERSONAL = re.compile(r"(?<!\d)(\d{6})[-+/a ]?\d{3,7}(?!\d)")
-_WITH_CENTURY = re.compile(r"(?<!\d)[1-8](\d{6})[-+/a ]?\d{3,7}(?!\d)")
-_WITH_PLACE = re.compile(r"(?<!\d)\d{6}(\d{8})\d{3}[\dx](?![^\W_])")
-_IN_CHINESE = re.compile(
+_PERSONAL = compiled_later(r"(?<!\d)(\d{6})[-+/a ]?\d{3,7}(?!\d)")
+_WITH_CENTURY = compiled_later(r"(?<!\d)[1-8](\d{6})[-+/a ]?\d{3,7}(?!\d)")
+_WITH_PLACE = compiled_later(r"(?<!\d)\d{6}(\d{8})\d{3}[\dx](?![^\W_])")
+_IN_CHINESE = compiled_later(
     "([〇一二三四五六七八九]{4}|\\d{4})年([十一二三四五六七八九]{1,3}|\\d{1,2})月([十一二三四五六七八九]{1,3}|\\d{1,2})日"
 )
 _DIGITS = {sign: str(value) for value, sign in enumerate("〇一二三四五六七八九")}

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from airlock.verify.allowed import Rules
 from airlock.verify.found import NOTHING, Collected, Found, together
+from airlock.verify.iods import types_of
 from airlock.verify.items import CONTENT, align, concept, has_text, value_tag
 from airlock.verify.judge import Judge
 from airlock.verify.levels import Element, Level, same_items
 from airlock.verify.missing import missing, not_valid
 from airlock.verify.place import NEVER, Place, Remembered, Settled, depends, must_be_judged
-from airlock.verify.table import DUMMY, EMPTY, Allowance, types_of
+from airlock.verify.table import DUMMY, EMPTY, Allowance
 from airlock.verify.text import charset_of, name_of
 
 METHOD_CODES = 0x00120064
@@ -33,6 +34,13 @@ class Comparison:
 
     def dataset(self, output: Level, source: Level, sop_class_uid: str) -> Found:
         """Compare two datasets."""
+        place, remembered = self.begin(output, source, sop_class_uid)
+        if output.shape is None or source.shape is None:
+            return self._whole(place, source, remembered)
+        return self._rest(place, source, remembered, self.settled(place, source, remembered))
+
+    def begin(self, output: Level, source: Level, sop_class_uid: str) -> tuple[Place, Remembered]:
+        """Return where a comparison begins, and what is remembered of such objects."""
         self._class = sop_class_uid
         charsets = charset_of(output, b""), charset_of(source, b"")
         place = Place((), output, source, charsets)
@@ -44,14 +52,17 @@ class Comparison:
         self._items = remembered.items
         if len(remembered.by_value) > _MOST_REMEMBERED:
             remembered.by_value.clear()
-        if output.shape is None or source.shape is None:
-            return self._whole(place, source, remembered)
-        shapes = output.shape, source.shape
+        return place, remembered
+
+    def settled(self, place: Place, source: Level, remembered: Remembered) -> Settled:
+        """Return what is the same in all objects of two shapes, and which elements are not."""
+        assert place.output.shape is not None and source.shape is not None  # noqa: PT018 - asked for where both are
+        shapes = place.output.shape, source.shape
         settled = remembered.settled.get(shapes)
         if settled is None:
             settled = self._settle(place, source, remembered)
             remembered.settle(shapes, settled)
-        return self._rest(place, source, remembered, settled)
+        return settled
 
     def _whole(self, place: Place, source: Level, remembered: Remembered) -> Found:
         """Compare everything."""
@@ -71,25 +82,31 @@ class Comparison:
 
     def _rest(self, place: Place, source: Level, remembered: Remembered, settled: Settled) -> Found:
         """Judge what differs between objects of the same two shapes, and add what is known of the rest."""
-        output, earlier, latest = place.output.elements, source.elements, remembered.latest
+        output, earlier, latest = place.output, source, remembered.latest
         parts = [settled.found]
         for tag in settled.output:
-            element, other = output[tag], earlier.get(tag)
+            element, other = output.get(tag), earlier.get(tag)
+            assert element is not None
             one, two, found = latest.get(tag, NEVER)
             if one is not element or two is not other:
-                found = self._judged(place, tag, element, other, remembered)
+                found = self.judged(place, tag, element, other, remembered)
                 if not depends(tag):
                     latest[tag] = (element, other, found)
             if found is not NOTHING:
                 parts.append(found)
-        parts += [self._gone(tag, source, remembered) for tag in settled.gone if not tag >> 16 & 1]
+        parts += [self.gone(tag, source, remembered) for tag in settled.gone if not tag >> 16 & 1]
         if settled.valid is None or settled.valid:
-            types = types_of(self._class, 0)
-            valid = types if settled.valid is None else settled.valid
-            parts.append(Found(tuple(not_valid(types, valid, place.output, source))))
+            parts.append(self.valid(place.output, source, settled.valid))
         return together(parts)
 
-    def _judged(self, place: Place, tag: int, element: Element, other: Element | None, remembered: Remembered) -> Found:
+    def valid(self, output: Level, source: Level, tags: frozenset[int] | None) -> Found:
+        """Check the types of some attributes, or of all."""
+        types = types_of(self._class, 0)
+        problems = tuple(not_valid(types, types if tags is None else tags, output, source))
+        return Found(problems) if problems else NOTHING
+
+    def judged(self, place: Place, tag: int, element: Element, other: Element | None, remembered: Remembered) -> Found:
+        """Judge one element at the top level beside that of the input."""
         if element.items is None:
             return self._plain(place, tag, element, None if other is None else other.value, None)
         if depends(tag) or len(element.value) > _LONGEST_REMEMBERED:
@@ -100,8 +117,10 @@ class Comparison:
             found = remembered.by_value[key] = self._top(place, tag, element)
         return found
 
-    def _gone(self, tag: int, source: Level, remembered: Remembered) -> Found:
-        element = source.elements[tag]
+    def gone(self, tag: int, source: Level, remembered: Remembered) -> Found:
+        """Judge that an output lacks an attribute of its input."""
+        element = source.get(tag)
+        assert element is not None
         one, two, known = remembered.latest.get(tag, NEVER)
         if one is None and two is element:
             return known

@@ -10,12 +10,13 @@ from datetime import date, timedelta
 from functools import lru_cache
 
 from airlock.identity.vocabulary import fold
+from airlock.patterns import compiled_later
 from airlock.verify.births import Births
 
 _PARTS = re.compile(r"(?<!\d)(?=(\d{1,4})([\W_]{1,3}|\s?年\s?)(\d{1,2})([\W_]{1,3}|\s?月\s?)(\d{1,4})(?!\d))")
-_KOREAN = re.compile(r"(\d{4})년\s?(\d{1,2})월\s?(\d{1,2})")
+_KOREAN = compiled_later(r"(\d{4})년\s?(\d{1,2})월\s?(\d{1,2})")
 _SOLID = re.compile(r"(?<!\d)\d{6,8}(?!\d)|(?<!\d)(\d{8})(?:[01]\d|2[0-3])(?:[0-5]\d){1,2}(?!\d)")
-_WEEK = re.compile(r"(?<!\d)(\d{4})[\W_]?w(\d{2})[\W_]?(\d)(?!\d)")
+_WEEK = compiled_later(r"(?<!\d)(\d{4})[\W_]?w(\d{2})[\W_]?(\d)(?!\d)")
 _DAY_OF_YEAR = re.compile(r"(?<!\d)(\d{4}|\d{2}(?=[-./]))[-./ ]?(\d{3})(?!\d)")
 _ERA = re.compile(
     r"(令和|平成|昭和|大正|明治|(?<![^\W\d_])[rhstm][.\s]?)\s?(\d{1,2})\D{1,3}(\d{1,2})\D{1,3}(\d{1,2})(?!\d)"
@@ -131,7 +132,7 @@ def _dates(days: Iterable[str]) -> Iterator[date]:
 
 def _numeric(text: str) -> Iterator[tuple[str, int, int]]:
     """Yield year, month and day of what may be a date in numbers."""
-    for match in (*_PARTS.finditer(text), *_KOREAN.finditer(text)):
+    for match in (*_PARTS.finditer(text), *(_KOREAN.finditer(text) if "년" in text else ())):
         a, b, c = match.groups() if len(match.groups()) == 3 else (match[1], match[3], match[5])
         if len(a) == 4:
             yield a, int(b), int(c)
@@ -158,7 +159,7 @@ def _worded(text: str) -> Iterator[tuple[str, int, int]]:
 
 
 def _rare(text: str) -> Iterator[date]:
-    for match in _WEEK.finditer(text):
+    for match in _WEEK.finditer(text) if "w" in text else ():
         try:
             yield date.fromisocalendar(int(match[1]), int(match[2]), int(match[3]))
         except ValueError:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
 
 from airlock.dicomio.implementation import IMPLEMENTATION_CLASS_UID
 from airlock.tuples import NamedTuple
 from airlock.verify.found import Problem
-from airlock.verify.levels import Level
+from airlock.verify.levels import Element, Level, Shape
 from airlock.verify.own import first_of
 from airlock.verify.reader import File
 from airlock.verify.text import name_of
@@ -33,10 +34,13 @@ _OF_EVENT = frozenset((_REFERRING, 0x00401002, 0x00402001))
 _ITEM_TAGS = frozenset((0x00080100, 0x00080102, 0x00080104))
 _STUDY_ID, _CHARSET = 0x00200010, 0x00080005
 # What is checked in each file, and what is checked once for all files of the same shape.
-_OF_EACH = frozenset((0x00020000, 0x00020003))
+_LENGTH, _EMPTY_VALUE = 0x00020000, b" \0\\"
+_OF_BOTH = ((0x00020002, 0x00080016), (0x00020003, 0x00080018))
+"""Class and instance: in the file meta information, and in the dataset."""
+_OF_EACH = frozenset((_LENGTH, *(tag for tag, _ in _OF_BOTH)))
 _SHOWN = _OF_EVENT | frozenset(
     (
-        _CHARSET, 0x00080016, _ACCESSION, 0x00080080, 0x00100010, 0x00100020, 0x00100030, 0x00100032, 0x00100033,
+        _CHARSET, _ACCESSION, 0x00080080, 0x00100010, 0x00100020, 0x00100030, 0x00100032, 0x00100033,
         0x00100034, 0x00120010, 0x00120020, 0x00120021, 0x00120040, 0x00120050, 0x00120051, 0x00120062, 0x00120064,
         _STUDY_ID, 0x00280301, 0x00280302, 0x00280303,
     )
@@ -104,7 +108,7 @@ class Duties:
         yield from found
 
     def _of_all(self, meta: Level, dataset: Level, source: Level, *, rewritten: bool) -> Iterator[Problem]:
-        yield from _meta(meta, dataset)
+        yield from _meta(meta)
         yield from _marks(dataset, self._marks)
         for tag in (_STUDY_ID, _ACCESSION):
             before = first_of(source, tag)
@@ -129,28 +133,40 @@ def _is_same(level: Level, tags: frozenset[int] | None) -> bool:
 
 
 def _of_each(meta: Level, dataset: Level) -> Iterator[Problem]:
-    """Check what differs from file to file: its UID, and the length of the file meta information."""
-    raw = meta.value(0x00020003)
-    # The same bytes are the same value, if there is one.
-    if raw is None or raw != dataset.value(0x00080018) or not raw.strip(b" \0\\"):
-        uid = first_of(meta, 0x00020003, b"UI")
-        if not uid or uid != first_of(dataset, 0x00080018, b"UI"):
-            yield Problem(name_of(0x00020003), "is not what the dataset says")
-    # PS3.5 section 7.1.2: a short VR has a head of 8 bytes, the others of 12.
-    size = -8
-    for element in meta.elements.values():
-        size += len(element.value) + (12 if element.vr in _LONG_VRS else 8)
+    """Check what differs from file to file: class and instance, and the length of the file meta information."""
+    for tag, beside in _OF_BOTH:
+        raw = meta.value(tag)
+        # The same bytes are the same value, if there is one.
+        if raw is None or raw != dataset.value(beside) or not raw.strip(_EMPTY_VALUE):
+            uid = first_of(meta, tag, b"UI")
+            if not uid or uid != first_of(dataset, beside, b"UI"):
+                yield Problem(name_of(tag), "is not what the dataset says")
+    own = meta.value(_LENGTH)
     # Less the element that holds it.
-    own = meta.value(0x00020000)
-    if own is None or int.from_bytes(own, "little") != size - len(own):
-        yield Problem(name_of(0x00020000), "is not the length of its group")
+    if own is None or int.from_bytes(own, "little") != _size(meta) - 8 - len(own):
+        yield Problem(name_of(_LENGTH), "is not the length of its group")
 
 
-def _meta(meta: Level, dataset: Level) -> Iterator[Problem]:
+def _size(meta: Level) -> int:
+    """Return the size of the file meta information in bytes."""
+    if meta.shape is None:
+        return _size_of(meta.elements.values())
+    return _size_of_rest(meta.shape) + _size_of(meta.varied)
+
+
+@lru_cache(maxsize=_MOST_KNOWN)
+def _size_of_rest(shape: Shape) -> int:
+    return _size_of(element for tag, element in shape.elements.items() if tag not in shape.places)
+
+
+def _size_of(elements: Iterable[Element]) -> int:
+    # PS3.5 section 7.1.2: a short VR has a head of 8 bytes, the others of 12.
+    return sum([len(element.value) + (12 if element.vr in _LONG_VRS else 8) for element in elements])
+
+
+def _meta(meta: Level) -> Iterator[Problem]:
     for tag in meta.elements.keys() - _META:
         yield Problem(name_of(tag), "is not this program's file meta information")
-    if not (uid := first_of(meta, 0x00020002, b"UI")) or uid != first_of(dataset, 0x00080016, b"UI"):
-        yield Problem(name_of(0x00020002), "is not what the dataset says")
     if first_of(meta, 0x00020012, b"UI") != IMPLEMENTATION_CLASS_UID:
         yield Problem(name_of(0x00020012), "is not this program's")
     if not first_of(meta, 0x00020013, b"SH").startswith("AIRLOCK"):

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections import defaultdict
+from collections import Counter, defaultdict
 
 from airlock.dicomio.progress import Progress
 from airlock.errors import RefusedError
 from airlock.identity.evidence import Evidence
 from airlock.identity.keys import KeyRing
 from airlock.identity.uids import UidMap
+from airlock.verify.checks import Check
 from airlock.verify.found import Problem
 from airlock.verify.harvest import Harvested, identity
-from airlock.verify.inspect import Check
 from airlock.verify.levels import Malformed
 from airlock.verify.reader import Reader
 from airlock.verify.together import Problems, Project, evidence_of, expectation_of, harvest, inspect
@@ -24,17 +24,40 @@ Place = str | os.PathLike[str]
 class Verified:
     """What became of a verification.
 
-    :ivar problems: by pseudonymous instance id; empty for outputs that pass.
-    :ivar names: path of each output below its folder, by instance id.
-    :ivar inputs: number of files among the inputs.
-    :ivar without_output: how many of them have none: skipped, held, or not DICOM.
+    :param inputs: number of files among the inputs.
+    :ivar problems: by path of each output below its folder; empty for outputs that pass.
+    :ivar without_output: how many inputs have none: skipped, held, or not DICOM.
     """
 
-    def __init__(self, inputs: int) -> None:
+    def __init__(self, inputs: int, keys: KeyRing) -> None:
+        self.inputs, self._keys = inputs, keys
         self.problems: Problems = {}
-        self.names: dict[str, str] = {}
-        self.inputs = inputs
         self.without_output = 0
+        self._named: dict[str, str] = {}
+        self._times: Counter[str] = Counter()
+
+    def name(self, output: str, what: str) -> None:
+        """Say what an output is named by.
+
+        :param output: its path below its folder.
+        :param what: its UID, or what else there is.
+        """
+        self._named[output] = what + "+" * self._times[what]
+        self._times[what] += 1
+
+    def instance_id(self, output: str) -> str:
+        """Return the pseudonymous instance id of an output. Few are ever asked for, which is why it is made late."""
+        what = self._named[output]
+        bare = what.rstrip("+")
+        return f"i-{self._keys.token('verify', bare, length=24)}{what[len(bare) :]}"
+
+    def by_instance(self, *, wrong: bool) -> tuple[Problems, dict[str, str]]:
+        """Return problems, and paths, by pseudonymous instance id.
+
+        :param wrong: whether only of the outputs that have problems.
+        """
+        ids = {output: self.instance_id(output) for output, found in self.problems.items() if found or not wrong}
+        return {ids[output]: self.problems[output] for output in ids}, {each: output for output, each in ids.items()}
 
 
 class FolderVerification:
@@ -53,21 +76,20 @@ class FolderVerification:
         self._keep_uids = "retain_uids" in policy.deidentify.options
         self._uids = UidMap(keys, policy.name)
         self._files = _files_of(os.fspath(inputs))
-        self.result = Verified(len(self._files))
+        self.result = Verified(len(self._files), keys)
 
     def run(self, progress: Progress | None = None) -> Verified:
         """Verify everything."""
         with Workers(self._workers, fork=True) as pool:
             said = harvest(pool, self._files, self._policy)
-        inputs: dict[str, list[Harvested]] = defaultdict(list)
-        by_new: dict[str, tuple[str, str]] = {}
-        for path, found in said.items():
-            if found is not None:
-                inputs[found.key].append(found)
-                uid = found.uids[2]
-                by_new.setdefault(uid if self._keep_uids else self._uids(uid), (path, found.key))
-        # Workers that are forked now know what the inputs say; telling others takes longer.
-        with Workers(self._workers, fork=True) as pool:
+            inputs: dict[str, list[Harvested]] = defaultdict(list)
+            by_new: dict[str, tuple[str, str]] = {}
+            for path, found in said.items():
+                if found is not None:
+                    inputs[found.key].append(found)
+                    uid = found.uids[2]
+                    by_new.setdefault(uid if self._keep_uids else self._uids(uid), (path, found.key))
+            # The same workers know what they read of the inputs.
             self._inspect(pool, self._checks(by_new), inputs, progress)
         return self.result
 
@@ -79,18 +101,15 @@ class FolderVerification:
             # What an output's name says, its inspection checks.
             stem = path.rsplit("/", 1)[-1].removesuffix(".dcm")
             new = stem if stem in by_new else _sop_instance_uid(path)
-            instance_id = "i-" + self._keys.token("verify", new or f"unreadable output {number}", length=24)
-            while instance_id in self.result.names:
-                instance_id += "+"
             name = path[len(self._outputs.rstrip("/")) + 1 :]
-            self.result.names[instance_id] = name
+            self.result.name(name, new or f"unreadable output {number}")
             source = by_new.get(new or "")
             if source is None or new is None:
                 reason = "has no input, or none that can be read" if new else "cannot be read"
-                self.result.problems[instance_id] = [Problem("file", reason)]
+                self.result.problems[name] = [Problem("file", reason)]
                 continue
             used.add(new)
-            checks[source[1]].append(Check(instance_id, path, name, source[0], expected=new))
+            checks[source[1]].append(Check(name, path, name, source[0], expected=new))
         self.result.without_output = len(self._files) - len(used)
         return checks
 

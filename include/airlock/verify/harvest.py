@@ -15,7 +15,7 @@ from airlock.identity.evidence import Evidence
 from airlock.tuples import NamedTuple
 from airlock.verify.levels import Element, Level, Malformed, Shape
 from airlock.verify.own import FirstValues, first_of
-from airlock.verify.source import Sources
+from airlock.verify.source import Sources, sources
 from airlock.verify.text import DATES, charset_of, decode, values, vr_of
 from airlock.verify.uids import is_registered, is_structural
 
@@ -80,12 +80,13 @@ class Harvester:
     """Harvests inputs, remembering what equal elements said, and of some patients what was told already.
 
     :param institutions: whether institutions are identifiers: not when the project retains them.
+    :param sources: reads the inputs, and keeps what it read of them for the inspection.
     """
 
-    def __init__(self, *, institutions: bool) -> None:
+    def __init__(self, *, institutions: bool, sources: Sources | None = None) -> None:
         self._phrases = _PHRASES if institutions else _PHRASES - _INSTITUTIONS
         self._remembered: dict[tuple[int, bytes, bytes, bytes], tuple[Fact, ...]] = {}
-        self._sources = Sources()
+        self._sources = sources or Sources()
         self._own = FirstValues(*_OWN)
         self._told: dict[str, set[Fact]] = {}
         self._patient = ""
@@ -100,6 +101,7 @@ class Harvester:
             file, descriptor = self._sources.open(path)
         except (Malformed, OSError, RecursionError, MemoryError):
             return None
+        self._sources.keep(os.fspath(path), file, descriptor)
         os.close(descriptor)
         patient, issuer, *uids = self._own(file.dataset)
         found = Harvested({}, (patient, issuer), (uids[0], uids[1], uids[2]))
@@ -131,12 +133,12 @@ class Harvester:
         charset = charset_of(top, b"")
         if len(self._remembered) > _MOST_REMEMBERED:
             self._remembered.clear()
-        latest, elements = self._latest.setdefault(charset, {}), top.elements
+        latest = self._latest.setdefault(charset, {})
         # What all files of this shape say was told of the first of them.
         known = top.shape is not None and (top.shape, charset) == self._shape
         self._shape = (top.shape, charset)
-        for tag in top.shape.varying if known and top.shape is not None else elements:
-            element = elements[tag]
+        differing = zip(top.shape.varying, top.varied, strict=True) if known and top.shape else top.gathered().items()
+        for tag, element in differing:
             # What stands in this file as the same element as in the latest one was told then.
             if element.vr in _SILENT or latest.get(tag) is element:
                 continue
@@ -215,7 +217,7 @@ def make_harvester(institutions: bool) -> Callable[[str], tuple[Any, ...] | None
 
     :param institutions: whether institutions are identifiers.
     """
-    harvester = Harvester(institutions=institutions)
+    harvester = Harvester(institutions=institutions, sources=sources())
 
     def harvest(path: str) -> tuple[Any, ...] | None:
         found = harvester(path)

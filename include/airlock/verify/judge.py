@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from datetime import date
 
 from airlock.identity.vocabulary import fold, vocabulary
@@ -69,15 +70,19 @@ class Judge:
 
     def is_harmless(self, tag: int, vr: bytes, raw: bytes, charset: bytes) -> bool:
         """Whether a value that is kept holds no identifier."""
-        return not self._search.element(raw, vr, charset, kept=True) or self._is_method(tag, raw)
+        return self._is_method(tag, raw) or not self._search.element(raw, vr, charset, kept=True)
+
+    def are_harmless(self, vr: bytes, raws: Collection[bytes], charset: bytes) -> bool:
+        """Whether no value of several that are kept holds an identifier; a no is not certain."""
+        return self._search.none_in(raws, vr, charset)
 
     def identifies(self, tag: int, raw: bytes, charset: bytes) -> bool:
         """Whether a value of an input holds an identifier, so that it could not be kept."""
         return bool(self._search.element(raw, vr_of(tag, b""), charset, kept=True))
 
     def _identifiers(self, tag: int, vr: bytes, raw: bytes, charset: bytes, *, kept: bool) -> list[Problem]:
-        found = self._search.element(raw, vr, charset, kept=kept)
-        if not found or self._is_method(tag, raw):
+        found = None if self._is_method(tag, raw) else self._search.element(raw, vr, charset, kept=kept)
+        if not found:
             return []
         name = name_of(tag)
         return [Problem(name, f"holds a {kind} of the input", identifier=True, weak=weak) for kind, weak in found]

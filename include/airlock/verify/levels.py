@@ -67,25 +67,36 @@ class Shape:
     Two levels have the same shape when it is the same object.
 
     :param varying: tags of those whose values may differ, ascending.
+    :param elements: of one of them.
+    :ivar places: by tag, where in the elements that differ those of `varying` stand.
     """
 
-    __slots__ = ("varying",)
+    __slots__ = ("elements", "places", "varying")
 
-    def __init__(self, varying: tuple[int, ...]) -> None:
-        self.varying = varying
+    def __init__(self, varying: tuple[int, ...], elements: dict[int, Element]) -> None:
+        self.varying, self.elements = varying, elements
+        self.places = {tag: number for number, tag in enumerate(varying)}
 
 
 class Level:
     """A dataset, or one item of a sequence.
 
+    :param elements: by tag; may be left out where a shape is known.
     :param shape: None when nothing is known that it has in common with others.
+    :param varied: the elements in which it differs from others of its shape, in the order of their tags.
     """
 
-    __slots__ = ("elements", "order", "shape")
+    __slots__ = ("_elements", "order", "shape", "varied")
 
-    def __init__(self, order: Order, elements: dict[int, Element] | None = None, shape: Shape | None = None) -> None:
-        self.order, self.shape = order, shape
-        self.elements = {} if elements is None else elements
+    def __init__(
+        self,
+        order: Order,
+        elements: dict[int, Element] | None = None,
+        shape: Shape | None = None,
+        varied: tuple[Element, ...] = (),
+    ) -> None:
+        self.order, self.shape, self.varied = order, shape, varied
+        self._elements = {} if elements is None and shape is None else elements
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Level) and self.order is other.order and self.elements == other.elements
@@ -96,9 +107,31 @@ class Level:
     def __repr__(self) -> str:
         return f"<Level of {len(self.elements)} elements>"
 
+    @property
+    def elements(self) -> dict[int, Element]:
+        """All of them, by tag. Of a level whose shape is known, few are asked for, so that they are gathered late."""
+        if self._elements is None:
+            self._elements = self.gathered()
+        return self._elements
+
+    def gathered(self) -> dict[int, Element]:
+        """Return all elements by tag, which take far more memory than those in which a level differs from others."""
+        if self._elements is not None:
+            return self._elements
+        assert self.shape is not None
+        return self.shape.elements | dict(zip(self.shape.varying, self.varied, strict=True))
+
+    def get(self, tag: int) -> Element | None:
+        """Return an element, None when it is absent."""
+        if self._elements is not None:
+            return self._elements.get(tag)
+        assert self.shape is not None
+        place = self.shape.places.get(tag)
+        return self.shape.elements.get(tag) if place is None else self.varied[place]
+
     def value(self, tag: int) -> bytes | None:
         """Return the encoded value of an element, None when it is absent."""
-        element = self.elements.get(tag)
+        element = self.get(tag)
         return None if element is None else element.value
 
 

@@ -9,8 +9,8 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from airlock.identity.harvest import Evidence
 from airlock.identity.identifiers import Match
-from airlock.identity.transliterate import variants
 from airlock.identity.vocabulary import ordinary, vocabulary
+from airlock.verify.named import beginnings, named
 from airlock.verify.slips import Slips
 from airlock.verify.words import (
     INSIDE,
@@ -20,18 +20,13 @@ from airlock.verify.words import (
     WIDEST,
     Word,
     addresses,
-    forms,
-    glued,
     ideographic,
     is_common,
     numbers,
     numbers_with_letters,
-    of_common_words,
-    orders,
     street,
     telephone,
     windows,
-    with_initials,
 )
 
 _LONG, _WHOLE = 7, 3
@@ -51,31 +46,28 @@ class Lexicon:
         hidden = {one for words in public for one in windows(words)}
         # What is searched is compared in another form: without leading zeros, for example.
         hidden |= {one for words in public for one in windows([Word.of(word).form for word in words])}
-        names = [variant for group in evidence.names for variant in variants(group)]
-        parts = [[forms(part) for part in name.split("^")] for name in names]
-        self._own = {word for name in parts for part in name[:3] for word in part}
-        # What stands where prefix and suffix belong counts when it cannot be one.
-        self._own |= {word for name in parts for part in name[3:5] for word in part if len(word) >= 5}
+        names = [named(group) for group in evidence.names]
+        self._own = {word for name in names for word in name.own}
         telling = {word for word in self._own if self._tells(word)} - hidden
         self._alone = telling - ordinary()
         self._ordinary = telling & ordinary()
         self._titled = frozenset(word for word in self._own if len(word) >= 2 and not word.isdigit()) - hidden
-        self._initials = frozenset(with_initials(parts))
-        together = {one: "name" for name in parts for one in orders(name)}
+        self._initials = frozenset().union(*(name.initials for name in names))
+        together = {one: "name" for name in names for one in name.together}
         together |= dict.fromkeys(numbers_with_letters(evidence.numbers), "number")
         self._together = {one: kind for one, kind in together.items() if one not in hidden}
-        self._common = {one for name in parts for one in of_common_words(name)} - hidden
+        self._common = {one for name in names for one in name.common} - hidden
         self._addresses = frozenset(addresses(evidence.phrases)) - hidden
         names_alone = {one for one, kind in together.items() if kind == "name" and len(one) >= _LONG}
         self._inside = {one for one in self._alone | names_alone if len(one) >= INSIDE or ideographic(one)} - hidden
-        self._glued = {one for name in parts for one in glued(name)} - hidden
-        rows = (*self._together, *self._common, *self._addresses, *self._alone)
-        self._begins = {row[:end] for row in rows for end in range(1, len(row) + 1)}
+        self._glued = {one for name in names for one in name.glued} - hidden
+        rows = (*(one for one, kind in together.items() if kind == "number"), *self._addresses)
+        self._begins = beginnings(rows).union(*(name.begins for name in names))
         self._says_something: dict[str, bool] = {}
         self._numbers = {number: weak for number, weak in numbers(evidence.numbers) if number not in hidden}
         self._digits_begin = {number[:end] for number in self._numbers for end in range(len(number) + 1)}
         self._long_numbers = [number for number in self._numbers if len(number) >= _LONG]
-        self._slips = Slips((word for name in parts for part in name for word in part), {w for p in public for w in p})
+        self._slips = Slips((word for name in names for word in name.words), {w for p in public for w in p})
         self._telephones = [digits for value in evidence.phones if len(digits := telephone(value)) >= 6]
 
     def __repr__(self) -> str:

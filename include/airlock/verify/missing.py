@@ -31,7 +31,8 @@ def missing(table: Table, judge: Judge, path: tuple[int, ...], tag: int, level: 
         path, tag, level = stack.pop()
         if table.removable(path, tag):
             continue
-        element = level.elements[tag]
+        element = level.get(tag)
+        assert element is not None
         for item in element.items or ():
             stack += [((*path, tag), each, item) for each in item.elements]
         is_uid = vr_of(tag, element.vr) == b"UI" and not is_structural(tag)
@@ -44,7 +45,8 @@ def missing(table: Table, judge: Judge, path: tuple[int, ...], tag: int, level: 
 
 def _is_missed(table: Table, judge: Judge, tag: int, level: Level) -> bool:
     """Whether a value of the input that nothing allows to remove was left out although it holds no identifier."""
-    element = level.elements[tag]
+    element = level.get(tag)
+    assert element is not None
     if element.items is not None or not tag & 0xFFFF or element.vr not in (b"", entry(tag)[0]):
         return False
     if vr_of(tag, element.vr) in NUMERIC and not all(map(_NUMBER.fullmatch, element.value.split(b"\\"))):
@@ -61,12 +63,11 @@ def not_valid(types: dict[int, str], tags: Iterable[int], output: Level, source:
     :param types: of attributes at this level of the object.
     :param tags: those to look at.
     """
-    after, before = output.elements, source.elements
     for tag in tags:
-        source_element = before.get(tag)
+        source_element = source.get(tag)
         if source_element is None:
             continue
-        kind, left = types[tag], after.get(tag)
+        kind, left = types[tag], output.get(tag)
         if left is None:
             if kind == "2" or (kind == "1" and not source_element.empty):
                 yield Problem(name_of(tag), f"is missing, and is of type {kind}")

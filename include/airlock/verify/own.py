@@ -49,4 +49,9 @@ class FirstValues:
 def first_of(level: Level, tag: int, vr: bytes = b"LO") -> str:
     """Return the first value of an attribute, empty when there is none."""
     raw = level.value(tag)
-    return first_value(raw, vr, charset_of(level, b"")) if raw else ""
+    if not raw:
+        return ""
+    # Neither another value nor another character set begins in it.
+    if raw.isascii() and b"\\" not in raw and b"\x1b" not in raw:
+        return raw.decode("ascii").strip(" \0")
+    return first_value(raw, vr, charset_of(level, b""))

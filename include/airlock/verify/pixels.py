@@ -2,20 +2,42 @@
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Iterator
 
 from airlock.verify.found import Problem
-from airlock.verify.reader import File, Source
+from airlock.verify.reader import File
+from airlock.verify.stored import Source
 
-# Both are what a processor keeps at hand: larger blocks are read from memory once more to be compared.
+# Two of them are what a processor keeps at hand: larger blocks are read from memory once more to be compared.
 _BLOCK_BYTES = 128 << 10
+_PAGE_BYTES = 4096
+
+
+class _Buffer:
+    """Memory that blocks are read into.
+
+    Processors take three times as long to copy to an address that lies a few bytes behind the one they copy from,
+    within a page: what they store looks like what they are about to load. So it is filled from half a page further.
+    """
+
+    __slots__ = ("_address", "data", "view")
+
+    def __init__(self) -> None:
+        self.data = bytearray(_BLOCK_BYTES + _PAGE_BYTES)
+        self._address = ctypes.addressof(ctypes.c_char.from_buffer(self.data))
+        self.view = memoryview(self.data)
+
+    def start(self, offset: int) -> int:
+        """Return where in it to begin with what is read from an offset of a file."""
+        return (offset + _PAGE_BYTES // 2 - self._address) % _PAGE_BYTES
 
 
 class PixelComparison:
     """Compares pixel data, with two buffers that it keeps: new ones for every file would cost more than the reading."""
 
     def __init__(self) -> None:
-        self._ours, self._theirs = bytearray(_BLOCK_BYTES), bytearray(_BLOCK_BYTES)
+        self._ours, self._theirs = _Buffer(), _Buffer()
 
     def problems(self, output: File, source: File) -> Iterator[Problem]:
         """Yield how the pixel data of an output differs from that of the file that it was made from.
@@ -42,13 +64,13 @@ class PixelComparison:
             yield Problem("PixelData", "differs from its source")
 
     def _same(self, ours: Source, our_offset: int, theirs: Source, their_offset: int, size: int) -> bool:
-        left, right = memoryview(self._ours), memoryview(self._theirs)
+        at, there = self._ours.start(our_offset), self._theirs.start(their_offset)
         for start in range(0, size, _BLOCK_BYTES):
             count = min(_BLOCK_BYTES, size - start)
-            ours.read_into(our_offset + start, left[:count])
-            theirs.read_into(their_offset + start, right[:count])
-            # Whole buffers are compared at the speed of memory, parts of them byte by byte.
-            same = self._ours == self._theirs if count == _BLOCK_BYTES else bytes(left[:count]) == bytes(right[:count])
-            if not same:
+            left, right = self._ours.view[at : at + count], self._theirs.view[there : there + count]
+            ours.read_into(our_offset + start, left)
+            theirs.read_into(their_offset + start, right)
+            # Unlike views, which are compared item by item, this is done at the speed of memory.
+            if not self._ours.data.startswith(right, at):
                 return False
         return True

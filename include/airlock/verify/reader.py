@@ -11,14 +11,17 @@ import os
 import struct
 
 from airlock.tuples import NamedTuple
+from airlock.verify.heads import Begun, Heads
 from airlock.verify.layouts import Layouts
 from airlock.verify.levels import Level, Malformed, Order, Short
 from airlock.verify.parser import parse_level
+from airlock.verify.stored import Source
 
 IMPLICIT, DEFLATED, BIG_ENDIAN = "1.2.840.10008.1.2", "1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.2"
 _PIXELS = (0x7FE00008, 0x7FE00009, 0x7FE00010)
 _PIXEL_VRS = (b"OB", b"OW", b"OF", b"OD", b"UN")
 _UNDEFINED = 0xFFFFFFFF
+_new = tuple.__new__
 _FIRST_READ, _SECOND_READ = 12 << 10, 128 << 10
 _LARGEST_HEADER = 512 << 20
 _LONGEST_FIRST_READ = 1 << 20
@@ -39,49 +42,6 @@ class PixelPlace(NamedTuple):
     offset: int
     size: int
     encapsulated: bool
-
-
-class Source:
-    """Bytes by offset: of an open file, or of a dataset that was inflated."""
-
-    def __init__(self, descriptor: int, size: int, inflated: bytes | None = None) -> None:
-        self._descriptor, self.size, self._inflated = descriptor, size, inflated
-        self._head = b""
-
-    def read(self, offset: int, count: int) -> bytes:
-        """Return up to `count` bytes; fewer only at the end.
-
-        :raises Malformed: when the file became shorter than it was.
-        """
-        if self._inflated is not None:
-            return self._inflated[offset : offset + count]
-        count = max(0, min(count, self.size - offset))
-        if offset + count <= len(self._head):
-            return self._head[offset : offset + count]
-        data = os.pread(self._descriptor, count, offset)
-        while len(data) < count:
-            more = os.pread(self._descriptor, count - len(data), offset + len(data))
-            if not more:
-                raise Malformed("the file became shorter while it was read")
-            data += more
-        if not offset:
-            self._head = data
-        return data
-
-    def read_into(self, offset: int, buffer: memoryview) -> None:
-        """Fill a buffer with the bytes from an offset on.
-
-        :raises Malformed: when there are not as many.
-        """
-        if self._inflated is not None:
-            buffer[:] = self._inflated[offset : offset + len(buffer)]
-            return
-        done = 0
-        while done < len(buffer):
-            count = os.preadv(self._descriptor, [buffer[done:]], offset + done)
-            if not count:
-                raise Malformed("the file became shorter while it was read")
-            done += count
 
 
 class File(NamedTuple):
@@ -114,6 +74,7 @@ class Reader:
         self._layouts = {
             order: Layouts(order, strict=strict, below=_PIXELS[0]) for order in (_EXPLICIT, _IMPLICIT, _BIG_ENDIAN)
         }
+        self._heads = Heads(strict=strict)
         self._first_read = _FIRST_READ
 
     def read(self, descriptor: int) -> File:
@@ -123,6 +84,14 @@ class Reader:
         """
         source = Source(descriptor, os.fstat(descriptor).st_size)
         head = source.read(0, self._first_read)
+        begun = self._heads.read(head, source.size)
+        if begun is not None:
+            preamble, meta, syntax, dataset, pixels, start, size = begun
+            place = None if pixels is None else _new(PixelPlace, (*pixels, start, size, False))
+            return _new(File, (preamble, meta, syntax, dataset.order, dataset, place, None, source))
+        return self._part_by_part(source, head)
+
+    def _part_by_part(self, source: Source, head: bytes) -> File:
         if head[128:132] != b"DICM":
             raise Malformed("it has no preamble (PS3.10 section 7.1)")
         preamble = head[:128]
@@ -142,7 +111,22 @@ class Reader:
             after = pixels.offset + pixels.size
             if after < source.size:
                 tail = self._tail(source, after, order)
-        return File(preamble, meta, syntax, order, dataset, pixels, tail, source)
+        file = File(preamble, meta, syntax, order, dataset, pixels, tail, source)
+        if tail is None and syntax != DEFLATED:
+            self._learn(file)
+        return file
+
+    def _learn(self, file: File) -> None:
+        """Remember how a file begins, if nothing about it is out of the ordinary."""
+        pixels, size = file.pixels, file.source.size
+        start = size if pixels is None else pixels.offset
+        layouts = self._layouts[file.order]
+        place = None if pixels is None else (pixels.tag, pixels.vr)
+        if pixels is not None and (pixels.encapsulated or pixels.tag not in _PIXELS or start + pixels.size != size):
+            return
+        begun = Begun(file.preamble, file.meta, file.syntax, file.dataset, place, start, size - start)
+        meta, dataset = self._meta_layouts.by_which(file.meta), layouts.by_which(file.dataset)
+        self._heads.learn(begun, file.preamble + b"DICM", meta, dataset, layouts.nested)
 
     def _meta(self, source: Source, head: bytes) -> tuple[Level, int]:
         while True:
@@ -168,7 +152,7 @@ class Reader:
     def _pixels(self, source: Source, start: int, order: Order) -> PixelPlace:
         head = source.read(start, 12)
         mark = "<" if order.little else ">"
-        if len(head) < 12:
+        if len(head) < (8 if order.implicit else 12):
             raise Malformed("it ends in the middle of an element")
         group, element = struct.unpack_from(f"{mark}HH", head)
         tag = group << 16 | element

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 
 from airlock.identity.identifiers import Identifiers, Match
 from airlock.verify.spelled import Spelled
@@ -22,6 +23,9 @@ _NUMBER = re.compile(r"[0-9+.eE-]+")
 _OF_NUMBERS = b"0123456789+-.eE\\ \0"
 _CLOCK = re.compile(r"[0-9.:+-]*")
 _PRINTABLE = re.compile(rb"[\x09\x0a\x0d\x20-\x7e]{5,}")
+# What neither of the patterns of text in bytes matches, and how much the shorter one asks of the rest.
+_UNPRINTABLE = bytes(code for code in range(256) if code not in b"\t\n\r" and not 0x20 <= code <= 0x7E)
+_FEWEST_IN_WIDE = 4
 _SHORTEST = 4
 _REMEMBERED_BYTES, _REMEMBERED_TEXT, _MOST_REMEMBERED = 64, 256, 4096
 _FORMATTED = DATES | {b"TM"}
@@ -53,6 +57,13 @@ class Search:
         if vr in _FORMATTED:
             return self._date(raw, vr, charset, kept=kept)
         return self.data(raw) if len(raw) >= _SHORTEST else _NONE
+
+    def none_in(self, raws: Collection[bytes], vr: bytes, charset: bytes) -> bool:
+        """Whether no value of several that the project keeps holds an identifier; a no is not certain."""
+        if vr in NUMERIC or vr == b"TM":
+            # Each is looked at alone, as the values of one element are.
+            raws = (b"\\".join(raws),)
+        return not any(self.element(raw, vr, charset, kept=True) for raw in raws)
 
     def _text(self, raw: bytes, vr: bytes, charset: bytes) -> frozenset[Match]:
         key = raw, vr, charset
@@ -129,6 +140,8 @@ class Search:
 
     def _data(self, raw: bytes) -> frozenset[Match]:
         found = self._identifiers.matches_in_bytes(raw, dates=self._removed)
+        if len(raw.translate(None, _UNPRINTABLE)) < _FEWEST_IN_WIDE:
+            return found
         if b"\0" in raw and (wide := wide_text(raw)):
             found |= self.text(wide.decode("ascii"), free=False)
         for stretch in _PRINTABLE.findall(raw):

@@ -18,12 +18,12 @@ class Slips:
     """
 
     def __init__(self, words: Iterable[str], public: Collection[str]) -> None:
-        said = vocabulary() | ordinary() | PARTICLES
         self._public = frozenset(public)
         self._known: dict[str, bool] = {}
         self._by_length: dict[int, list[str]] = {}
-        for word in {word for word in words if len(word) >= _SHORTEST and word.isalpha() and word not in said}:
-            self._by_length.setdefault(len(word), []).append(word)
+        for word in {word for word in words if len(word) >= _SHORTEST and word.isalpha()}:
+            if not (word in vocabulary() or word in ordinary() or word in PARTICLES):
+                self._by_length.setdefault(len(word), []).append(word)
 
     def near(self, word: str) -> bool:
         """Whether a folded word is one letter apart from a name."""

@@ -4,22 +4,31 @@ from __future__ import annotations
 
 import io
 import os
-from typing import TYPE_CHECKING
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
 
 from airlock.errors import InstanceNotUnderstood
 from airlock.verify.levels import Level, Malformed, Order
 from airlock.verify.parser import VRS, parse_level
-from airlock.verify.reader import BIG_ENDIAN, IMPLICIT, File, PixelPlace, Reader, Source
+from airlock.verify.reader import BIG_ENDIAN, DEFLATED, IMPLICIT, File, PixelPlace, Reader
+from airlock.verify.stored import Source
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
+_new = tuple.__new__
+# In bytes, of all inputs together, and what each takes beside its values.
+_MOST_KEPT, _BESIDE_VALUES = 8 << 20, 1500
+
 
 class Sources:
-    """Reads inputs, and remembers how their elements lay."""
+    """Reads inputs, remembers how their elements lay, and keeps what it read of some until it is asked for again."""
 
     def __init__(self) -> None:
         self._reader = Reader(strict=False)
+        # Bytes and time of the file's latest change, which say whether it is still the same, and what it holds.
+        self._kept: dict[str, tuple[tuple[int, int], tuple[Any, ...]]] = {}
+        self._room = _MOST_KEPT
 
     def open(self, path: str | os.PathLike[str]) -> tuple[File, int]:
         """Read an input; return it with the open descriptor, which the caller closes.
@@ -29,10 +38,43 @@ class Sources:
         :raises Malformed: when neither can read it.
         :raises OSError: when the file cannot be opened.
         """
+        kept = self._kept.pop(os.fspath(path), None)
+        if kept is not None:
+            state, fields = kept
+            self._room += _room_for(fields[4])
+            descriptor = os.open(path, os.O_RDONLY)
+            if _state(descriptor) == state:
+                return _new(File, (*fields, Source(descriptor, state[0]))), descriptor
+            os.close(descriptor)
         try:
             return self._reader.open(path)
         except Malformed:
             return _by_other_means(path)
+
+    def keep(self, path: str, file: File, descriptor: int) -> None:
+        """Keep what was read of an input, if that is little: what it has in common with others is there anyway."""
+        if file.meta.shape is None or file.dataset.shape is None or file.tail is not None or file.syntax == DEFLATED:
+            return
+        room = _room_for(file.dataset)
+        if room <= self._room and path not in self._kept:
+            self._room -= room
+            # Without the source, which has the bytes.
+            self._kept[path] = _state(descriptor), file[:-1]
+
+
+def _room_for(dataset: Level) -> int:
+    return sum([len(element.value) for element in dataset.varied], _BESIDE_VALUES)
+
+
+def _state(descriptor: int) -> tuple[int, int]:
+    found = os.fstat(descriptor)
+    return found.st_size, found.st_mtime_ns
+
+
+@lru_cache(maxsize=1)
+def sources() -> Sources:
+    """Return what reads the inputs of all patients: how they lie has nothing to do with whose they are."""
+    return Sources()
 
 
 def _by_other_means(path: str | os.PathLike[str]) -> tuple[File, int]:

@@ -10,8 +10,8 @@ from airlock.findings import Findings
 from airlock.identity.transfers import identity_of
 from airlock.ledger import Counts, InstanceState, InstanceUpdate
 from airlock.transfer import Transfer
+from airlock.verify.checks import Check
 from airlock.verify.found import verdict
-from airlock.verify.inspect import Check
 from airlock.verify.report import FILE_NAME, summary, write_report
 from airlock.verify.together import Problems, expectation_of, harvest, inspect, one_patient
 from airlock.workers import Workers

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
+from airlock.verify.checks import Inspected
 from airlock.verify.found import Problem
-from airlock.verify.inspect import Inspected
 from airlock.verify.text import name_of
 
 T = TypeVar("T")
@@ -24,15 +24,14 @@ class Study:
 
     def __init__(self, *, keep_uids: bool, largest_days: int, each_study: bool = False) -> None:
         self._keep_uids, self._largest, self._each_study = keep_uids, largest_days, each_study
-        self._forward: dict[str, Counter[str]] = defaultdict(Counter)
-        self._backward: dict[str, Counter[str]] = defaultdict(Counter)
+        # Which UID stands for which, as an object's own and elsewhere.
+        self._own: list[tuple[str, str]] = []
+        self._elsewhere: list[tuple[str, str]] = []
         self._offsets: dict[str, Counter[int]] = defaultdict(Counter)
         self._patients: dict[str, Counter[str]] = defaultdict(Counter)
-        self._own_old: set[str] = set()
-        self._own_new: set[str] = set()
         self._inspected: dict[str, Inspected] = {}
-        self._new_of: dict[str, str] = {}
-        self._old_of: dict[str, str] = {}
+        self._of_patients: dict[tuple[str, str], tuple[Problem, ...]] = {}
+        self._graph = _Graph(Counter(self._own), Counter(self._elsewhere))
 
     def __repr__(self) -> str:
         return "<Study>"
@@ -40,25 +39,17 @@ class Study:
     def add(self, instance_id: str, inspected: Inspected) -> None:
         """Add what was found in one output."""
         self._inspected[instance_id] = inspected
-        for old, new in zip(inspected.old, inspected.new, strict=True):
-            if old and new:
-                # An object's own UIDs outweigh all references to it.
-                self._forward[old][new] += 1000
-                self._backward[new][old] += 1000
-                self._own_old.add(old)
-                self._own_new.add(new)
-        for old, new, _tag in inspected.found.pairs:
-            self._forward[old][new] += 1
-            self._backward[new][old] += 1
-        for days, _tag in set(inspected.found.offsets):
-            self._offsets[self._moved_together(inspected)][days] += 1
+        self._own.extend(zip(inspected.old, inspected.new, strict=True))
+        self._elsewhere.extend([pair[:2] for pair in inspected.found.pairs])
+        if inspected.found.offsets:
+            self._offsets[self._moved_together(inspected)].update({days for days, _ in set(inspected.found.offsets)})
         self._patients[inspected.patients[0]][inspected.patients[1]] += 1
 
     def problems(self) -> dict[str, list[Problem]]:
         """Return what is wrong, by instance."""
         found: dict[str, list[Problem]] = {}
-        self._new_of = {old: _most(new) for old, new in self._forward.items()}
-        self._old_of = {new: _most(old) for new, old in self._backward.items()}
+        self._graph = _Graph(Counter(self._own), Counter(self._elsewhere))
+        self._of_patients.clear()
         for instance_id, inspected in self._inspected.items():
             problems = [*self._uids(inspected), *self._lost(inspected), *self._dates(inspected)]
             problems += self._patient(inspected)
@@ -66,23 +57,21 @@ class Study:
                 found[instance_id] = list(dict.fromkeys(problems))
         return found
 
-    def _uids(self, inspected: Inspected) -> Iterable[Problem]:
-        own = list(zip(inspected.old, inspected.new, (_STUDY, _SERIES, _INSTANCE), strict=True))
-        if self._keep_uids and any(old not in (new, *inspected.telling) for old, new, _ in own):
+    def _uids(self, inspected: Inspected) -> Iterator[Problem]:
+        old, new, telling = inspected.old, inspected.new, inspected.telling
+        if self._keep_uids and any(one not in (other, *telling) for one, other in zip(old, new, strict=True)):
             yield Problem(name_of(_INSTANCE), "a UID changed that the project retains")
-        for old, new, tag in (*(each for each in own if all(each[:2])), *inspected.found.pairs):
-            if self._new_of[old] != new:
-                yield Problem(name_of(tag), "a UID has another new UID than elsewhere")
-            if self._old_of[new] != old:
-                yield Problem(name_of(tag), "two UIDs have the same new UID")
-            if old in self._own_old and new not in self._own_new:
-                yield Problem(name_of(tag), "a reference within the study leads nowhere")
-            if not self._keep_uids and old == new:
+        for one, other, tag in (*zip(old, new, (_STUDY, _SERIES, _INSTANCE), strict=True), *inspected.found.pairs):
+            if not (one and other):
+                continue
+            for reason in self._graph.wrong(one, other):
+                yield Problem(name_of(tag), reason)
+            if one == other and not self._keep_uids:
                 yield Problem(name_of(tag), "an original UID is left", identifier=True)
 
     def _lost(self, inspected: Inspected) -> Iterable[Problem]:
         for old, tag in inspected.found.lost:
-            if old in self._own_old:
+            if old in self._graph.own_old:
                 yield Problem(name_of(tag), "a reference within the study is missing")
 
     def _moved_together(self, inspected: Inspected) -> str:
@@ -98,14 +87,66 @@ class Study:
             elif abs(days) > self._largest:
                 yield Problem(name_of(tag), "a date moved by more days than the project allows")
 
-    def _patient(self, inspected: Inspected) -> Iterable[Problem]:
-        old, new = inspected.patients
+    def _patient(self, inspected: Inspected) -> tuple[Problem, ...]:
+        known = self._of_patients.get(inspected.patients)
+        if known is None:
+            known = self._of_patients[inspected.patients] = tuple(self._subject(*inspected.patients))
+        return known
+
+    def _subject(self, old: str, new: str) -> Iterator[Problem]:
+        """Yield what is wrong with a research subject.
+
+        :param old: the patient, and
+        :param new: what became of it.
+        """
         if new != _most(self._patients[old]):
             yield Problem(name_of(_PATIENT), "the patient has several research subjects")
         if new and any(
             new in others for patient, others in self._patients.items() if patient != old and old and patient
         ):
             yield Problem(name_of(_PATIENT), "several patients have one research subject")
+
+
+class _Graph:
+    """Which UID stands for which.
+
+    :param own: how often an object's own UID stood for another, by both, and
+    :param elsewhere: how often one did that an object refers to.
+    :ivar own_old: UIDs of the inputs that became those of outputs.
+    """
+
+    def __init__(self, own: Counter[tuple[str, str]], elsewhere: Counter[tuple[str, str]]) -> None:
+        forward: dict[str, Counter[str]] = defaultdict(Counter)
+        backward: dict[str, Counter[str]] = defaultdict(Counter)
+        # An object's own UIDs outweigh all references to it.
+        for counted, weight in ((own, 1000), (elsewhere, 1)):
+            for (old, new), times in counted.items():
+                if old and new:
+                    forward[old][new] += weight * times
+                    backward[new][old] += weight * times
+        self._new_of = {old: _most(new) for old, new in forward.items()}
+        self._old_of = {new: _most(old) for new, old in backward.items()}
+        self.own_old = {old for old, new in own if old and new}
+        self._own_new = {new for old, new in own if old and new}
+        self._wrong: dict[tuple[str, str], tuple[str, ...]] = {}
+
+    def __repr__(self) -> str:
+        return "<_Graph>"
+
+    def wrong(self, old: str, new: str) -> tuple[str, ...]:
+        """Return what is wrong with a UID that stands for another, most of which do so in many objects."""
+        known = self._wrong.get((old, new))
+        if known is None:
+            known = self._wrong[old, new] = tuple(self._reasons(old, new))
+        return known
+
+    def _reasons(self, old: str, new: str) -> Iterator[str]:
+        if self._new_of[old] != new:
+            yield "a UID has another new UID than elsewhere"
+        if self._old_of[new] != old:
+            yield "two UIDs have the same new UID"
+        if old in self.own_old and new not in self._own_new:
+            yield "a reference within the study leads nowhere"
 
 
 def _most(counted: Counter[T]) -> T:

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache, partial
 from typing import Any
 
-from airlock.dicomio.dictionary import tag_of
 from airlock.tuples import NamedTuple
 from airlock.verify.text import entry
 from airlock.verify.uids import is_structural
@@ -210,32 +209,3 @@ def _basic(action: str) -> Allowance:
     letters = set(action.replace("*", "").split("/"))
     allowed = {DUMMY} if letters & {"Z", "D"} else set()
     return frozenset(allowed | ({MAP} if "U" in letters else set()) | ({KEEP} if "K" in letters else set()))
-
-
-@lru_cache(maxsize=4096)
-def types_of(sop_class_uid: str, parent: int) -> dict[int, str]:
-    """Return types 1, 1C, 2 and 2C of attributes of a SOP class, by tag.
-
-    :param parent: the innermost enclosing sequence; 0 at the top level.
-
-    Of a class that the table does not know, no type is known. Where modules differ the strictest counts.
-    """
-    document = _document("iod_types")
-    found: dict[int, str] = {}
-    keyword_of_parent = entry(parent)[1] if parent else ""
-    for module in document["iods"].get(document["sop_classes"].get(sop_class_uid), _COMMON):
-        by_type = document["modules"].get(module, {}).get(keyword_of_parent, {})
-        for kind in ("2C", "2", "1C", "1"):
-            for keyword in by_type.get(kind, "").split():
-                tag = _tag(keyword)
-                found[tag] = min(found.get(tag, kind), kind)
-    return found
-
-
-# The modules that every image has (PS3.3 annex A), for classes that the table does not know.
-_COMMON = ("patient", "general-study", "general-series", "sop-common")
-
-
-@lru_cache(maxsize=4096)
-def _tag(keyword: str) -> int:
-    return tag_of(keyword) or 0 if keyword else 0

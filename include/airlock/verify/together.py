@@ -8,22 +8,27 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from airlock.dicomio.progress import Progress
 from airlock.identity.evidence import Evidence
 from airlock.tuples import NamedTuple
+from airlock.verify.checks import Check, Expectation, Inspected
 from airlock.verify.duties import Marks
 from airlock.verify.found import Problem
 from airlock.verify.harvest import Harvested, make_harvester
-from airlock.verify.inspect import Check, Expectation, Inspected, make_inspector
+from airlock.verify.inspect import make_inspector
 from airlock.verify.policy import Terms, override_of, private_of
 from airlock.verify.study import Study
 from airlock.workers import Lost, Workers
 
 # Reading a header and comparing pixels takes so little time that few files aren't worth the start of a worker.
 _TASKS_WORTH_A_WORKER = 100
+# So many outputs are inspected together; one of them may take so long.
+_TOGETHER, _SECONDS = 64, 120.0
 Problems = dict[str, list[Problem]]
+Batch = list[tuple[Any, ...]]
+"""What :meth:`Check.plain` told of several outputs of a patient."""
 
 
 class Project(Protocol):
@@ -122,24 +127,55 @@ def inspect(
     :param patients: what outputs must be like, and the outputs; of each patient at least one.
     :param days: by how many days dates may move even where the policy's largest number is smaller.
     """
-    tasks = [(number, *check.plain()) for number, (_, checks) in enumerate(patients) for check in checks]
-    waiting = Counter(task[0] for task in tasks)
+    tasks = [(number, batch) for number, (_, checks) in enumerate(patients) for batch in _batches(checks)]
+    waiting = Counter({number: len(checks) for number, (_, checks) in enumerate(patients)})
     open_ones: dict[int, _Patient] = {}
-    expectations = [expectation for expectation, _ in patients]
-    results = pool.run(
-        make_inspector, expectations, tasks, alike=lambda task: task[0], worth_a_worker=_TASKS_WORTH_A_WORKER
-    )
-    for done, (task, found) in enumerate(results, start=1):
-        number = task[0]
+    total, done = waiting.total(), 0
+    for number, checks, found in _inspected(pool, [expectation.plain() for expectation, _ in patients], tasks, total):
         patient = open_ones.get(number)
         if patient is None:
             patient = open_ones[number] = _Patient(project.deidentify, days)
-        patient.add(task[1], None if isinstance(found, Lost) else Inspected.of(found))
-        waiting[number] -= 1
+        for check, each in zip(checks, found, strict=True):
+            patient.add(check[0], each)
+            done += 1
+            if progress is not None:
+                progress(done, total)
+        waiting[number] -= len(checks)
         if not waiting[number]:
             yield number, open_ones.pop(number).inspection()
-        if progress is not None:
-            progress(done, len(tasks))
+
+
+def _batches(checks: Sequence[Check]) -> Iterator[Batch]:
+    plain = [check.plain() for check in checks]
+    yield from (plain[start : start + _TOGETHER] for start in range(0, len(plain), _TOGETHER))
+
+
+def _inspected(
+    pool: Workers, expectations: Sequence[tuple[Any, ...]], tasks: Sequence[tuple[int, Batch]], total: int
+) -> Iterator[tuple[int, Batch, list[Inspected | None]]]:
+    """Inspect batches; yield each with what was found; None for what was lost with its worker even alone.
+
+    :param total: number of outputs.
+    """
+    results = pool.run(
+        make_inspector,
+        expectations,
+        tasks,
+        lambda task: _SECONDS * len(task[1]),
+        least_seconds=_SECONDS,
+        alike=lambda task: task[0],
+        worth_a_worker=1 + len(tasks) // (1 + total // _TASKS_WORTH_A_WORKER),
+    )
+    lost: list[tuple[int, Batch]] = []
+    for (number, checks), found in results:
+        if not isinstance(found, Lost):
+            yield number, checks, list(map(Inspected.of, found))
+        elif len(checks) == 1:
+            yield number, checks, [None]
+        else:
+            lost += [(number, [check]) for check in checks]
+    if lost:
+        yield from _inspected(pool, expectations, lost, len(lost))
 
 
 class _Patient:

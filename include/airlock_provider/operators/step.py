@@ -23,7 +23,7 @@ from airlock.ledger import TransferState
 from airlock.quiet import guarded
 from airlock.settings import Settings
 from airlock.transfer import Transfer
-from airlock_provider.context import open_transfer, source_of
+from airlock_provider.context import open_transfer
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -34,9 +34,8 @@ class TransferStepOperator(BaseOperator):
 
     The step reads the workspace and the ledger; only counts are returned, so that XCom holds nothing else.
 
-    :param step: the step's function as `package.module:function`; it takes the transfer, and the peer if `peer` is
-        given, and returns counts. Imported when the task runs, to keep DAG parsing fast.
-    :param source: whether the step talks to the source.
+    :param step: the step's function as `package.module:function`; it takes the transfer, and returns counts.
+        Imported when the task runs, to keep DAG parsing fast.
     :param room: wait as long as there is no room for as much again as the study has, as far as its size is known.
     :param hooks: the point of the project's hooks that are called when the step is done.
     :param ahead: function as `package.module:function` that takes the transfer, and returns the tasks after this one
@@ -50,7 +49,6 @@ class TransferStepOperator(BaseOperator):
         self,
         *,
         step: str,
-        source: bool = False,
         room: bool = False,
         hooks: Point | None = None,
         ahead: str | None = None,
@@ -62,7 +60,6 @@ class TransferStepOperator(BaseOperator):
         self.hooks = hooks
         self.ahead = ahead
         self.step = step
-        self.source = source
         self.not_when = not_when
 
     def execute(self, context: Context) -> dict[str, int]:
@@ -89,7 +86,7 @@ class TransferStepOperator(BaseOperator):
 
     def peers(self, transfer: Transfer) -> tuple[Any, ...]:
         """Return what the step's function gets besides the transfer."""
-        return (source_of(transfer),) if self.source else ()
+        return ()
 
 
 def _function(name: str) -> Callable[..., Any]:

@@ -47,6 +47,7 @@ MODULES = (
     "airlock_provider.notifications",
     "airlock_provider.operators.deliver",
     "airlock_provider.operators.request",
+    "airlock_provider.operators.retrieve",
     "airlock_provider.operators.review",
     "airlock_provider.operators.rewrite",
     "airlock_provider.operators.start",

@@ -10,7 +10,6 @@ import pytest
 from pydicom import dcmread
 from pydicom.uid import generate_uid
 
-from airlock.dicomio import turns
 from airlock.dicomio.store import Outgoing, send_files
 from airlock.errors import PolicyError
 from airlock.retrieve.step import pull_study
@@ -97,8 +96,7 @@ def test_a_small_study_does_not_wait_for_a_large_one(tmp_path, studies):
 
 
 @pytest.mark.parametrize("most", [0, 1])
-def test_no_more_pulls_at_a_time_than_the_policy_says(tmp_path, studies, most, monkeypatch):
-    monkeypatch.setattr(turns, "_POLL_SECONDS", 0.02)
+def test_no_more_pulls_at_a_time_than_the_policy_says(tmp_path, studies, most):
     policy = {"source": {"guard": False, "at_a_time": most}}
     transfers = [
         make_transfer(tmp_path, study_uid=uid, source=SOURCE, policy=policy, transfer_name=uid[-5:]) for uid in studies

@@ -15,7 +15,7 @@ from airlock.dicomio.webpeer import WebPeer
 from airlock.errors import Cancelled, DeliveryRefused, NotApproved, PeerDown
 from airlock.ledger import TransferState
 from airlock.report.audit import audit
-from airlock_provider.operators import deliver
+from airlock_provider.operators import deliver, waiting
 from airlock_provider.operators.deliver import DeliveryOperator
 from airlock_provider.triggers import destination
 from airlock_provider.triggers.destination import DestinationTrigger
@@ -43,7 +43,7 @@ def make(tmp_path, monkeypatch):
         transfer.ledger.claim(transfer.id, "run")
         make_ready(transfer, make_study(tmp_path / "made", generate_uid(), 1, 3))
         peers = {ONE: nobody(), TWO: nobody()}
-        monkeypatch.setattr(deliver, "open_transfer", lambda context: transfer)
+        monkeypatch.setattr(waiting, "open_transfer", lambda context: transfer)
         monkeypatch.setattr(deliver, "destinations_of", lambda transfer: peers)
         monkeypatch.setattr(destination, "load_settings", lambda: transfer.settings)
         return transfer, peers

@@ -49,7 +49,8 @@ class TestFrame:
             "print(sorted(m for m in sys.modules if m in ('pydicom', 'sqlalchemy', 'numpy') or 'airlock.cli.' in m))"
         )
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-        assert done.stdout.splitlines()[-1] == "['airlock.cli.direct', 'airlock.cli.group', 'airlock.cli.plain']"
+        needed = [f"airlock.cli.{name}" for name in ("direct", "group", "plain", "watched")]
+        assert done.stdout.splitlines()[-1] == str(needed)
         assert all(name in done.stdout for name in cli.COMMANDS)
 
     @pytest.mark.parametrize(
@@ -86,7 +87,8 @@ class TestFrame:
         program = "import sys; from airlock.cli import main\ntry: main(['nonsense'])\nexcept SystemExit: pass\n"
         program += "print(sorted(m for m in sys.modules if m.startswith(('airlock.cli.', 'sqlalchemy', 'pydicom'))))"
         done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-        assert done.stdout.splitlines()[-1] == "['airlock.cli.direct', 'airlock.cli.group', 'airlock.cli.plain']"
+        needed = [f"airlock.cli.{name}" for name in ("direct", "group", "plain", "watched")]
+        assert done.stdout.splitlines()[-1] == str(needed)
 
 
 class TestRequest:

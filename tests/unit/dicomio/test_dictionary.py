@@ -29,9 +29,21 @@ def test_every_attribute_and_repeating_group() -> None:
             assert dictionary.entry(tag) == expected
 
 
+def test_the_shipped_tables_are_those_of_the_installed_pydicom() -> None:
+    # In a process of its own: pynetdicom, when something imports it, adds transfer syntaxes to pydicom's table.
+    code = "from airlock.dicomio.build_tables import FOLDER, tables\n"
+    code += "print(*[name for name, said in tables().items() if (FOLDER / name).read_text() != said])"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not result.stdout.strip(), "Make them anew: python -m airlock.dicomio.build_tables"
+
+
 def test_keywords_and_uids() -> None:
-    for keyword in ("PatientName", "SeriesInstanceUID", "NoSuchThing"):
+    for keyword in ("PatientName", "SeriesInstanceUID", "NoSuchThing", "Retired", "1", "UI", "CommandGroupLength"):
         assert dictionary.tag_of(keyword) == tag_for_keyword(keyword)
+    assert dictionary.tag_of("") is None
+    by_keyword = {found[4]: tag for tag, found in DicomDictionary.items() if found[4]}
+    some = random.Random(2).sample(sorted(by_keyword), 200)
+    assert [dictionary.tag_of(keyword) for keyword in some] == [by_keyword[keyword] for keyword in some]
     # pynetdicom, when something imports it, adds transfer syntaxes to pydicom's table.
     known = [uid for uid, (_, kind, *_) in UID_dictionary.items() if kind != "Transfer Syntax"]
     assert all(map(dictionary.is_uid, known))

@@ -45,8 +45,8 @@ class Case:
         shutil.copytree(self.root, root)
         return Case(root, self.options)
 
-    def verify(self) -> dict[str, list[Problem]]:
-        """Verify everything in this process; return problems by number of the instance."""
+    def verify(self, *, together: bool = True) -> dict[str, list[Problem]]:
+        """Verify everything in this process, all at once or one by one; return problems by number of the instance."""
         policy = ProjectPolicy(name=PROJECT, deidentify={"options": self.options})
         harvester = Harvester(institutions="retain_institution_identity" not in self.options)
         evidence = Evidence()
@@ -56,14 +56,16 @@ class Case:
             evidence.update(found.evidence)
         inspector = Inspector(expectation_of(policy, evidence, SUBJECT, EVENT))
         study = Study(keep_uids="retain_uids" in self.options, largest_days=3650)
-        problems: dict[str, list[Problem]] = {}
+        checks = []
         for path in self.outputs:
             number = (self.root / "names" / path.name).read_text()
             name = path.relative_to(self.root / "out").as_posix()
-            check = Check(number, path, name, self.root / "in" / f"{number}.dcm", sop_instance_uid=path.stem)
-            inspected = inspector(check)
-            study.add(number, inspected)
-            problems[number] = list(inspected.found.problems)
+            checks.append(Check(number, path, name, self.root / "in" / f"{number}.dcm", sop_instance_uid=path.stem))
+        problems: dict[str, list[Problem]] = {}
+        found = inspector.several(checks) if together else [inspector(check) for check in checks]
+        for check, inspected in zip(checks, found, strict=True):
+            study.add(check.instance_id, inspected)
+            problems[check.instance_id] = list(inspected.found.problems)
         for number, found_together in study.problems().items():
             problems[number] += found_together
         return problems

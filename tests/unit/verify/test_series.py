@@ -11,7 +11,7 @@ from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
 from airlock.identity.evidence import Evidence
-from airlock.verify import inspect
+from airlock.verify import inspect, source
 from airlock.verify.found import Problem, verdict
 from airlock.verify.pixels import PixelComparison
 from airlock.verify.spelled import Spelled
@@ -28,6 +28,7 @@ _TOGETHER = {"StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID", "Re
 def nothing_read() -> None:
     """Begin as a process does that has read nothing."""
     inspect._readers.cache_clear()
+    source.sources.cache_clear()
 
 
 def found_in(problems: dict[str, list[Problem]], number: int) -> set[str]:

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Hashable
-from typing import TYPE_CHECKING, Any
 
 from airlock.deid.basis import Basis
 from airlock.deid.stream.header import Headers
 from airlock.deid.stream.stamping import Stamping
 from airlock.deid.stream.walk import Walk
 from airlock.deid.stream.walks import Walks
-from airlock.dicomio.copying import NewFile, write_all
+from airlock.dicomio.copying import HiddenFile, NewFile, write_all
 from airlock.dicomio.head import FIRST_BYTES, Head, Irregular, More, next_bytes, open_head
 from airlock.dicomio.moving import move_bytes
 from airlock.dicomio.pixels import PixelData, end_of
 from airlock.identity.stream import Teller
 from airlock.tuples import NamedTuple
+from airlock.typed import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -75,11 +75,11 @@ class Streamer:
             return self.process_head(head, folder, place, pixels_rewritten=pixels_rewritten)
 
     def process_head(
-        self, head: Head, folder: Path | str, place: Place, *, pixels_rewritten: bool, hidden: bool = False
+        self, head: Head, folder: Path | str, place: Place, *, pixels_rewritten: bool, otherwise: str | None = None
     ) -> Streamed:
         """De-identify an open file, as :meth:`process` does.
 
-        :param hidden: nobody looks at the folder meanwhile, see :class:`airlock.dicomio.copying.NewFile`.
+        :param otherwise: path to use where there is a file of the other one; nobody looks at the folder meanwhile.
         """
         made = self._headers.make(head, self.teller, pixels_rewritten=pixels_rewritten)
         self._first_bytes = next_bytes(made.position)
@@ -87,8 +87,13 @@ class Streamer:
         _, pixels, tail = end_of(head, made.position)
         tail = self._tail(walk, tail)
         path = place(uids)
-        with NewFile(f"{folder}/{path}", hidden=hidden) as descriptor:
-            size = _write(descriptor, made.header, head, pixels, tail)
+        if otherwise is None:
+            with NewFile(f"{folder}/{path}") as descriptor:
+                size = _write(descriptor, made.header, head, pixels, tail)
+        else:
+            with (new := HiddenFile(str(folder), path, otherwise)) as descriptor:
+                size = _write(descriptor, made.header, head, pixels, tail)
+            path = new.path
         unreadable, walk.unreadable_dates = walk.unreadable_dates, 0
         return Streamed(path, uids, size, unreadable, made.keys)
 

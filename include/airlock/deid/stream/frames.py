@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import struct
 from itertools import repeat
-from typing import TYPE_CHECKING
 
 from airlock.deid.decide import Context
 from airlock.deid.stream.output import LOOKED_UP, MAPPED, Leaf
 from airlock.deid.stream.shape import Shape
 from airlock.deid.stream.table import Plan, Table
 from airlock.dicomio.head import Irregular
+from airlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from airlock.deid.stream.sequences import Sequences

@@ -12,10 +12,10 @@ not follow. Each element between is judged with its own bytes.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, Final
 
 from airlock.deid.stream.table import BINARY, DROP, MISSING, NUMERIC, TAKE, TIME, Plan
 from airlock.tuples import NamedTuple
+from airlock.typed import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from airlock.deid.stream.walk import Walk

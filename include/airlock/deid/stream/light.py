@@ -6,10 +6,10 @@ It behaves as pydicom's does, or refuses: then pydicom's is used.
 from __future__ import annotations
 
 import re
-from typing import Any
 
 from airlock.deid.stream.values import element_header, encode_element
 from airlock.dicomio.dictionary import tag_of, vr_of
+from airlock.typed import Any
 
 # What no character set, no padding and no delimiter makes into something else.
 _PLAIN = re.compile(r"(?:[!-<>-\[\]_-~](?:[ -<>-\[\]_-~]*[!-<>-\[\]_-~])?)?")

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator, Sequence
-from typing import Final
 
 from airlock.deid.decide import Context
 from airlock.deid.stream.table import Plan
 from airlock.deid.stream.values import element_header
 from airlock.dicomio.head import UNDEFINED
 from airlock.tuples import NamedTuple
+from airlock.typed import Final
 
 _item_header = struct.Struct("<II").pack
 _ITEM = 0xE000FFFE

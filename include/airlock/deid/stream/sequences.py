@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
 
 from airlock.deid.basis import Basis
 from airlock.deid.concepts import CONTENT_SEQUENCES
@@ -16,6 +15,7 @@ from airlock.deid.stream.table import MISSING, Plan, Table
 from airlock.deid.stream.values import element_header, encode_dummy_code
 from airlock.deid.values import STANDARD_SCHEMES
 from airlock.dicomio.head import UNDEFINED, Irregular, end_of_sequence
+from airlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from airlock.deid.stream.walk import Walk

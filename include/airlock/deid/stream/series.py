@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING
 
 from airlock.deid.stream.layout import Element, Followed, Layout, differ, heads_of
 from airlock.deid.stream.table import STOP
 from airlock.dicomio.head import Irregular
+from airlock.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from airlock.deid.stream.walk import Walk

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
-from typing import Any, Protocol
 
 from airlock.deid.concepts import CONTENT_SEQUENCES
 from airlock.deid.decide import Context
 from airlock.deid.stream.output import FIXED, LOOKED_UP, MAPPED, Leaf, Nest, Part, put_together
 from airlock.deid.stream.table import ALONE, DROP, UID, Plan, Table
 from airlock.dicomio.head import UNDEFINED, Irregular, end_of_sequence
+from airlock.typed import Any, Protocol
 
 _tag_and_length = struct.Struct("<II").unpack_from
 _ITEM = 0xE000FFFE

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Hashable
-from typing import Any
 
 from airlock.deid.stream.stamps import Stamps, touched_by
 from airlock.deid.stream.values import element_header
 from airlock.deid.stream.walked import Walked
 from airlock.dicomio.head import Irregular
+from airlock.typed import Any
 
 NONE = (b"", b"")
 CHARACTER_SET, CLASS, INSTANCE = 0x00080005, 0x00080016, 0x00080018

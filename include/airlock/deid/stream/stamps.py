@@ -6,11 +6,11 @@ Which elements those are is found out by letting the functions work on a dataset
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from airlock.deid.stream.light import LightDataset, Unusual
 from airlock.deid.stream.values import element_header
 from airlock.dicomio.head import LONG_VRS, SHORT_VRS, Irregular
+from airlock.typed import Any
 
 Stamp = Callable[[Any], None]
 _CHARACTER_SET = 0x00080005

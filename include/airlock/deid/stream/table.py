@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
-from typing import Any, Final
 
 from airlock.deid.decide import NUMERIC_VRS, TOP, Context, Decider, Decision
 from airlock.deid.stream.beside import Beside
@@ -14,6 +13,7 @@ from airlock.dicomio.head import LONG_VRS, SHORT_VRS, Irregular
 from airlock.identity.stream_walk import KEYS, may_tell
 from airlock.identity.uids import is_structural
 from airlock.tuples import NamedTuple
+from airlock.typed import Any, Final
 
 _group_and_element = struct.Struct("<HH").unpack_from
 _short = struct.Struct("<H").unpack_from

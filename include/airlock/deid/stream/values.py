@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
-from typing import Any
 
 from airlock.deid.values import DUMMY_CODE
 from airlock.dicomio.dictionary import tag_of, vr_of
 from airlock.dicomio.head import LONG_VRS
+from airlock.typed import Any
 
 # Text whose encoding is the same in all character sets as long as it is ASCII (PS3.5 section 6.2).
 _SINGLE = frozenset(("ST", "LT", "UT", "UR"))

@@ -10,6 +10,7 @@ from contextlib import suppress
 
 from airlock.dicomio.wire import pdu
 from airlock.dicomio.wire.items import Malformed
+from airlock.errors import PeerDown
 
 Bytes = bytes | bytearray | memoryview
 _MOST_PARTS = 1000  # below IOV_MAX of Linux
@@ -194,3 +195,8 @@ def rest_of(parts: Sequence[Bytes], done: int) -> list[Bytes]:
         done -= len(parts[first])
         first += 1
     return [memoryview(parts[first])[done:], *parts[first + 1 :]]
+
+
+def closed(name: str) -> PeerDown:
+    """Return the error for a peer that takes a connection and closes it before it has said anything."""
+    return PeerDown(f"{name} took the connection and closed it without an answer. Check that it runs.")

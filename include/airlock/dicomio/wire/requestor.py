@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from airlock.dicomio.peer import Peer
 from airlock.dicomio.wire import pdu
 from airlock.dicomio.wire.command import MAX_COMMAND_BYTES, Command, decode
-from airlock.dicomio.wire.connection import Bytes, Connection, Lost, Silent
+from airlock.dicomio.wire.connection import Bytes, Connection, Lost, Silent, closed
 from airlock.dicomio.wire.items import ACCEPTED, Malformed, Proposal
 from airlock.errors import AirlockError, AssociationAborted, AssociationRejected, PeerDown, PeerUnavailable
 
@@ -209,7 +209,7 @@ def _negotiate(peer: Peer, connection: Connection, proposals: Mapping[int, Propo
         ) from None
     except Lost:
         # With TLS 1.3, a server tells only now that it doesn't take our certificate.
-        raise no_tls(peer) if peer.tls else _aborted(peer) from None
+        raise no_tls(peer) if peer.tls else closed(peer.name) from None
     except Malformed:
         raise _aborted(peer) from None
     raise _aborted(peer)

@@ -140,13 +140,13 @@ def test_more_studies_in_turns_than_are_kept_open(run: Run) -> None:
 @pytest.mark.parametrize("options", [(), ("clean_structured_content", "retain_device_identity")])
 def test_the_evidence_is_that_of_the_plain_harvest(tmp_path: Path, options: tuple[str, ...]) -> None:
     written = 0
-    for path in SAMPLES:
+    for number, path in enumerate(SAMPLES):
         try:
             expected = harvest_file(path)
         except InstanceNotUnderstood:
             continue
-        one_pass = OnePass(Frame(KeyRing(b"k" * 32), "P", Terms(options=options)), tmp_path)
-        first, second = (one_pass.process(Task("x", path, name="x.dcm")) for _ in range(2))
+        one_pass = OnePass(Frame(KeyRing(b"k" * 32), "P", Terms(options=options)), tmp_path / str(number))
+        first, second = (one_pass.process(Task("x", path, name=f"{n}.dcm")) for n in range(2))
         assert first.evidence == expected, path.name
         second.evidence.update(first.evidence)
         assert second.evidence == expected, path.name
