@@ -12,10 +12,11 @@ import pydicom
 import pytest
 from pydicom.dataset import Dataset
 
+from airlock.dicomio.dictionary import tag_of
 from airlock.identity.evidence import Evidence
 from airlock.identity.identifiers import Identifiers
 from airlock.project import ProjectPolicy
-from airlock.verify import inspect, shipped, source, together
+from airlock.verify import inspect, iods, shipped, source, together
 from airlock.verify.checks import Check
 from airlock.verify.columns import Columns
 from airlock.verify.found import Problem
@@ -171,6 +172,18 @@ def test_who_kills_its_worker_is_held_alone(tmp_path: Path) -> None:
     assert {number for number, each in found.problems.items() if lost in {p.reason for p in each}} == {"4"}
     assert len(found.problems) == 6
     assert calls == [1, 2, 3, 4, 5, 6]
+
+
+def test_types_are_told_by_tag() -> None:
+    modules = json.loads(shipped.read_table("iod_types"))["modules"]
+    ct = iods.types_of("1.2.840.10008.5.1.4.1.1.2", 0)
+    for kind, keywords in modules["general-study"][""].items():
+        assert {ct.of(tag_of(keyword) or 0) for keyword in keywords.split()} <= {kind, "1"}
+    assert [ct.of(tag) for tag in (0x0020000D, 0x00100010, 0x00101030, 0x60000010, 0x00090010)] == [
+        "1",
+        "2",
+        *[None] * 3,
+    ]
 
 
 @pytest.mark.parametrize("edition", ["2024b", "2026d"])
