@@ -76,8 +76,7 @@ class Comparison:
         varying = {*output, *gone}
         same = tuple(tag for tag in place.output.elements if tag not in varying)
         missing = tuple(source.elements.keys() - place.output.elements.keys() - varying)
-        types = types_of(self._class, 0)
-        valid = frozenset(tag for tag in source.elements if types.of(tag))
+        valid = frozenset(filter(types_of(self._class, 0).of, source.elements))
         part = Settled(NOTHING, same, missing, valid - varying)
         return Settled(self._rest(place, source, remembered, part), output, gone, valid & varying)
 
