@@ -5,6 +5,8 @@ Run as a program (`-m airlock.worker`), it is a fresh interpreter; a fork of the
 
 from __future__ import annotations
 
+# The C half of `signal`, whose other half makes enumerations of all that is in it.
+import _signal as signal  # type: ignore[import-not-found]  # type checkers know the whole only
 import ctypes
 import gc
 import importlib
@@ -12,7 +14,6 @@ import marshal
 import mmap
 import os
 import resource
-import signal
 import struct
 import sys
 import time
