@@ -13,7 +13,11 @@ from _thread import allocate_lock, start_new_thread
 from collections.abc import Callable
 
 _allowed: list[bool] = []
-_running = allocate_lock()
+# The call that is next; None ends the thread. There is a thread as long as there is an entry in `_threads`.
+_next: list[Callable[[], object] | None] = []
+_threads: list[int] = []
+# Held while a call runs; released to have the thread go on, and to tell that it has gone on.
+_running, _go_on, _gone_on = allocate_lock(), allocate_lock(), allocate_lock()
 
 
 def allow() -> None:
@@ -31,29 +35,39 @@ def begin(call: Callable[[], object]) -> None:
 
     :param call: it must not need anything that the caller changes or closes. When it fails, this process ends.
     """
-    begun = allocate_lock()
-    begun.acquire()
     _running.acquire()
-    try:
-        start_new_thread(_do, (call, begun.release))
-    except BaseException:
-        _running.release()
-        raise
-    # Without this, it would begin when the interpreter next takes turns, which is when the next task is half done.
-    begun.acquire()
+    if not _threads:
+        for lock in (_go_on, _gone_on):
+            lock.acquire(blocking=False)
+        _threads.append(start_new_thread(_serve, ()))
+    _tell(call)
 
 
 def finish() -> None:
     """Wait for the end of the call that was begun last; from here on none may begin."""
     _allowed.clear()
     with _running:
-        pass
+        if _threads:
+            _tell(None)
+            _threads.clear()
 
 
-def _do(call: Callable[[], object], tell: Callable[[], None]) -> None:
+def _tell(call: Callable[[], object] | None) -> None:
+    _next.append(call)
+    _go_on.release()
+    # Without this, it would begin when the interpreter next takes turns, which is when the next task is half done.
+    _gone_on.acquire()
+
+
+def _serve() -> None:
     try:
-        tell()
-        call()
-    except BaseException:  # noqa: BLE001 - what was begun was told to be done: nothing may come of it
+        while True:
+            _go_on.acquire()
+            call = _next.pop()
+            _gone_on.release()
+            if call is None:
+                return
+            call()
+            _running.release()
+    except BaseException:  # noqa: BLE001 - what was begun counts as done: nothing may come of it
         os.kill(os.getpid(), _signal.SIGKILL)
-    _running.release()

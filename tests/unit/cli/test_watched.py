@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+from pydicom import dcmread
 from pydicom.filewriter import dcmwrite
 
 from tests.synthetic import ct
@@ -56,6 +57,46 @@ def test_a_process_that_ends_costs_nothing(tmp_path: Path, environment: dict[str
     )
     assert (done.returncode, done.stdout) == (0, "in 3 / out 3 / skipped 0 / held 0\n"), done.stderr
     assert len(list((tmp_path / "out").rglob("*.dcm"))) == 3
+    assert not list((tmp_path / "out").glob(".*"))
+
+
+BACKGROUND = """
+import os, sys
+from airlock.cli import main, watched
+send, calls = os.sendfile, []
+def what_happens(target, source, offset, size):
+    if watched.is_watched():
+        calls.append(size)
+        print("sent", file=sys.stderr)
+        {happens}
+    return send(target, source, offset, size)
+os.sendfile = what_happens
+main()
+"""
+
+
+@pytest.mark.parametrize("happens", ["pass", "raise OSError(28, 'No space left')", "return 0"])
+def test_pixels_that_cannot_be_copied_in_the_background_are_copied_again(
+    tmp_path: Path, environment: dict[str, str], happens: str
+) -> None:
+    for number in range(3):
+        large = ct(number)
+        large.Rows = large.Columns = 1100
+        large.PixelData = os.urandom(2 * 1100 * 1100)
+        dcmwrite(tmp_path / "in" / f"{number}.dcm", large, enforce_file_format=True)
+    arguments = ["deidentify", str(tmp_path / "in"), str(tmp_path / "out"), "--project", "P"]
+    done = subprocess.run(
+        [sys.executable, "-c", BACKGROUND.format(happens=happens), *arguments],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert (done.returncode, done.stdout) == (0, "in 3 / out 3 / skipped 0 / held 0\n"), done.stderr
+    assert done.stderr.count("sent") == (3 if happens == "pass" else 1)
+    before = {dcmread(path).PixelData for path in (tmp_path / "in").iterdir()}
+    assert {dcmread(path).PixelData for path in (tmp_path / "out").rglob("*.dcm")} == before
     assert not list((tmp_path / "out").glob(".*"))
 
 
