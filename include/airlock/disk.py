@@ -28,8 +28,8 @@ def check_room(settings: Settings, needed_bytes: int = 0) -> None:
     """
     if not has_room(settings, needed_bytes):
         raise DiskFull(
-            f"There is too little room below AIRLOCK_HOME: {free_bytes(settings) / GIGABYTE:.1f} GB are free, "
-            f"{needed_bytes / GIGABYTE:.1f} GB are needed, and {settings.min_free_gigabytes:g} GB must stay free "
+            f"There is too little room below AIRLOCK_HOME: {free_bytes(settings) / GIGABYTE:.4g} GB are free, "
+            f"{needed_bytes / GIGABYTE:.4g} GB are needed, and {settings.min_free_gigabytes:g} GB must stay free "
             "(AIRLOCK_MIN_FREE_GIGABYTES). Nothing was begun; it is tried again. Make room, or wait."
         )
 

@@ -99,6 +99,10 @@ class Settings(BaseSettings):
         default=90.0, gt=0, description="with the studies that were requested in these days; inf: with all"
     )
     hooks: str = Field(default="", description="functions that policies may name as hooks: package.module:function,...")
+    hook_images: str = Field(default="", description="images that policies may name as hooks: a,b,c; never pulled")
+    hook_networks: str = Field(default="", description="networks of Docker that hooks may use after the end: a,b,c")
+    hook_memory: str = Field(default="2g", description="memory of a hook's container")
+    hook_timeout_minutes: float = Field(default=60.0, gt=0, description="a hook's container is stopped after this long")
     min_free_gigabytes: float = Field(
         default=2.0, ge=0, description="with less room (10^9 bytes) below AIRLOCK_HOME, no work is taken in"
     )

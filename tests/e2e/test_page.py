@@ -17,7 +17,7 @@ from tests.e2e.browser import log_in, logged_in_page, password_of
 
 SOON = 120_000
 """Milliseconds in which a transfer must have ended, on a busy machine too."""
-PATHS = ("", "api/transfers", "api/me", "api/transfers/x", "api/transfers/x/report")
+PATHS = ("", "api/transfers", "api/me", "api/transfers/x", "api/transfers/x/report", "api/transfers/x/pictures")
 
 
 def token(installation, user: str) -> dict[str, str]:
@@ -126,6 +126,7 @@ def test_every_route_asks_who_is_there(installation):
     assert requests.get(f"{base}api/transfers", headers=viewer, timeout=10).status_code == 200
     assert not requests.get(f"{base}api/me", headers=viewer, timeout=10).json()["may_start"]
     assert requests.get(f"{base}api/transfers/none", headers=viewer, timeout=10).status_code == 404
+    assert requests.get(f"{base}api/transfers/none/pictures", headers=viewer, timeout=10).status_code == 403
     assert requests.post(f"{base}api/requests", json={}, headers=viewer, timeout=10).status_code == 403
 
     admin = token(installation, "admin")

@@ -25,6 +25,10 @@ STYLES = {
     TransferState.SENT: "green",
 }
 
+TIMES = ("arrived_at", "started_at", "finished_at")
+LEFT_TO_THE_REPORT = ("rules", "versions")
+"""What fills a screen; `airlock audit report` has it."""
+
 
 @click.command("status")
 @click.argument("transfer", required=False)
@@ -77,14 +81,15 @@ def _detail(ledger: Ledger, transfer_id: str, as_json: bool) -> None:
         click.echo(json.dumps(facts(summary) | where, indent=2))
         return
     console = _console()
-    for name, value in facts(summary).items():
+    times = {name: _moment(getattr(summary, name)) for name in TIMES}
+    for name, value in (facts(summary) | times).items():
         console.print(Text(f"{name.replace('_', ' ').capitalize():<12} {'' if value is None else value}"))
     for name, states in ledger.destinations(transfer_id).items():
         console.print(Text(f"{name or 'not noted'}: " + ", ".join(f"{n} {state}" for state, n in states.items())))
     table = Table("At", "Step", "Event", "Detail", box=None, pad_edge=False)
     for at, step, kind, detail in events:
-        told = ", ".join(f"{name} {value}" for name, value in detail.items())
-        table.add_row(f"{at.astimezone():%Y-%m-%d %H:%M:%S}", Text(step), Text(kind), Text(told))
+        told = ", ".join(f"{name} {value}" for name, value in detail.items() if name not in LEFT_TO_THE_REPORT)
+        table.add_row(_moment(at), Text(step), Text(kind), Text(told))
     if events:
         console.print()
         console.print(table)
@@ -95,7 +100,7 @@ def _detail(ledger: Ledger, transfer_id: str, as_json: bool) -> None:
 def facts(summary: TransferSummary) -> dict[str, Any]:
     """Return a transfer as plain values, times in ISO 8601 with their offset."""
     counts = summary.counts
-    times = {name: getattr(summary, name) for name in ("arrived_at", "started_at", "finished_at")}
+    times = {name: getattr(summary, name) for name in TIMES}
     return {
         "transfer": summary.id,
         "run": summary.run_id,
@@ -112,6 +117,11 @@ def facts(summary: TransferSummary) -> dict[str, Any]:
         "boxes": counts.boxes,
         **{name: time.isoformat() if time else None for name, time in times.items()},
     }
+
+
+def _moment(time: datetime | None) -> str | None:
+    """Return a time for people: of this machine's zone, which it names."""
+    return f"{time.astimezone():%Y-%m-%d %H:%M:%S %Z}" if time else None
 
 
 def _console() -> Console:

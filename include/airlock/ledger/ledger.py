@@ -100,7 +100,9 @@ class Ledger(Instances, Deliveries, Decisions, History):
                     "its run, or use the DAG redrive."
                 )
             self._change_state(session, row, state)
-            row.message, row.finished_at = message, _now() if state.ended else None
+            # What is taken back later had ended then: how long it took is counted until there.
+            ended = row.finished_at if state is TransferState.WITHDRAWN else None
+            row.message, row.finished_at = message, ended or (_now() if state.ended else None)
             self._seal(session, row)
 
     def find(self, transfer_id: str) -> TransferSummary | None:

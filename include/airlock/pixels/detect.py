@@ -36,6 +36,9 @@ REACH = 25
 """Pixels of the square by which what looks like text is widened: letters at the end of a line have neighbours on one
 side only."""
 
+PAIR = 2
+"""Letters or digits that must be read where a part is enlarged so much that noise looks like one."""
+
 DENSE = 0.5
 """Part of a box that must look like text for a line to stand there still."""
 
@@ -138,7 +141,8 @@ class Examiner:
         if not boxes:
             return []
         weak = frozenset(candidate.box for candidate in candidates if candidate.score < WEAK)
-        verdicts = self._judge.judge(boxes, self._read(patch, boxes), side, patch.tallest, weak)
+        letters = PAIR if patch.closer else 0
+        verdicts = self._judge.judge(boxes, self._read(patch, boxes), side, patch.tallest, weak, letters)
         return [Found(frame.number, places[v.box], OCR, v.confidence, v.matches_identifier) for v in verdicts]
 
     def _read(self, patch: Patch, boxes: list[Box]) -> list[Reading]:

@@ -139,6 +139,7 @@ class Judge:
         side: int,
         tallest: float = math.inf,
         weak: frozenset[Box] = frozenset(),
+        letters: int = 0,
     ) -> list[Verdict]:
         """Return the boxes to mask, in their order.
 
@@ -146,11 +147,13 @@ class Judge:
         :param tallest: height of letters that the picture shows, in the same pixels; larger ones are looked for in
             another.
         :param weak: boxes of which the network is not sure; they must be read as a word, and with little doubt.
+        :param letters: how many letters and digits must be read in a box.
         """
         both = list(zip(boxes, readings, strict=True))
         safe = {b for b, r in both if self._is_safe(r)}
         kept = {b for b, r in both if b not in safe and self._is_text(b, r, side, tallest)}
         kept -= {b for b, r in both if b in weak and not self._is_word(r)}
+        kept -= {b for b, r in both if len(_plain(r.text)) < letters}
         # A label beside something that is masked may be a part of it: an initial, a day of a date.
         kept |= {box for box in safe if any(_beside(box, other) for other in kept)}
         # What continues a line that was read needs not be read: the rest may be fainter, or cut by a rib.

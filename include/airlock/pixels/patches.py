@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import cv2
@@ -52,6 +52,7 @@ class Patch:
     :param turned: whether it is turned by a quarter, counter-clockwise.
     :param tallest: height of letters in pixels of the patch; larger ones are hollowed out, and looked for elsewhere.
     :param doubled: height of letters in pixels of the patch, from which the whole frame, reduced, shows them too.
+    :param closer: whether it is enlarged so much that noise looks like single letters.
     """
 
     picture: Picture
@@ -61,6 +62,7 @@ class Patch:
     turned: bool = False
     tallest: float = math.inf
     doubled: float = math.inf
+    closer: bool = False
 
     def place(self, box: Box, columns: int, rows: int) -> Box:
         """Return a box of the patch in coordinates of the frame, rounded outwards."""
@@ -124,7 +126,8 @@ class Details:
             for x0, y0, x1, y1 in areas(dense)
             if min(x1 - x0, y1 - y0) <= FEW and _is_long(dense[y0:y1, x0:x1].T if turned else dense[y0:y1, x0:x1])
         ]
-        yield from _tiles(self._evened, _cut(small, dense), FINE, turned=turned)
+        for patch in _tiles(self._evened, _cut(small, dense), FINE, turned=turned):
+            yield replace(patch, closer=True)
 
     @cached_property
     def _evened(self) -> Picture:

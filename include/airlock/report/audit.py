@@ -17,9 +17,10 @@ from jinja2 import Environment, StrictUndefined
 from airlock.errors import InvalidRequest
 from airlock.ledger import Event, InstanceUpdate, Ledger
 from airlock.report.ending import outcome_line
+from airlock.report.words import STEPS, meaning_of
 
 SCHEMA = 1
-NOT_COUNTED = frozenset({"seconds", "versions", "rules", "policy"})
+NOT_COUNTED = frozenset({"seconds", "versions", "rules", "policy", "profile"})
 WHAT = ("door", "gate", "answer", "reason", "count")
 _PACKAGES = ("airlock", "pydicom", "pynetdicom", "rapidocr-onnxruntime", "apache-airflow")
 
@@ -57,6 +58,7 @@ def audit(ledger: Ledger, transfer_id: str) -> dict[str, Any]:
         "policy_digest": summary.policy_digest,
         "state": summary.state.value,
         "outcome": outcome_line(summary),
+        "meaning": meaning_of(summary.state.value, summary.id),
         "message": summary.message,
         "attempt": summary.attempt,
         "arrived_at": _time(summary.arrived_at),
@@ -88,12 +90,16 @@ def audit(ledger: Ledger, transfer_id: str) -> dict[str, Any]:
     }
 
 
-def as_html(facts: dict[str, Any]) -> str:
-    """Return an audit as one HTML page that needs nothing else."""
+def as_html(facts: dict[str, Any], pictures: str = "") -> str:
+    """Return an audit as one HTML page that needs nothing else.
+
+    :param pictures: where those who may see them find the masked pictures; empty where there is no such place.
+    """
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters["moment"] = _moment
     template = (files("airlock.report") / "audit.html").read_text("utf-8")
-    return environment.from_string(template).render(facts)
+    masked = sum(bool(one["boxes"]) for one in facts["instances"])
+    return environment.from_string(template).render(facts, pictures=pictures, masked=masked, words=STEPS)
 
 
 def _moment(text: str | None) -> str:
@@ -132,9 +138,11 @@ def _provenance(history: list[Event]) -> dict[str, Any]:
     """Return who asked and decided, the changes of state, and by which rules and programs the last attempt worked.
 
     :return: `people`, each event that a person or a door caused; `states`; `rules`, what the project's file and REDCap
-        say, by dotted field; `versions`; `image`, the container that rewrote pixels.
+        say, by dotted field; `profile`, edition and options of PS3.15; `versions`; `image`, the container that rewrote
+        pixels; `hooks`, the project's own programs that were called.
     """
-    told: dict[str, Any] = {"people": [], "states": [], "rules": {}, "versions": {}, "image": None}
+    told: dict[str, Any] = {"people": [], "states": [], "rules": {}, "profile": "", "versions": {}, "image": None}
+    told["hooks"] = []
     for event in history:
         detail = event.detail
         if event.kind == "state":
@@ -145,8 +153,11 @@ def _provenance(history: list[Event]) -> dict[str, Any]:
             told["people"].append(who | {"step": event.step, "did": event.kind} | what)
         elif "versions" in detail:
             told["rules"], told["versions"] = detail.get("rules", {}), detail["versions"]
+            told["profile"] = detail.get("profile", "")
         elif event.kind == "container":
             told["image"] = detail.get("image")
+        elif event.step == "hook":
+            told["hooks"].append({"at": _time(event.at), "image": "", **detail})
     return told
 
 

@@ -44,6 +44,8 @@ class Lexicon:
 
     def __init__(self, evidence: Evidence, public: Collection[Sequence[str]]) -> None:
         hidden = {one for words in public for one in windows(words)}
+        # What is searched is compared in another form: without leading zeros, for example.
+        hidden |= {one for words in public for one in windows([Word.of(word).form for word in words])}
         names = [named(group) for group in evidence.names]
         self._own = {word for name in names for word in name.own}
         telling = {word for word in self._own if self._tells(word)} - hidden

@@ -10,7 +10,6 @@ from airflow.sdk import BaseOperator
 
 from airlock.deliver.journal import JOURNALS
 from airlock.errors import AirlockError, InvalidRequest
-from airlock.hooks import find_hooks
 from airlock.identity.keys import KeyRing
 from airlock.intake.reviewed import check_reviewed
 from airlock.ledger import Asked, Ledger, TransferState, TransferSummary
@@ -24,7 +23,7 @@ from airlock.request.store import RequestStore, StoredRequest
 from airlock.settings import Settings, load_settings
 from airlock.transfer import Transfer, open_ledger, workspace_of
 from airlock_provider.context import configuration, open_transfer, request_from_form, transfer_id_of
-from airlock_provider.operators.step import as_counts, run_step
+from airlock_provider.operators.step import as_counts, check_hooks, run_step
 from airlock_provider.status import tell_redcap, tell_running
 
 if TYPE_CHECKING:
@@ -58,7 +57,8 @@ class AcceptRequestOperator(BaseOperator):
                 self.log.error("%s", error)
                 raise
             digest, seconds = policy.digest, round(monotonic() - begun, 3)
-            told = {"policy": digest, "rules": rules, "versions": versions()}
+            profile = " ".join((policy.deidentify.edition, *policy.deidentify.options))
+            told = {"policy": digest, "rules": rules, "profile": profile, "versions": versions()}
             ledger.event(transfer_id, self.task_id, "finished", seconds=seconds, **told)
             request = RequestStore(settings.proc_folder).get(transfer_id).request
             tell_running(request, settings, ledger, transfer_id)
@@ -102,7 +102,7 @@ class AcceptRequestOperator(BaseOperator):
         if policy.reviews is not None:
             check_reviewed(settings.projects / policy.reviews, request)
         check_locations(settings)
-        find_hooks((*policy.hooks.after_deidentify, *policy.hooks.after_confirm), settings.hooks)
+        check_hooks((*policy.hooks.after_deidentify, *policy.hooks.after_confirm), settings)
         return policy
 
 

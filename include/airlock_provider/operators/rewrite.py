@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from datetime import timedelta
-from functools import cached_property, partial
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.docker.exceptions import DockerContainerFailedException
@@ -18,6 +17,7 @@ from airlock.errors import PeerUnavailable, PixelsNotCleaned
 from airlock.quiet import guarded
 from airlock.settings import load_settings
 from airlock.transfer import Transfer
+from airlock_provider.containers import TRANSFER_LABEL, digest_of, own_user, remove_leftovers, seal
 from airlock_provider.context import open_transfer
 from airlock_provider.operators.step import run_step
 
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from airlock.pixels.job import RewriteJob
-
-TRANSFER_LABEL = "airlock.transfer"
 
 
 class PixelRewriteOperator(DockerOperator):
@@ -54,16 +52,7 @@ class PixelRewriteOperator(DockerOperator):
     def hook(self) -> DockerHook:
         """Docker hook whose containers get the restrictions that DockerOperator has no parameters for."""
         hook = super().hook
-        client = hook.api_client
-        restricted = partial(
-            client.create_host_config,
-            cap_drop=["ALL"],
-            read_only=True,
-            security_opt=["no-new-privileges:true"],
-            pids_limit=256,
-            tmpfs={"/tmp": "size=256m,noexec,nosuid"},  # noqa: S108 - the container's own
-        )
-        setattr(client, "create_host_config", restricted)  # noqa: B010 - the one public seam DockerOperator leaves
+        seal(hook.api_client)
         return hook
 
     def execute(self, context: Context) -> Any:
@@ -107,18 +96,15 @@ class PixelRewriteOperator(DockerOperator):
 
     def _run_container(self, transfer: Transfer, job: RewriteJob, context: Context) -> None:
         self.labels = {TRANSFER_LABEL: transfer.id}
-        self.user = f"{os.getuid()}:{os.getgid()}"
+        self.user = own_user()
         self.command = job.arguments
         self.mounts = [
             Mount("/input", str(job.input), type="bind", read_only=True),
             Mount("/output", str(job.output), type="bind"),
         ]
-        self._remove_leftovers(f"{TRANSFER_LABEL}={transfer.id}")
-        found = self.hook.api_client.images(name=self.image)
-        if not found:
-            raise PeerUnavailable(f"The image {self.image} is not here. Build it with: make image")
-        # A name such as `latest` says nothing later; the digest does.
-        transfer.ledger.event(transfer.id, "rewrite", "container", name=self.image, image=found[0]["Id"])
+        remove_leftovers(self.hook.api_client, transfer.id)
+        digest = digest_of(self.hook.api_client, self.image, "Build it with: make image")
+        transfer.ledger.event(transfer.id, "rewrite", "container", name=self.image, image=digest)
         try:
             super().execute(context)
         except DockerContainerFailedException:
@@ -127,9 +113,3 @@ class PixelRewriteOperator(DockerOperator):
             ) from None
         except (APIError, DockerException) as error:
             raise PeerUnavailable(f"The Docker engine did not run the rewriter ({type(error).__name__}).") from None
-
-    def _remove_leftovers(self, label: str) -> None:
-        """Remove containers that a killed try of this transfer left running."""
-        client = self.hook.api_client
-        for container in client.containers(all=True, filters={"label": label}):
-            client.remove_container(container["Id"], force=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import nullcontext
 from dataclasses import asdict, is_dataclass
 from datetime import timedelta
@@ -18,9 +18,10 @@ from airflow.sdk.observability.stats import incr, timing
 
 from airlock.disk import check_room
 from airlock.errors import AirlockError, NotPossibleNow
-from airlock.hooks import HookCall, Point, find_hooks
+from airlock.hooks import ContainerHook, HookCall, Point, check_containers, find_hooks
 from airlock.ledger import TransferState
 from airlock.quiet import guarded
+from airlock.settings import Settings
 from airlock.transfer import Transfer
 from airlock_provider.context import open_transfer
 
@@ -100,7 +101,8 @@ def call_hooks(transfer: Transfer, point: Point) -> None:
 
     :raises PolicyError: when one is neither registered nor allowed.
     """
-    names = getattr(transfer.policy.hooks, point)
+    hooks = getattr(transfer.policy.hooks, point)
+    check_hooks(hooks, transfer.settings)
     counts = transfer.ledger.counts(transfer.id)
     call = HookCall(
         point,
@@ -110,9 +112,26 @@ def call_hooks(transfer: Transfer, point: Point) -> None:
         {name: int(getattr(counts, name)) for name in ("received", "sent", "skipped", "held", "boxes")},
         transfer.request.options.dry_run,
     )
-    for name, hook in zip(names, find_hooks(names, transfer.settings.hooks), strict=True):
-        hook(call)
-        transfer.ledger.event(transfer.id, "hook", "called", name=name, point=point)
+    for hook in hooks:
+        told = {}
+        if isinstance(hook, ContainerHook):
+            from airlock_provider.containers import run_hook
+
+            told = {"image": run_hook(transfer, hook, call)}
+        else:
+            find_hooks([hook], transfer.settings.hooks)[0](call)
+        transfer.ledger.event(transfer.id, "hook", "called", name=str(hook), point=point, **told)
+
+
+def check_hooks(hooks: Iterable[str | ContainerHook], settings: Settings) -> None:
+    """Refuse to go on with hooks that this deployment does not allow.
+
+    :raises PolicyError: when one is neither registered nor allowed, or cannot be imported.
+    """
+    hooks = list(hooks)
+    find_hooks([hook for hook in hooks if isinstance(hook, str)], settings.hooks)
+    containers = [hook for hook in hooks if isinstance(hook, ContainerHook)]
+    check_containers(containers, settings.hook_images, settings.hook_networks)
 
 
 def run_step(

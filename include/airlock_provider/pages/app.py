@@ -28,6 +28,7 @@ from airlock.request.drop import ask
 from airlock.settings import load_settings
 from airlock.transfer import open_ledger
 from airlock_provider.context import request_from_form
+from airlock_provider.pages.masked import router as masked
 from airlock_provider.pages.review import router as review
 
 STATIC = Path(__file__).parent / "static"
@@ -39,6 +40,7 @@ may_start = Depends(requires_access_dag("POST", DagAccessEntity.RUN, param_dag_i
 
 app = FastAPI(title="Airlock", docs_url=None, redoc_url=None, openapi_url=None, dependencies=[may_read])
 app.include_router(review)
+app.include_router(masked)
 app.mount("/static", StaticFiles(directory=STATIC), name="static")
 
 
@@ -92,8 +94,8 @@ def transfer(transfer_id: str) -> dict[str, Any]:
 
 @app.get("/api/transfers/{transfer_id}/report", response_class=HTMLResponse)
 def report(transfer_id: str) -> str:
-    """Return one transfer's audit as a page."""
-    return as_html(_audit(transfer_id))
+    """Return one transfer's audit as a page, with a link to the pictures of what was masked."""
+    return as_html(_audit(transfer_id), pictures="pictures")
 
 
 @app.get("/api/me")

@@ -84,7 +84,7 @@ def question(transfer_id: str, user: GetUserDep) -> dict[str, Any]:
     """Return what is asked about a transfer: instances, their rectangles, and who may answer. No pictures."""
     from airflow.api_fastapi.app import get_auth_manager
 
-    workspace = _workspace(transfer_id)
+    workspace = workspace_known(transfer_id)
     ledger = open_ledger(load_settings())
     summary = ledger.find(transfer_id)
     assert summary is not None
@@ -107,7 +107,7 @@ def picture(
     small: bool = False,
 ) -> Response:
     """Return one frame; caches must not keep it."""
-    workspace = _workspace(transfer_id)
+    workspace = workspace_known(transfer_id)
     _check_shown(workspace, instance_id)
     original = workspace.folder("incoming") / f"{instance_id}.dcm"
     path = original if which == "original" else workspace.folder("rewritten") / original.name
@@ -121,7 +121,7 @@ def picture(
 @router.put("/api/review/{transfer_id}/rectangles", dependencies=[may_answer])
 def save(transfer_id: str, drawn: Drawn, user: GetUserDep) -> dict[str, str]:
     """Keep what was drawn until the answer; return the digest that the answer names."""
-    workspace = _workspace(transfer_id)
+    workspace = workspace_known(transfer_id)
     _check_waiting(transfer_id)
     instances = {name: _correction(workspace, name, entry) for name, entry in drawn.instances.items()}
     return {"digest": Corrections(str(user.get_id()), instances).save(workspace)}
@@ -130,7 +130,7 @@ def save(transfer_id: str, drawn: Drawn, user: GetUserDep) -> dict[str, str]:
 @router.post("/api/review/{transfer_id}/proposals", dependencies=[may_propose], status_code=201)
 def propose(transfer_id: str, proposal: Proposal, user: GetUserDep) -> dict[str, str]:
     """Write a proposal for the location library; return the name of its file below `AIRLOCK_HOME`."""
-    workspace = _workspace(transfer_id)
+    workspace = workspace_known(transfer_id)
     _correction(workspace, proposal.instance, DrawnInstance(frames={0: proposal.boxes}))
     known = picture_of(workspace, proposal.instance)
     assert known is not None
@@ -138,7 +138,8 @@ def propose(transfer_id: str, proposal: Proposal, user: GetUserDep) -> dict[str,
     return {"file": str(propose_location(home, known, list(proposal.boxes), str(user.get_id())).relative_to(home))}
 
 
-def _workspace(transfer_id: str) -> Workspace:
+def workspace_known(transfer_id: str) -> Workspace:
+    """Return the workspace of a transfer that the ledger knows."""
     settings = load_settings()
     if not NAME.fullmatch(transfer_id) or open_ledger(settings).find(transfer_id) is None:
         raise HTTPException(404, "The ledger knows no such transfer.")

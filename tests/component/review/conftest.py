@@ -46,3 +46,34 @@ def transfer(tmp_path, study):
         return made, *names
 
     return make
+
+
+class User:
+    """Whoever is logged in."""
+
+    def get_id(self) -> str:
+        return "dora"
+
+    def get_name(self) -> str:
+        return "dora"
+
+
+@pytest.fixture
+def client(monkeypatch):
+    """Calls of the page's app, as a user who may do everything."""
+    from airflow.api_fastapi import app as api
+    from airflow.api_fastapi.core_api.security import get_user
+    from fastapi.testclient import TestClient
+
+    from airlock_provider.pages import app as pages
+    from airlock_provider.pages import review
+
+    class Allows:
+        def is_authorized_dag(self, **_: object) -> bool:
+            return True
+
+    monkeypatch.setattr(api, "get_auth_manager", Allows)
+    for guard in (pages.may_read, review.may_answer, review.may_propose):
+        monkeypatch.setitem(pages.app.dependency_overrides, guard.dependency, lambda: None)
+    monkeypatch.setitem(pages.app.dependency_overrides, get_user, User)
+    return TestClient(pages.app)

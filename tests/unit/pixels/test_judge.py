@@ -161,3 +161,9 @@ def test_what_continues_a_line_that_was_read_is_masked_unread():
 )
 def test_what_may_be_anatomy_is_continued_by_nothing(line, reading):
     assert masked(Judge(), (line, reading), ((220, 12, 260, 29), Reading("", 0.0))) == [line]
+
+
+@pytest.mark.parametrize(("text", "kept"), [("Pe", 1), ("#10", 1), ("0.", 0), ("8", 0), ("电?", 0)])
+def test_where_noise_looks_like_a_letter_there_must_be_two(text, kept):
+    assert len(Judge().judge([(10, 10, 18, 18)], [Reading(text, 90.0)], SIDE, letters=2)) == kept
+    assert len(Judge().judge([(10, 10, 18, 18)], [Reading(text, 90.0)], SIDE)) == 1

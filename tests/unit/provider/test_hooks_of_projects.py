@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib.metadata import EntryPoint, EntryPoints
 from types import ModuleType
@@ -9,11 +10,11 @@ from types import ModuleType
 import pytest
 
 from airlock import hooks
-from airlock.errors import HeldError, PolicyError, UnexpectedFailure
-from airlock.hooks import find_hooks
+from airlock.errors import HeldError, PolicyError, RefusedError, UnexpectedFailure
+from airlock.hooks import ContainerHook, HooksPolicy, check_left_behind, ending_of, find_hooks
 from airlock.ledger import InstanceState, InstanceUpdate
 from airlock.quiet import guarded
-from airlock_provider.operators.step import TransferStepOperator
+from airlock_provider.operators.step import TransferStepOperator, check_hooks
 from tests.transfers import make_transfer
 
 
@@ -88,3 +89,62 @@ def test_an_installed_package_registers_names(group, monkeypatch):
     (hook,) = find_hooks(["note-it"], "")
     hook("called")
     assert group.calls == ["called"]
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"), [(1, UnexpectedFailure), (137, UnexpectedFailure), (65, HeldError), (78, RefusedError)]
+)
+def test_the_exit_code_of_a_container(code, kind):
+    hook = ContainerHook(image="our-group/encounters:1")
+    assert ending_of(hook, 0) is None
+    ending = ending_of(hook, code)
+    assert type(ending) is kind
+    assert f"our-group/encounters:1 ended with exit code {code}" in str(ending)
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"after_deidentify": [{"image": "a", "network": "ours"}]}, "nothing may leave"),
+        ({"after_confirm": [{"image": "a", "write": True}]}, "may not change"),
+        ({"after_confirm": [{"image": "-v"}]}, "pattern"),
+        ({"after_confirm": [{"image": "a", "network": "container:db"}]}, "pattern"),
+        ({"after_confirm": [{"image": "a", "arguments": "rm -rf /"}]}, "tuple"),
+        ({"after_confirm": [{"image": "a", "privileged": True}]}, "not permitted"),
+    ],
+)
+def test_a_container_that_no_policy_may_ask_for(given, words):
+    with pytest.raises(ValueError, match=words):
+        HooksPolicy.model_validate(given)
+
+
+@pytest.mark.parametrize(
+    ("network", "images", "networks", "words"),
+    [
+        ("none", "", "", "AIRLOCK_HOOK_IMAGES"),
+        ("none", "our-group/encounters:12,encounters", "", "AIRLOCK_HOOK_IMAGES"),
+        ("ours", "our-group/encounters:1", "", "AIRLOCK_HOOK_NETWORKS"),
+        ("host", "our-group/encounters:1", "host,ours", "AIRLOCK_HOOK_NETWORKS"),
+    ],
+)
+def test_a_container_that_the_deployment_does_not_allow(tmp_path, network, images, networks, words):
+    """Refused before the transfer begins, by the same check as functions."""
+    hook = {"image": "our-group/encounters:1", "network": network}
+    settings = {"hook_images": images, "hook_networks": networks}
+    transfer = make_transfer(tmp_path, policy={"hooks": {"after_confirm": [hook]}}, settings=settings)
+    with pytest.raises(PolicyError, match=words):
+        check_hooks(transfer.policy.hooks.after_confirm, transfer.settings)
+    allowed = {"hook_images": " a, our-group/encounters:1", "hook_networks": "ours"}
+    if network != "host":
+        check_hooks(transfer.policy.hooks.after_confirm, transfer.settings.model_copy(update=allowed))
+
+
+@pytest.mark.parametrize("make", [lambda path: path.symlink_to("/etc/hostname"), os.mkfifo])
+def test_links_and_pipes_that_a_container_left_are_noticed(tmp_path, make):
+    inside = tmp_path / "1.2.3"
+    inside.mkdir()
+    (inside / "1.dcm").touch()
+    check_left_behind(tmp_path)
+    make(inside / "2.dcm")
+    with pytest.raises(HeldError, match="neither a file nor a folder"):
+        check_left_behind(tmp_path)

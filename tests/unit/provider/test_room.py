@@ -54,6 +54,15 @@ def test_the_intake_stops_below_the_mark_and_loses_nothing(transfer, free):
     assert len(intake.read_requests()) == 1
 
 
+def test_what_is_missing_is_told_exactly_enough(transfer, free):
+    """A small study, and room that lacks a little: three equal numbers would say nothing."""
+    transfer.ledger.record(transfer.id, [InstanceUpdate("i-1", InstanceState.RECEIVED, size=22_000_000)])
+    free(10.021)
+    settings = transfer.settings.model_copy(update={"min_free_gigabytes": 10.0})
+    with pytest.raises(DiskFull, match=r"10\.02 GB are free, 0\.022 GB are needed"):
+        disk.check_room(settings, 22_000_000)
+
+
 def test_a_study_is_not_begun_when_it_would_not_fit(transfer, free, monkeypatch):
     transfer.ledger.record(transfer.id, [InstanceUpdate(f"i-{n}", InstanceState.RECEIVED, size=GB) for n in range(3)])
     careful, careless = (
@@ -62,7 +71,7 @@ def test_a_study_is_not_begun_when_it_would_not_fit(transfer, free, monkeypatch)
     )
     monkeypatch.setattr("airlock.transfer.workspace_name", lambda transfer: transfer.id, raising=False)
     free(12.9)
-    with pytest.raises(DiskFull, match=r"12\.9 GB are free, 3\.0 GB are needed, and 10 GB must stay free"):
+    with pytest.raises(DiskFull, match=r"12\.9 GB are free, 3 GB are needed, and 10 GB must stay free"):
         careful.call(transfer)
     assert careless.call(transfer) == transfer.id
     free(13.0)

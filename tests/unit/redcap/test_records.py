@@ -6,7 +6,8 @@ import pytest
 
 from airlock.errors import PolicyError
 from airlock.redcap.sandbox.dictionary import Dictionary
-from airlock.redcap.sandbox.records import BadRequest, Records
+from airlock.redcap.sandbox.places import BadRequest
+from airlock.redcap.sandbox.records import Records
 
 
 @pytest.fixture
@@ -134,3 +135,10 @@ def test_another_dictionary(tmp_path):
     path.write_text("[]")
     with pytest.raises(PolicyError, match="data dictionary"):
         Dictionary.load(path)
+
+
+def test_a_state_of_before_there_were_events(tmp_path):
+    path = tmp_path / "state.json"
+    path.write_text(json.dumps([["1.2.3", "", 0, {}], ["1.2.3", "transfers", 2, {"transfer_name": "A"}]]))
+    rows = Records(Dictionary.load(), path).rows(forms=["transfers"])
+    assert [(row["redcap_repeat_instance"], row["transfer_name"]) for row in rows] == [(2, "A")]

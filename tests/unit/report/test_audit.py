@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +14,7 @@ from airlock.cli import main
 from airlock.database import connect
 from airlock.ledger import Asked, InstanceState, InstanceUpdate, TransferState
 from airlock.report.audit import as_html, audit
+from airlock.report.words import STATES, STEPS
 from airlock.request.store import RequestStore, StoredRequest
 from airlock.settings import load_settings
 from airlock.transfer import open_ledger
@@ -140,3 +143,44 @@ def test_who_asked_who_decided_and_by_which_rules(ledger):
     assert (facts["rules"], facts["image"], facts["versions"]) == (rules, "sha256:abc", {"airlock": "1.2"})
     page = as_html(facts)
     assert all(word in page for word in ("ann", "bob", "Phantoms", "sha256:abc", " UTC", "no text"))
+
+
+def test_the_page_says_what_it_means_to_somebody_who_knows_no_airflow(ledger):
+    rules = {"title": {"value": "Phantoms", "said_by": "file"}}
+    told = {"policy": "f" * 64, "rules": rules, "profile": "2026d clean_descriptors", "versions": {"rapidocr-x": "1.4"}}
+    ledger.event("t", "accept_request", "started", attempt=1)
+    ledger.event("t", "accept_request", "finished", **told)
+    ledger.event("t", "hook", "called", name="our/hook:1", point="after_confirm", image="sha256:abc")
+    page = as_html(audit(ledger, "t"))
+    assert "Every instance that goes on was seen at each destination." in page
+    assert "Fetching its files." in page
+    assert "2026d clean_descriptors" in page
+    assert "rapidocr-x (text detector, with its models)" in page
+    assert "our/hook:1 <code>sha256:abc</code>" in page
+    assert "<th>proven stored</th>" in page
+    ledger.move("t", TransferState.WITHDRAWN)
+    page = as_html(audit(ledger, "t"))
+    assert "withdrawn/t.csv" in page
+    assert "<th>were proven stored</th>" in page
+
+
+def test_every_state_and_every_step_has_its_words():
+    chain = (Path(__file__).parents[3] / "dags" / "transfer.py").read_text("utf-8")
+    tasks = set(re.findall(r'task_id="(\w+)"', chain))
+    assert set(STATES) == set(TransferState)
+    assert set(STEPS) == tasks - {"report_failure"}
+
+
+def test_status_says_of_which_zone_its_times_are(ledger, monkeypatch, capsys):
+    monkeypatch.setenv("TZ", "Asia/Kathmandu")
+    time.tzset()
+    try:
+        with pytest.raises(SystemExit):
+            main(["status", "t"])
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    out = capsys.readouterr().out
+    times = re.findall(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d ?(\S+)", out)
+    assert len(times) > len(ledger.history("t"))
+    assert set(times) == {"+0545"}

@@ -110,3 +110,18 @@ def test_airflows_own_metrics_are_told(tmp_path, monkeypatch):
     with pytest.raises(PeerUnavailable):
         step_module.run_step(operator, transfer, context, fail)
     assert told == [("airlock.step.pull_study.duration", True), "airlock.step.pull_study.failed"]
+
+
+def test_what_is_taken_back_later_took_no_longer(ledger):
+    """The table, the page and REDCap count the time until it was sent, not until somebody withdrew it."""
+    before = ledger.find("b")
+    ledger.move("b", TransferState.WITHDRAWN, "4 to be deleted")
+    after = ledger.find("b")
+    assert (after.state, after.finished_at) == (TransferState.WITHDRAWN, before.finished_at)
+    stream = io.StringIO()
+    write_tsv(ledger, [after], stream)
+    (row,) = csv.DictReader(io.StringIO(stream.getvalue()), delimiter="\t")
+    assert (row["status"], float(row["seconds"])) == ("WITHDRAWN", 3600.0)
+    ledger.register("never", NOW, "Trial")
+    ledger.move("never", TransferState.WITHDRAWN)
+    assert ledger.find("never").finished_at is not None

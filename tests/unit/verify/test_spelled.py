@@ -67,6 +67,14 @@ def test_what_outputs_carry_on_purpose_is_not_searched() -> None:
     assert "Erika" not in repr(spelled)
 
 
+@pytest.mark.parametrize("subject", ["DEMO-042", "PX-6794-0520", "A-000731942", "ST 0012345"])
+def test_a_subject_whose_id_was_typed_at_the_scanner(subject: str) -> None:
+    """Leading zeros are nothing to what is compared: the id itself is no alarm, in the outputs that carry it."""
+    spelled = Spelled(evidence_of("Mustermann^Erika", numbers={subject}), [subject], keep_dates=False)
+    assert not found(spelled, subject)
+    assert found(Spelled(evidence_of("", numbers={subject}), ["OTHER-1"], keep_dates=False), subject)
+
+
 def test_short_numbers_count_in_free_text_only() -> None:
     spelled = Spelled(Evidence(numbers={"4711"}), (), keep_dates=False)
     assert spelled.matches("no 4711", free=True) == {("number", True)}

@@ -8,11 +8,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from airlock.redcap.sandbox.events import Events
 from airlock.redcap.sandbox.files import Files
-from airlock.redcap.sandbox.records import BadRequest, Records
+from airlock.redcap.sandbox.places import BadRequest
+from airlock.redcap.sandbox.records import Records
 
 VERSION = "14.5.10"
-UNSUPPORTED = ("filterLogic", "dateRangeBegin", "dateRangeEnd", "events")
+UNSUPPORTED = ("filterLogic", "dateRangeBegin", "dateRangeEnd")
 PLAIN = ("version", "generateNextRecordName")
 """Contents that REDCap answers with plain text, whatever the format."""
 
@@ -78,7 +80,8 @@ class Api:
         if form.get("action") == "delete":
             repeat = form.get("repeat_instance", "")
             instance = int(repeat) if repeat.isdecimal() else None
-            deleted = self.records.delete(_list(form, "records"), form.get("instrument", ""), instance)
+            ids, instrument = _list(form, "records"), form.get("instrument", "")
+            deleted = self.records.delete(ids, instrument, instance, form.get("event", ""))
             return Reply(200, str(deleted))
         if form.get("type", "flat") != "flat":
             raise BadRequest("This sandbox speaks flat records only")
@@ -86,7 +89,7 @@ class Api:
             raise BadRequest(f"This sandbox does not support {', '.join(unsupported)}; filter what it returns")
         if "data" in form:
             return self._import(form)
-        chosen = {name: _list(form, name) for name in ("records", "fields", "forms")}
+        chosen = {name: _list(form, name) for name in ("records", "fields", "forms", "events")}
         rows = self.records.rows(**chosen, label=form.get("rawOrLabel") == "label")
         return Reply(200, rows)
 
@@ -140,8 +143,8 @@ class Api:
             "in_production": 0,
             "project_language": "English",
             "purpose": 0,
-            "is_longitudinal": 0,
-            "has_repeating_instruments_or_events": int(bool(dictionary.repeating)),
+            "is_longitudinal": int(dictionary.events.longitudinal),
+            "has_repeating_instruments_or_events": int(bool(dictionary.events.repeating)),
             "surveys_enabled": 0,
             "record_autonumbering_enabled": 0,
             "project_notes": "",
@@ -172,17 +175,37 @@ class Api:
         ]
         return Reply(200, rows)
 
-    def repeating(self, _form: Form) -> Reply:
-        """List the repeating instruments."""
-        dictionary = self.records.dictionary
-        names = [form for form in dictionary.forms if form in dictionary.repeating]
-        if not names:
+    def repeating(self, form: Form) -> Reply:
+        """List the repeating instruments and events."""
+        _check_only_exported(form)
+        rows = self.records.dictionary.events.repeating_rows()
+        if not rows:
             raise BadRequest("You cannot export repeating instruments and events because the project does not have any")
-        return Reply(200, [{"form_name": form, "custom_form_label": ""} for form in names])
+        return Reply(200, rows)
+
+    def events(self, form: Form) -> Reply:
+        """List the events."""
+        return Reply(200, self._longitudinal(form, "events").event_rows(_list(form, "arms")))
+
+    def arms(self, form: Form) -> Reply:
+        """List the arms."""
+        return Reply(200, self._longitudinal(form, "arms").arm_rows(_list(form, "arms")))
+
+    def mappings(self, form: Form) -> Reply:
+        """List which event has which instrument."""
+        return Reply(200, self._longitudinal(form, "form/event mappings").mapping_rows(_list(form, "arms")))
+
+    def _longitudinal(self, form: Form, what: str) -> Events:
+        events = self.records.dictionary.events
+        if not events.longitudinal:
+            raise BadRequest(f"You cannot export {what} for classic projects")
+        _check_only_exported(form)
+        return events
 
 
-def _classic(what: str) -> Callable[[Api, Form], Reply]:
-    return lambda _api, _form: Reply(400, {"error": f"You cannot export {what} for classic projects"})
+def _check_only_exported(form: Form) -> None:
+    if "data" in form or form.get("action", "export") != "export":
+        raise BadRequest("This sandbox has the events of its dictionary file; change them there")
 
 
 ANSWERS: dict[str, Callable[[Api, Form], Reply]] = {
@@ -195,9 +218,9 @@ ANSWERS: dict[str, Callable[[Api, Form], Reply]] = {
     "repeatingFormsEvents": Api.repeating,
     "version": lambda _api, _form: Reply(200, VERSION),
     "generateNextRecordName": lambda api, _form: Reply(200, str(api.records.next_name())),
-    "event": _classic("events"),
-    "arm": _classic("arms"),
-    "formEventMapping": _classic("form/event mappings"),
+    "event": Api.events,
+    "arm": Api.arms,
+    "formEventMapping": Api.mappings,
 }
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from airlock.errors import PolicyError
+from airlock.redcap.sandbox.events import Events
 
 # Columns of REDCap's metadata export, in its order.
 COLUMNS = (
@@ -102,18 +103,15 @@ class Field:
 
 @dataclass(frozen=True)
 class Dictionary:
-    """The fields of a project. The first is the record id.
-
-    :param repeating: names of the repeating instruments.
-    """
+    """The fields of a project, and its events. The first field is the record id."""
 
     title: str
     fields: tuple[Field, ...]
-    repeating: frozenset[str]
+    events: Events
 
     @classmethod
     def load(cls, path: Path | None = None) -> Dictionary:
-        """Read a dictionary: a JSON object with `title`, `repeating` (list) and `fields` (a metadata export).
+        """Read a dictionary: a JSON object with `title`, `fields` (a metadata export) and what :meth:`Events.of` reads.
 
         :param path: the default dictionary when None.
         :raises PolicyError: when the file is something else.
@@ -122,11 +120,12 @@ class Dictionary:
         try:
             document = json.loads(path.read_text("utf-8"))
             fields = tuple(Field.of(row) for row in document["fields"])
-            dictionary = cls(str(document["title"]), fields, frozenset(document.get("repeating", ())))
+            forms = list(dict.fromkeys(item.form for item in fields))
+            dictionary = cls(str(document["title"]), fields, Events.of(document, forms))
         except (OSError, ValueError, LookupError, TypeError, AttributeError):
             raise PolicyError(
-                f"{path}: not a data dictionary. It is a JSON object with title, repeating, and fields as REDCap's "
-                "metadata export has them."
+                f"{path}: not a data dictionary. It is a JSON object with title, fields as REDCap's metadata export "
+                "has them, repeating, and, of a longitudinal project, arms, events and mappings as REDCap exports them."
             ) from None
         if not fields or not all(item.name and item.form for item in fields):
             raise PolicyError(f"{path}: each field needs a field_name and a form_name.")

@@ -8,7 +8,9 @@ from email.parser import BytesParser
 from email.policy import HTTP
 from urllib.parse import parse_qsl
 
-from airlock.redcap.sandbox.records import BadRequest, Place, Records
+from airlock.redcap.sandbox.events import CLASSIC, WHOLE
+from airlock.redcap.sandbox.places import BadRequest, Place
+from airlock.redcap.sandbox.records import Records
 
 FILE, FILE_NAME = "file", "file_name"
 NOTHING = "There is no file to download for this record"
@@ -57,14 +59,19 @@ class Files:
         item = self.records.dictionary.by_name.get(name)
         if item is None or item.kind != "file":
             raise BadRequest(f"The field '{name}' does not exist or is not a 'file' field")
-        if not any(place[0] == record for place in self.records.values):
+        if not any(place.record == record for place in self.records.values):
             raise BadRequest(f"The record '{record}' does not exist")
-        if item.form not in self.records.dictionary.repeating:
-            return (record, "", 0), name
+        events = self.records.dictionary.events
+        event = form.get("event", "") if events.longitudinal else CLASSIC
+        if item.form not in events.forms.get(event, ()):
+            raise BadRequest(f"The event '{event}' does not exist or has no such field")
+        whole = events.repeats_whole(event)
+        if not whole and not events.repeats(event, item.form):
+            return Place(record, event), name
         instance = form.get("repeat_instance", "") or "1"
         if not instance.isdecimal():
             raise BadRequest('The value of the parameter "repeat_instance" is not valid')
-        return (record, item.form, int(instance)), name
+        return Place(record, event, WHOLE if whole else item.form, int(instance)), name
 
 
 def read_form(body: bytes, content_type: str) -> dict[str, str]:

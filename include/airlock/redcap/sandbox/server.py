@@ -15,7 +15,8 @@ from typing import Any, Self
 from airlock.redcap.sandbox.api import Api, Form, Reply
 from airlock.redcap.sandbox.dictionary import Dictionary
 from airlock.redcap.sandbox.files import Files, read_form
-from airlock.redcap.sandbox.records import Records, Row
+from airlock.redcap.sandbox.places import Row
+from airlock.redcap.sandbox.records import Records
 
 DEFAULT_TOKEN = "5A4D" * 8
 MAX_BODY_BYTES = 64 << 20
