@@ -5,14 +5,14 @@ Run as a program (`-m airlock.worker`), it is a fresh interpreter; a fork of the
 
 from __future__ import annotations
 
+# The C half of `signal`, whose other half makes enumerations of all that is in it.
+import _signal as signal  # type: ignore[import-not-found]  # type checkers know the whole only
 import ctypes
 import gc
-import importlib
 import marshal
 import mmap
 import os
 import resource
-import signal
 import struct
 import sys
 import time
@@ -197,8 +197,10 @@ def _make(job: bytes) -> Work:
 
 def made_by(place: str, argument: object) -> Work:
     """Return what a function makes, that is named as `module:name`."""
+    from importlib import import_module  # noqa: PLC0415 - it imports `warnings`; not all work is told by its name
+
     module, name = place.split(":")
-    made: Work = getattr(importlib.import_module(module), name)(argument)
+    made: Work = getattr(import_module(module), name)(argument)
     return made
 
 

@@ -6,11 +6,13 @@ the end of this process is to whoever watches: it does everything once more, wit
 
 from __future__ import annotations
 
-import signal
+# The C half of `signal`, whose other half makes enumerations of all that is in it.
+import _signal as signal  # type: ignore[import-not-found]  # type checkers know the whole only
 import time
 from collections.abc import Callable, Iterator, Sequence
 from math import ceil
 
+from airlock import background
 from airlock.typed import Any
 from airlock.worker import Work, confine, made_by, search_less, without_values
 
@@ -32,6 +34,7 @@ def do_here(
     try:
         do = made_by(make, argument) if isinstance(make, str) else make(argument)
         search_less()
+        background.allow()
         for task in tasks:
             if (now := time.monotonic()) - set_at > 1.0:
                 signal.alarm(allowed)
@@ -42,4 +45,5 @@ def do_here(
                 raise without_values(error) from None
             yield task, result
     finally:
+        background.finish()
         signal.alarm(0)

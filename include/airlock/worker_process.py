@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+# As in `airlock.worker`.
+import _signal as signal  # type: ignore[import-not-found]  # type checkers know the whole only
 import mmap
 import os
-import signal
 import sys
 import time
 from collections import deque

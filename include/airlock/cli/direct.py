@@ -10,7 +10,6 @@ import gc
 import os
 import sys
 from collections.abc import Callable
-from importlib import import_module
 from types import ModuleType
 
 from airlock.cli.plain import read_arguments
@@ -104,6 +103,8 @@ class _Postponed(ModuleType):
     """
 
     def __getattr__(self, name: str) -> Any:
+        from importlib import import_module  # noqa: PLC0415 - it imports `warnings`; mostly, nothing here is used
+
         sys.modules.pop(self.__name__, None)
         return getattr(import_module(self.__name__), name)
 

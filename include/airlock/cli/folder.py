@@ -103,7 +103,7 @@ def _policy(folder: str, project: str, keys: KeyRing) -> ProjectTerms:
         return _strictest(project)
     from airlock.cli.remembered import Memory  # noqa: PLC0415 - without a policy, there is nothing to remember
 
-    memory = Memory(_below_home("cache/terms.json"), folder, keys)
+    memory = Memory(_below_home("cache/terms.txt"), folder, keys)
     try:
         terms = memory.find(project)
     except UnknownProject:

@@ -1,21 +1,22 @@
 """What policies say of de-identification, remembered: checking them takes as long as de-identifying a hundred images.
 
 Only what needs no check is remembered: policies without rules of their own and without private elements, and that
-there is none. It counts for
-the very files that it was read from and the code that read them, and only with the seal of the deployment key, so that
-nobody loosens a policy here who could not read the originals.
+there is none. It counts for the very files that it was read from and the code that read them, and only with the seal
+of the deployment key, so that nobody loosens a policy here who could not read the originals.
+
+A line of text for each project, because what reads JSON takes longer to import than a large object to de-identify.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airlock.deid.terms import OPTIONS, Terms
 from airlock.errors import UnknownProject
+from airlock.identity.keyed import sha256
+from airlock.tuples import NamedTuple
+from airlock.typed import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 _READERS = ("project.py", "policy_file.py", "registry.py", "deidentify_policy.py", "deid/terms.py")
 _DEFAULT = Terms()
+_NONE = "-"
+"""Said of a project that no policy describes."""
 
 
 class Remembered(NamedTuple):
@@ -54,11 +57,10 @@ class Memory:
         """
         if not self._state:
             return None
-        with suppress(OSError, ValueError, TypeError, KeyError, AttributeError):
-            document = json.loads(_read(self._file))
-            said = document["projects"][project]
-            if document["seals"][project] == self._seal(project, said):
-                if said is None:
+        with suppress(OSError, ValueError):
+            seal, said = self._lines().get(project, ("", ""))
+            if seal == self._seal(project, said):
+                if said == _NONE:
                     raise UnknownProject(f"No policy describes the project {project}.")
                 return Remembered(project, _terms(said))
         return None
@@ -67,57 +69,69 @@ class Memory:
         """Remember a policy, if it is plain. Where that cannot be written, it is checked again the next time."""
         terms, private = policy.deidentify, policy.deidentify.private
         kept = private.keep or private.csa_header or getattr(private, "mode", "remove") != "remove"
-        if not self._state or terms.rules or kept:
-            return
-        said = {name: getattr(terms, name) for name in Terms._fields}
-        said["options"] = list(terms.options)
-        self._note(policy.name, said)
+        if not terms.rules and not kept:
+            self._note(policy.name, _said(terms))
 
     def note_unknown(self, project: str) -> None:
         """Remember that no policy describes a project."""
-        if self._state:
-            self._note(project, None)
+        self._note(project, _NONE)
 
-    def _note(self, project: str, said: dict[str, Any] | None) -> None:
+    def _note(self, project: str, said: str) -> None:
+        # What is no line stays out.
+        if not self._state or "\t" in project or len(f"{project}{said}".splitlines()) != 1:
+            return
         with suppress(OSError, ValueError):
-            document = self._others()
-            document["projects"][project] = said
-            document["seals"][project] = self._seal(project, said)
-            self._write(document)
+            lines = self._others()
+            lines[project] = self._seal(project, said), said
+            self._write("".join(f"{name}\t{seal}\t{text}\n" for name, (seal, text) in lines.items()))
 
-    def _others(self) -> dict[str, dict[str, Any]]:
+    def _others(self) -> dict[str, tuple[str, str]]:
         """Return what is remembered of other projects; what is out of date stays until it is asked for."""
-        with suppress(OSError, ValueError, TypeError, KeyError):
-            document = json.loads(_read(self._file))
-            if isinstance(document["projects"], dict) and isinstance(document["seals"], dict):
-                return {"projects": document["projects"], "seals": document["seals"]}
-        return {"projects": {}, "seals": {}}
+        with suppress(OSError, ValueError):
+            return self._lines()
+        return {}
 
-    def _write(self, document: dict[str, dict[str, Any]]) -> None:
+    def _lines(self) -> dict[str, tuple[str, str]]:
+        """Return seals and what is said, by project.
+
+        :raises ValueError: when the file is damaged.
+        """
+        lines = [line.split("\t") for line in _read(self._file).decode("utf-8", "surrogateescape").splitlines()]
+        return {project: (seal, said) for project, seal, said in lines}
+
+    def _write(self, text: str) -> None:
         from pathlib import Path  # noqa: PLC0415 - nothing is written most of the time
 
         from airlock.workspace import write_atomically  # noqa: PLC0415 - as above
 
         file = Path(self._file)
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        write_atomically(file, json.dumps(document))
+        write_atomically(file, text.encode("utf-8", "surrogateescape"))
 
-    def _seal(self, project: str, said: object) -> str:
-        return self._keys.token("remembered-terms", json.dumps([self._state, project, said], sort_keys=True), length=52)
+    def _seal(self, project: str, said: str) -> str:
+        return self._keys.token("remembered-terms", f"{self._state}\n{project}\n{said}", length=52)
 
 
-def _terms(said: dict[str, Any]) -> Terms:
+def _said(terms: Any) -> str:
+    """Return terms as text: the options, then all others in their order."""
+    others = (str(getattr(terms, name)) for name in Terms._fields if name != "options")
+    return " ".join((",".join(terms.options), *others))
+
+
+def _terms(said: str) -> Terms:
     """Return remembered terms.
 
     :raises ValueError: when they are not of the kind that is remembered.
     """
-    terms = Terms(**{**said, "options": tuple(said["options"])})
-    if not set(terms.options) <= set(OPTIONS):
+    options, *others = said.split(" ")
+    chosen = tuple(options.split(",")) if options else ()
+    if not set(chosen) <= set(OPTIONS):
         raise ValueError("unknown option")
-    kinds = {name: type(value) for name, value in _DEFAULT._asdict().items()}
-    if any(type(getattr(terms, name)) is not kind for name, kind in kinds.items()):
-        raise ValueError("wrong type")
-    return terms
+    names = [name for name in Terms._fields if name != "options"]
+    values: dict[str, Any] = {
+        name: type(getattr(_DEFAULT, name))(text) for name, text in zip(names, others, strict=True)
+    }
+    return Terms(options=chosen, **values)
 
 
 def _read(file: str) -> bytes:
@@ -127,7 +141,7 @@ def _read(file: str) -> bytes:
 
 def _state_of(folder: str) -> str:
     """Return a digest of all that a policy is read from: the folder's files, and the code that reads them."""
-    digest = hashlib.sha256()
+    digest = sha256()
     for name in sorted(os.listdir(folder)):  # noqa: PTH208 - on every start
         if name.endswith((".yaml", ".json")):
             content = _read(f"{folder}/{name}")

@@ -9,8 +9,9 @@ from __future__ import annotations
 import errno
 import os
 from _thread import get_ident
+from collections.abc import Callable
 from contextlib import suppress
-from functools import lru_cache
+from functools import lru_cache, partial
 
 from airlock.dicomio.copying import write_all
 
@@ -29,6 +30,38 @@ def move_bytes(source: int, target: int, offset: int, size: int) -> None:
     """
     moved = _move_in_kernel(source, target, offset, size)
     _move_through_memory(source, target, offset + moved, size - moved)
+
+
+def moved_at_once(source: int, target: int, offset: int, size: int) -> Callable[[], None]:
+    """Return what does the same in one call of the kernel, for which other threads need not wait.
+
+    :param source: it may be closed before that is called, and
+    :param target: as well; nothing else may be written to it.
+    :raises OSError: when there are too many open files; else as above, when that is called.
+    """
+    reading = os.dup(source)
+    try:
+        writing = os.dup(target)
+    except OSError:
+        os.close(reading)
+        raise
+    return partial(_send, reading, writing, offset, size)
+
+
+def _send(reading: int, writing: int, offset: int, size: int) -> None:
+    try:
+        while size:
+            moved = os.sendfile(writing, reading, offset, size)
+            if not moved:
+                raise OSError(errno.EIO, _SHORTER)
+            offset, size = offset + moved, size - moved
+    except OSError as error:
+        if error.errno not in _NOT_HERE:
+            raise
+        _move_through_memory(reading, writing, offset, size)
+    finally:
+        os.close(reading)
+        os.close(writing)
 
 
 def _move_in_kernel(source: int, target: int, offset: int, size: int) -> int:

@@ -16,6 +16,8 @@ try:
 except ImportError:  # later than Python 3.11
     from hashlib import sha256
 
+__all__ = ["keyed_digest", "sha256"]
+
 _BLOCK_BYTES = 64
 _INNER, _OUTER = (bytes(code ^ pad for code in range(256)) for pad in (0x36, 0x5C))
 

@@ -136,8 +136,10 @@ class Teller:
     def tell_dates(self, tag: int, values: set[bytes]) -> None:
         """Take in the values of elements with VR DA or DT."""
         # All that counts is where a date begins; in the frames of one object, that is mostly the same.
-        usual = {value[:10] for value in values if value[:8].isdigit() and b"\\" not in value}
-        for value in usual.union(value for value in values if not value[:8].isdigit() or b"\\" in value):
+        begun = {value[:10] for value in values}
+        if any(b"\\" in value for value in values) or not all(value[:8].isdigit() for value in begun):
+            begun = values
+        for value in begun:
             plain.collect(self._walk.evidence, tag, "DT", value, plain.texts(Value(value), "DT", []))
 
     def end(self) -> Evidence:

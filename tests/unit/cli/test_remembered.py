@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -28,7 +29,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def memory(folder: Path, key: bytes = b"k") -> Memory:
-    return Memory(folder.parent / "cache" / "terms.json", folder, KeyRing(key * 32))
+    return Memory(folder.parent / "cache" / "terms.txt", folder, KeyRing(key * 32))
 
 
 def noted(folder: Path, project: str) -> ProjectTerms:
@@ -64,23 +65,21 @@ def test_any_change_in_the_folder_counts(folder: Path) -> None:
 
 def test_nobody_loosens_it_without_the_key(folder: Path) -> None:
     noted(folder, "plain")
-    file = folder.parent / "cache" / "terms.json"
-    document = json.loads(file.read_text())
-    document["projects"]["plain"]["options"].append("retain_uids")
-    file.write_text(json.dumps(document))
+    file = folder.parent / "cache" / "terms.txt"
+    said = file.read_text()
+    file.write_text(said.replace("clean_descriptors", "clean_descriptors,retain_uids"))
+    assert file.read_text() != said
     assert memory(folder).find("plain") is None
     noted(folder, "plain")
     assert memory(folder).find("plain") is not None
     assert memory(folder, b"q").find("plain") is None
 
 
-@pytest.mark.parametrize(
-    "content", ["", "[]", '{"projects": 1, "seals": 2}', '{"projects": {"plain": {}}, "seals": {}}']
-)
+@pytest.mark.parametrize("content", ["", "[]", "plain\n", "plain\tseal\tsaid\tmore\n", "plain\t\t\n", "\udc80"])
 def test_a_damaged_memory_is_made_anew(folder: Path, content: str) -> None:
-    file = folder.parent / "cache" / "terms.json"
+    file = folder.parent / "cache" / "terms.txt"
     file.parent.mkdir()
-    file.write_text(content)
+    file.write_bytes(content.encode("utf-8", "surrogateescape"))
     assert memory(folder).find("plain") is None
     noted(folder, "plain")
     assert memory(folder).find("plain") is not None
@@ -99,3 +98,44 @@ def test_that_there_is_no_policy_is_remembered_as_long_as_there_is_none(folder: 
     assert memory(folder).find("later") is None
     assert noted(folder, "later").name == "later"
     assert memory(folder).find("later") is not None
+
+
+def test_others_stay_when_one_is_noted(folder: Path) -> None:
+    (folder / "other.yaml").write_text(PLAIN.replace("plain", "other").replace("30", "31"))
+    noted(folder, "plain")
+    noted(folder, "other")
+    memory(folder).note_unknown("absent")
+    found = [memory(folder).find(project) for project in ("plain", "other")]
+    assert [one and one.deidentify.max_shift_days for one in found] == [30, 31]
+    with pytest.raises(UnknownProject):
+        memory(folder).find("absent")
+
+
+@pytest.mark.parametrize("project", ["a\tb", "a\nb", "a\u2028b", ""])
+def test_a_name_that_makes_no_line_is_not_remembered(folder: Path, project: str) -> None:
+    noted(folder, "plain")
+    memory(folder).note_unknown(project)
+    assert memory(folder).find("plain") is not None
+    if project:
+        assert memory(folder).find(project) is None
+
+
+def test_sealed_terms_of_another_kind_do_not_count(folder: Path) -> None:
+    noted(folder, "plain")
+    file = folder.parent / "cache" / "terms.txt"
+    kept = memory(folder)
+    _, _, said = file.read_text().rstrip("\n").split("\t")
+    for other in (said.replace("clean_descriptors", "of_later"), said + " more", said.replace(" 30 ", " many "), ""):
+        assert other != said
+        file.write_text(f"plain\t{kept._seal('plain', other)}\t{other}\n")
+        assert kept.find("plain") is None
+    file.write_text(f"plain\t{kept._seal('plain', said)}\t{said}\n")
+    assert kept.find("plain") is not None
+
+
+def test_finding_it_imports_little() -> None:
+    ask = (
+        "import sys; import airlock.cli.remembered; print(*{'json', 'typing', '_hashlib', 'hashlib'} & {*sys.modules})"
+    )
+    done = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ""

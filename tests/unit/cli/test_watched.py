@@ -9,8 +9,8 @@ import sys
 import time
 from pathlib import Path
 
-import pydicom
 import pytest
+from pydicom import dcmread
 from pydicom.filewriter import dcmwrite
 
 from tests.synthetic import ct
@@ -95,7 +95,7 @@ def assert_verified(folder: Path, environment: dict[str, str], place: str, happe
     """Verify outputs of which one holds a name; what happens, happens to whoever is watched."""
     subprocess.run(command(folder, "pass"), env=environment, capture_output=True, check=True, timeout=60)
     output = min((folder / "out").rglob("*.dcm"))
-    dataset = pydicom.dcmread(output)
+    dataset = dcmread(output)
     dataset.PatientName = ct(0).PatientName
     dataset.save_as(output)
     module, kind, method = PLACES[place]
@@ -112,6 +112,55 @@ def assert_verified(folder: Path, environment: dict[str, str], place: str, happe
     said = "in 3 / out 3 / pass 2 / review 0 / fail 1 / inputs without output 0\n"
     assert (done.returncode, done.stdout) == (3, said), done.stderr
     assert "PatientName" in (folder / "report").read_text()
+
+
+BACKGROUND = """
+import os, sys, time
+from airlock.cli import main, watched
+send, calls = os.sendfile, []
+def what_happens(target, source, offset, size):
+    if watched.is_watched():
+        calls.append(size)
+        print("sent", file=sys.stderr)
+        {happens}
+    return send(target, source, offset, size)
+os.sendfile = what_happens
+main()
+"""
+
+
+def write_large(path: Path, number: int, *, odd: bool) -> bytes:
+    """Write an object of 2.4 MB; return its pixel data. Where they are odd, the last byte is missing."""
+    made = ct(number)
+    made.Rows = made.Columns = 1100
+    made.PixelData = os.urandom(2 * 1100 * 1100 - 1) + b"\0"
+    dcmwrite(path, made, enforce_file_format=True)
+    if odd:
+        data = path.read_bytes()
+        start = len(data) - len(made.PixelData)
+        path.write_bytes(data[: start - 4] + (len(made.PixelData) - 1).to_bytes(4, "little") + data[start:-1])
+    return bytes(made.PixelData)
+
+
+@pytest.mark.parametrize("happens", ["time.sleep(0.5 * len(calls))", "raise OSError(28, 'No space left')", "return 0"])
+def test_pixels_are_copied_in_the_background_or_again(
+    tmp_path: Path, environment: dict[str, str], happens: str
+) -> None:
+    # What is written behind the pixels must not get in between.
+    before = {write_large(tmp_path / "in" / f"{n}.dcm", n, odd=n == 1) for n in range(3)}
+    arguments = ["deidentify", str(tmp_path / "in"), str(tmp_path / "out"), "--project", "P"]
+    done = subprocess.run(
+        [sys.executable, "-c", BACKGROUND.format(happens=happens), *arguments],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert (done.returncode, done.stdout) == (0, "in 3 / out 3 / skipped 0 / held 0\n"), done.stderr
+    assert done.stderr.count("sent") == (2 if "sleep" in happens else 1)
+    assert {dcmread(path).PixelData for path in (tmp_path / "out").rglob("*.dcm")} == before
+    assert not list((tmp_path / "out").glob(".*"))
 
 
 def test_who_is_told_of_no_process_that_ends_asks_for_it(tmp_path: Path, environment: dict[str, str]) -> None:

@@ -38,6 +38,53 @@ def test_bytes_are_moved_in_pieces(tmp_path: Path, content: bytes, offset: int, 
     assert _moved(tmp_path, "b", offset, size) == b"head" + content[offset : offset + size]
 
 
+def _moved_later(folder: Path, name: str, offset: int, size: int, flags: int = 0) -> bytes:
+    source = os.open(folder / "a", os.O_RDONLY)
+    target = os.open(folder / name, os.O_WRONLY | os.O_CREAT | flags, 0o600)
+    try:
+        copying.write_all(target, b"head")
+        move = moving.moved_at_once(source, target, offset, size)
+    finally:
+        os.close(source)
+        os.close(target)
+    open_before = len([*Path("/proc/self/fd").iterdir()])
+    try:
+        move()
+    finally:
+        assert len([*Path("/proc/self/fd").iterdir()]) == open_before - 2
+    return (folder / name).read_bytes()
+
+
+@pytest.mark.parametrize("flags", [0, os.O_APPEND])
+@pytest.mark.parametrize(("offset", "size"), [(0, _LONG), (5, _LONG - 9), (1, 1), (7, 0)])
+def test_bytes_are_moved_when_both_files_are_closed(
+    tmp_path: Path, content: bytes, offset: int, size: int, flags: int
+) -> None:
+    # To a file that is only appended to, the kernel sends nothing: that goes through memory.
+    assert _moved_later(tmp_path, "b", offset, size, flags) == b"head" + content[offset : offset + size]
+
+
+def test_what_is_moved_later_goes_on_where_the_kernel_stopped(
+    tmp_path: Path, content: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send, calls = os.sendfile, 0
+
+    def some(target: int, source: int, offset: int, size: int) -> int:
+        nonlocal calls
+        calls += 1
+        if calls == 3:
+            raise OSError(errno.EINVAL, "not here")
+        return send(target, source, offset, min(size, 1000))
+
+    monkeypatch.setattr(os, "sendfile", some)
+    assert _moved_later(tmp_path, "b", 5, _LONG - 9) == b"head" + content[5:-4]
+
+
+def test_a_source_that_became_shorter_is_no_success(tmp_path: Path, content: bytes) -> None:
+    with pytest.raises(OSError, match="shorter"):
+        _moved_later(tmp_path, "b", 5, len(content))
+
+
 def test_what_the_kernel_does_not_move_goes_through_memory(
     tmp_path: Path, content: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Hashable
 
+from airlock import background
 from airlock.deid.basis import Basis
 from airlock.deid.stream.header import Headers
 from airlock.deid.stream.stamping import Stamping
@@ -12,7 +13,7 @@ from airlock.deid.stream.walk import Walk
 from airlock.deid.stream.walks import Walks
 from airlock.dicomio.copying import HiddenFile, NewFile, write_all
 from airlock.dicomio.head import FIRST_BYTES, Head, Irregular, More, next_bytes, open_head
-from airlock.dicomio.moving import move_bytes
+from airlock.dicomio.moving import move_bytes, moved_at_once
 from airlock.dicomio.pixels import PixelData, end_of
 from airlock.identity.stream import Teller
 from airlock.tuples import NamedTuple
@@ -21,6 +22,8 @@ from airlock.typed import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pathlib import Path
 
+# Copying so much takes longer than to begin it in a thread, and about as long as a header.
+_LARGE_BYTES = 2 << 20
 Place = Callable[[tuple[str, str, str, str]], str]
 
 
@@ -121,7 +124,10 @@ def _write(descriptor: int, header: bytes, head: Head, pixels: PixelData | None,
             size = pixels.size
     write_all(descriptor, header)
     if pixels is not None and size:
-        move_bytes(head.descriptor, descriptor, pixels.offset, size)
+        if size >= _LARGE_BYTES and not tail and background.is_allowed():
+            background.begin(moved_at_once(head.descriptor, descriptor, pixels.offset, size))
+        else:
+            move_bytes(head.descriptor, descriptor, pixels.offset, size)
     if tail:
         write_all(descriptor, tail)
     return len(header) + size + len(tail)

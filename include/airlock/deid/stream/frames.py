@@ -9,9 +9,10 @@ column is not to stay as it is, though it should, are walked over one by one.
 from __future__ import annotations
 
 import struct
-from itertools import repeat
+from collections.abc import Iterator
 
 from airlock.deid.decide import Context
+from airlock.deid.stream.columns import Alike, Column, put_together
 from airlock.deid.stream.output import LOOKED_UP, MAPPED, Leaf
 from airlock.deid.stream.shape import Shape
 from airlock.deid.stream.table import Plan, Table
@@ -30,7 +31,6 @@ _MOST_SHAPES, _MOST_NEW_SHAPES = 256, 24
 _MOST_ALIKE = 8
 _LONGEST_BYTES = 32 << 10
 Shapes = dict[int, list[Shape]]
-Column = tuple[int, list[bytes]]
 
 
 class Frames:
@@ -58,18 +58,54 @@ class Frames:
         :raises Irregular: or another error, as the walk over one of them does.
         """
         news: list[bytes | None] = [None] * len(items)
-        groups: dict[Shape, tuple[list[int], list[tuple[bytes, ...]]]] = {}
-        for number, item in enumerate(items):
-            if len(groups) <= _MOST_NEW_SHAPES and (found := self._shaped(item, table)) is not None:
-                shape, values = found
-                numbers, rows = groups.setdefault(shape, ([], []))
-                numbers.append(number)
-                rows.append(values)
-        for shape, (numbers, rows) in groups.items():
-            made = self._made(shape, [items[number] for number in numbers], rows)
-            for number, new in zip(numbers, made or (), strict=made is not None):
-                news[number] = new
+        groups = self._groups(items, table)
+        # Mostly, all may stay; if not, only what is around those that may not is walked over.
+        together = self._may_stay(groups)
+        for alike in groups:
+            if together or self._may_stay([alike]):
+                for number, new in zip(alike.numbers, self._made(alike, items), strict=True):
+                    news[number] = new
         return [self._walk.item(item, table) if new is None else new for item, new in zip(items, news, strict=True)]
+
+    def _groups(self, items: list[bytes], table: Table) -> list[Alike]:
+        """Return items by their shapes, but for those that must be looked at one by one."""
+        groups: list[Alike] = []
+        sizes: dict[int, list[int]] = {}
+        for number, item in enumerate(items):
+            sizes.setdefault(len(item), []).append(number)
+        for numbers in sizes.values():
+            if len(groups) > _MOST_NEW_SHAPES:
+                break
+            shaped = self._shaped(items[numbers[0]], table)
+            columns = shaped[0].columns([items[number] for number in numbers]) if shaped is not None else None
+            if shaped is not None and columns is not None:
+                groups.append(Alike(shaped[0], numbers, columns))
+            else:
+                groups += self._mixed(numbers, items, table)
+        return groups
+
+    def _mixed(self, numbers: list[int], items: list[bytes], table: Table) -> list[Alike]:
+        """Return the same of items of one length."""
+        found: dict[Shape, tuple[list[int], list[tuple[bytes, ...]]]] = {}
+        for number in numbers:
+            if (shaped := self._shaped(items[number], table)) is not None:
+                those, rows = found.setdefault(shaped[0], ([], []))
+                those.append(number)
+                rows.append(shaped[1])
+        return [
+            Alike(shape, those, [column[:1] if len(set(column)) == 1 else column for column in zip(*rows, strict=True)])
+            for shape, (those, rows) in found.items()
+        ]
+
+    def _may_stay(self, groups: list[Alike]) -> bool:
+        """Whether all columns of some items may stay that should; if not, those items are looked at one by one."""
+        judged: dict[int, set[bytes]] = {}
+        for alike in groups:
+            for leaf, column in zip(alike.shape.leaves, alike.columns, strict=True):
+                if leaf.kind > 0:
+                    judged.setdefault(leaf.kind, set()).update(column)
+        # In order, so that what was asked is the same in every run.
+        return all(self._walk.may_stay(sort, sorted(values)) for sort, values in judged.items())
 
     def _shaped(self, item: bytes, table: Table) -> tuple[Shape, tuple[bytes, ...]] | None:
         if len(item) > _LONGEST_BYTES:
@@ -90,37 +126,36 @@ class Frames:
         table.shapes.setdefault(len(item), []).append(shape)
         return shape, shape.values(item) or ()
 
-    def _made(self, shape: Shape, items: list[bytes], rows: list[tuple[bytes, ...]]) -> list[bytes] | None:
-        """Return what becomes of items of one shape; None when they must be looked at one by one."""
-        judged: dict[int, set[bytes]] = {}
-        given: list[Column] = []
-        for leaf, column in zip(shape.leaves, zip(*rows, strict=True), strict=True):
-            if leaf.tells and self._walk.teller is not None:
-                self._walk.teller.tell_dates(leaf.plan.tag, set(column))
-            if leaf.kind > 0:
-                judged.setdefault(leaf.kind, set()).update(column)
-            elif leaf.kind in (LOOKED_UP, MAPPED):
-                news = self._looked_up(leaf, column)
+    def _made(self, alike: Alike, items: list[bytes]) -> Iterator[bytes]:
+        """Return what becomes of items of one shape, whose columns may stay that should."""
+        given: dict[int, Column] = {}
+        teller = self._walk.teller
+        for leaf, column in zip(alike.shape.leaves, alike.columns, strict=True):
+            if leaf.tells and teller is not None:
+                teller.tell_dates(leaf.plan.tag, set(column))
+            if leaf.kind in (LOOKED_UP, MAPPED):
+                times = len(alike.numbers) if len(column) == 1 else 1
+                news = self._looked_up(leaf, column, times)
                 if news is not None:
-                    given.append((leaf.number, news))
-        # In order, so that what was asked is the same in every run.
-        if not all(self._walk.may_stay(sort, sorted(values)) for sort, values in judged.items()):
-            return None
-        return _put_together(shape, items, given)
+                    given[leaf.number] = news
+        return put_together(alike, items[alike.numbers[0]], given)
 
-    def _looked_up(self, leaf: Leaf, column: tuple[bytes, ...]) -> list[bytes] | None:
-        """Return what elements become that differ in their values; None when all stay."""
+    def _looked_up(self, leaf: Leaf, column: Column, times: int) -> Column | None:
+        """Return what elements become that differ in their values; None when all stay.
+
+        :param times: that each value stands there.
+        """
         made: dict[bytes, bytes | None] | None = None
         if leaf.kind == MAPPED:
             made = self._walk.all_mapped(leaf.plan, leaf.head, dict.fromkeys(column))
         if made is None:
-            made = self._one_by_one(leaf, column)
+            made = self._one_by_one(leaf, column, times)
         if all(new is None for new in made.values()):
             return None
         whole = {value: leaf.head + value if new is None else new for value, new in made.items()}
         return [whole[value] for value in column]
 
-    def _one_by_one(self, leaf: Leaf, column: tuple[bytes, ...]) -> dict[bytes, bytes | None]:
+    def _one_by_one(self, leaf: Leaf, column: Column, times: int) -> dict[bytes, bytes | None]:
         walk, table = self._walk, self.table(leaf.context)
         made: dict[bytes, bytes | None] = {}
         for value in dict.fromkeys(column):
@@ -130,20 +165,5 @@ class Frames:
             else:
                 made[value] = walk.element(table, leaf.plan, leaf.head + value)
             if walk.unreadable_dates != before:
-                walk.unreadable_dates += (walk.unreadable_dates - before) * (column.count(value) - 1)
+                walk.unreadable_dates += (walk.unreadable_dates - before) * (column.count(value) * times - 1)
         return made
-
-
-def _put_together(shape: Shape, items: list[bytes], given: list[Column]) -> list[bytes]:
-    columns = tuple(number for number, _ in given)
-    rows = zip(*(news for _, news in given), strict=True) if given else repeat(())
-    made = []
-    for item, news in zip(items, rows, strict=False):
-        pieces = []
-        for part in shape.parts(columns, tuple(map(len, news))):
-            if isinstance(part, bytes):
-                pieces.append(part)
-            else:
-                pieces.append(news[part] if isinstance(part, int) else item[part])
-        made.append(b"".join(pieces))
-    return made

@@ -7,14 +7,14 @@ be put together from pieces that are known for all of them.
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
+from collections.abc import Sequence
 
 from airlock.deid.concepts import CONTENT_SEQUENCES
 from airlock.deid.decide import Context
 from airlock.deid.stream.output import FIXED, LOOKED_UP, MAPPED, Leaf, Nest, Part, put_together
 from airlock.deid.stream.table import ALONE, DROP, UID, Plan, Table
 from airlock.dicomio.head import UNDEFINED, Irregular, end_of_sequence
-from airlock.typed import Any, Protocol
+from airlock.typed import Protocol
 
 _tag_and_length = struct.Struct("<II").unpack_from
 _ITEM = 0xE000FFFE
@@ -46,19 +46,52 @@ class Shape:
 
     def __init__(self, around: Around, item: bytes, context: Context) -> None:
         self._around, self._item = around, item
-        self._implicit = around.implicit
+        self._implicit, self._size = around.implicit, len(item)
         self.leaves: list[Leaf] = []
         self._children = self._elements(0, len(item), context, 0)
-        self._unpack: Callable[[bytes], tuple[Any, ...]] = struct.Struct(self._format()).unpack
-        self._heads = self._unpack(item)[::2]
+        self._whole = struct.Struct(self._format(self.leaves))
+        self._heads = self._whole.unpack(item)[::2]
+        # Of the leaves that differed in items of one sequence: what is the same is compared in longer runs.
+        self._varying: list[Leaf] = []
+        self._runs = struct.Struct(f"{len(item)}s")
         self._parts: dict[tuple[tuple[int, ...], tuple[int, ...]], list[Part]] = {}
         # It is kept for other patients, too: nothing of this one's values may be in it.
         del self._around, self._item
 
     def values(self, item: bytes) -> tuple[bytes, ...] | None:
         """Return the values of an item of the same length; None when it is of another shape."""
-        found = self._unpack(item)
+        found = self._whole.unpack(item)
         return found[1::2] if found[::2] == self._heads else None
+
+    def columns(self, items: list[bytes]) -> list[Sequence[bytes]] | None:
+        """Return the values of items of the same length by leaves, a single one where it is the same in all items.
+
+        :return: None when they are not all of this shape.
+        """
+        joined = b"".join(items)
+        if not joined:
+            return []
+        first = self.values(items[0])
+        if first is None:
+            return None
+        found = list(zip(*self._runs.iter_unpack(joined), strict=True))
+        if not all(map(_is_same, found[::2])):
+            found = list(zip(*self._whole.iter_unpack(joined), strict=True))
+            if not all(map(_is_same, found[::2])):
+                return None
+            known = {leaf.number for leaf in self._varying}
+            self._varying = [
+                leaf
+                for leaf, column in zip(self.leaves, found[1::2], strict=True)
+                if leaf.number in known or not _is_same(column)
+            ]
+            self._runs = struct.Struct(self._format(self._varying))
+            found = list(zip(*self._runs.iter_unpack(joined), strict=True))
+        columns: list[Sequence[bytes]] = [(value,) for value in first]
+        for leaf, column in zip(self._varying, found[1::2], strict=True):
+            if not _is_same(column):
+                columns[leaf.number] = column
+        return columns
 
     def parts(self, given: tuple[int, ...], sizes: tuple[int, ...]) -> list[Part]:
         """Return what items become.
@@ -74,13 +107,14 @@ class Shape:
             known = self._parts[given, sizes] = put_together(self._children, news, implicit=self._implicit)
         return known
 
-    def _format(self) -> str:
+    def _format(self, leaves: list[Leaf]) -> str:
+        """Return how bytes are split into what is around the values of leaves, and those values, by turns."""
         position, fields = 0, []
-        for leaf in self.leaves:
+        for leaf in leaves:
             value = leaf.start + len(leaf.head)
             fields.append(f"{value - position}s{leaf.stop - value}s")
             position = leaf.stop
-        return "<" + "".join(fields) + f"{len(self._item) - position}s"
+        return "<" + "".join(fields) + f"{self._size - position}s"
 
     def _elements(self, position: int, end: int, context: Context, depth: int) -> list[Leaf | Nest]:
         around, item, last = self._around, self._item, -1
@@ -155,3 +189,7 @@ class Shape:
             items.append(Nest(None, position, first, behind, open_ended, children))
             position = behind
         return Nest(plan.tag, start, start + plan.base, stop, undefined, items)
+
+
+def _is_same(column: Sequence[bytes]) -> bool:
+    return column.count(column[0]) == len(column)
