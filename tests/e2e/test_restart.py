@@ -10,6 +10,7 @@ from collections import Counter
 from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from time import sleep
 
 from airlock.dicomio.find import find_instances
 from airlock.ledger import TransferState
@@ -33,6 +34,20 @@ def kill_worker(pid):
     with suppress(ProcessLookupError):
         os.kill(worker, signal.SIGKILL)
     os.killpg(pid, signal.SIGKILL)
+
+
+def stepped_to_files(pid, folder):
+    """Return whether there are files; if not, the processes of a task go on for a moment.
+
+    They stand still while we look: a study is written in a tenth of a second, and on a busy machine a look from beside
+    comes too late.
+    """
+    os.killpg(pid, signal.SIGSTOP)
+    if any(files for *_, files in os.walk(folder)):
+        return True
+    os.killpg(pid, signal.SIGCONT)
+    sleep(0.005)
+    return False
 
 
 def test_restart_from_the_failed_task(installation, tmp_path):
@@ -73,8 +88,7 @@ def test_worker_killed_in_deidentify_and_in_send(installation, tmp_path):
         partial = installation.settings.transfers_folder / transfer_id / "deidentified.partial"
         pids = []
         wait_until(lambda: pids.append(pid_of(installation, transfer_id, "deidentify")) or pids[-1], 240, pause=0.01)
-        # It writes for a tenth of a second.
-        wait_until(lambda: any(files for *_, files in os.walk(partial)), pause=0.001)
+        wait_until(lambda: stepped_to_files(pids[-1], partial), pause=0.001)
         kill_worker(pids[-1])
         assert installation.wait(transfer_id, seconds=400)[transfer_id] == "success"
         assert killed
