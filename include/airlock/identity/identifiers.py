@@ -8,12 +8,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 
 from airlock.identity.consonants import Consonants
+from airlock.identity.dated import Dated
 from airlock.identity.encoded import encoded_forms, wide_text
 from airlock.identity.harvest import Evidence
 from airlock.identity.in_bytes import SMALL_BYTES, alternatives, together_in_bytes
 from airlock.identity.judge import Names
 from airlock.identity.readings import Reading, readings
-from airlock.identity.spell_dates import date_keys, fewest_in_date
+from airlock.identity.spell_dates import fewest_in_date
 from airlock.identity.spelled import Keys, Spelled, spelled
 from airlock.identity.spellings import Spelling
 from airlock.identity.typing_errors import TypingErrors
@@ -78,8 +79,8 @@ class Identifiers(WholeValues):
         return self._secret(spelled(kind, value) for kind in _SPELLED for value in said[kind])
 
     @cached_property
-    def _dates(self) -> list[Spelled]:
-        return self._secret(spelled("birth_dates" if day in self._birth else "dates", day) for day in self.dates)
+    def _dated(self) -> Dated:
+        return Dated(self.dates, self._birth, self._secret)
 
     def _secret(self, values: Iterable[Spelled]) -> list[Spelled]:
         """Return those that do not stand in what the output carries on purpose."""
@@ -121,7 +122,7 @@ class Identifiers(WholeValues):
 
     @cached_property
     def _binary_dates(self) -> list[tuple[bytes, Spelling]]:
-        return [both for value in self._dates for both in value.binary]
+        return [both for value in self._dated.all() for both in value.binary]
 
     @cached_property
     def _mangled(self) -> list[str]:
@@ -138,16 +139,6 @@ class Identifiers(WholeValues):
         values = self._spelled
         return Keys(value.solid for value in values), Keys(value.gapped for value in values)
 
-    @cached_property
-    def _dates_by_key(self) -> Keys:
-        """The same of dates, of which none is written with its digits apart."""
-        return Keys(value.solid for value in self._dates)
-
-    @cached_property
-    def _date_keys(self) -> frozenset[str]:
-        """Of which every text with a date has one. Few have one: of most patients, no date needs to be spelled."""
-        return frozenset(key for day in self.dates for key in date_keys(day, birth=day in self._birth))
-
     def _candidates(self, reading: Reading, *, free: bool) -> Iterator[Spelling]:
         solid, gapped = self._by_key
         for held in (
@@ -155,10 +146,7 @@ class Identifiers(WholeValues):
             gapped.held_by(reading.compact, reading.compact_pairs),
         ):
             yield from (spelling for spelling in held if free or not spelling.free_only)
-        folded = reading.folded
-        if any(key in folded for key in self._date_keys):
-            dates = self._dates_by_key.held_by(folded, reading.pairs)
-            yield from (spelling for spelling in dates if free or not spelling.free_only)
+        yield from (spelling for spelling in self._dated.held_by(reading) if free or not spelling.free_only)
 
     def _found(self, text: str, *, free: bool) -> Iterator[tuple[Spelling, Span]]:
         """Yield each spelling with where it stands in the text."""

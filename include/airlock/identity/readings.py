@@ -16,9 +16,11 @@ from airlock.identity.escapes import undone_in
 from airlock.identity.mapped import Mapped
 from airlock.identity.transliterate import in_latin_letters
 from airlock.identity.vocabulary import fold, fold_character
+from airlock.patterns import compiled_later
 
 _ACCENTED, _FOREIGN = re.compile("[\u0370-\u03ff\u1f00-\u1fff]"), re.compile("[\u0370-\u04ff]")
 _GAPS = re.compile(r"[\W_]+")
+_APART = compiled_later(r"\d\D+\d")
 _SMALL, _LARGE, _SIGN = "a-zß-öø-ÿ", "A-ZÀ-ÖØ-Þ", "\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"
 
 _FIRST_SIGN = _SIGN[0]
@@ -76,6 +78,11 @@ class Reading:
     def compact_pairs(self) -> frozenset[str]:
         """The same of its letters and digits alone."""
         return _pairs(self.compact)
+
+    @cached_property
+    def digits_apart(self) -> bool:
+        """Whether anything stands between two of its digits."""
+        return _APART.search(self.folded) is not None
 
     def span(self, start: int, end: int) -> tuple[int, int]:
         """Return where in the text a stretch of the reading comes from."""

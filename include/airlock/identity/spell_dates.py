@@ -6,7 +6,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from airlock.identity.spell_births import SIGNS, Form, birth_keys, spell_birth, spell_personal_number
+from airlock.identity.spell_births import (
+    SIGNS,
+    birth_keys,
+    birth_keys_in_one_run,
+    spell_birth,
+    spell_personal_number,
+)
 from airlock.identity.spellings import Spelling
 from airlock.identity.vocabulary import fold
 
@@ -26,9 +32,21 @@ _OF = rf"(?:[\W_]*(?:{_ORDINAL}|de|of|di|den|the|day)(?![^\W\d_])){{0,3}}[\W_]*"
 _LEAST, _LEAST_IN_ERA = 4, 3
 
 
-def date_keys(value: str, *, birth: bool = False) -> frozenset[str]:
-    """Return texts of which every match of a spelling of a date has one: deriving these takes far less time."""
-    return frozenset((value[2:4], *(birth_keys(value) if birth else ())))
+def date_keys(value: str, *, birth: bool = False) -> frozenset[tuple[str, str]]:
+    """Return pairs of which every match of a spelling of a date has both: deriving these takes far less time."""
+    return frozenset(((value[2:4], _day(value)), *(birth_keys(value) if birth else ())))
+
+
+def date_keys_in_one_run(value: str, *, birth: bool = False) -> frozenset[str]:
+    """Return the same for texts in which all digits stand side by side, which are far more telling.
+
+    What people separate, or write with the name of the month, has digits on both sides of that.
+    """
+    year, month, day = value[:4], value[4:6], value[6:8]
+    short = (year[2:] + month + day, day + month + year[2:], month + day + year[2:])
+    # These are the end of all that has the whole year last, and value itself has it first.
+    whole = (value[:8], day + month + year, month + day + year)
+    return frozenset((*short, *whole, *(birth_keys_in_one_run(value) if birth else ())))
 
 
 def fewest_in_date(*, birth: bool) -> int:
@@ -42,29 +60,34 @@ def spell_date(value: str, *, birth: bool = False) -> Iterator[Spelling]:
     :param birth: whether it is a date of birth, which is also searched in the rarer formats.
     """
     year, month, day = value[:4], value[4:6], value[6:8]
+    also = _day(value)
     for key, pattern in _solid(year, month, day):
-        yield Spelling(key, pattern, True, kind="date", least=_LEAST)
+        yield Spelling(key, pattern, True, kind="date", least=_LEAST, also=also)
     for key, pattern in (*_separated(year, month, day), *_in_words(year, month, day)):
-        yield Spelling(key, pattern, False, kind="date", least=_LEAST)
+        yield Spelling(key, pattern, False, kind="date", least=_LEAST, also=also)
     # Six digits are also times and numbers.
     short = "|".join({year[2:] + month + day, day + month + year[2:], month + day + year[2:]})
-    yield Spelling(
-        year[2:], rf"(?<!\d)(?:{short})(?!\d)", False, free_only=True, kind="date", weak=not birth, least=_LEAST
-    )
+    pattern = rf"(?<!\d)(?:{short})(?!\d)"
+    yield Spelling(year[2:], pattern, False, free_only=True, kind="date", weak=not birth, least=_LEAST, also=also)
     if birth:
-        for key, pattern in spell_birth(value):
-            yield Spelling(key, pattern, False, kind="date", least=_LEAST_IN_ERA)
-        for key, pattern in spell_personal_number(value):
-            yield Spelling(key, pattern, False, free_only=True, kind="number", weak=True)
+        for key, also, pattern in spell_birth(value):
+            yield Spelling(key, pattern, False, kind="date", least=_LEAST_IN_ERA, also=also)
+        for key, also, pattern in spell_personal_number(value):
+            yield Spelling(key, pattern, False, free_only=True, kind="number", weak=True, also=also)
 
 
-def _solid(year: str, month: str, day: str) -> Iterator[Form]:
+def _day(value: str) -> str:
+    """Return the day as all spellings have it, with a zero before it or without."""
+    return str(int(value[6:8]))
+
+
+def _solid(year: str, month: str, day: str) -> Iterator[tuple[str, str]]:
     time = r"(?:(?:[01]\d|2[0-3])(?:[0-5]\d){1,2})?"
     yield year, rf"(?<!\d){year}[\W_]?{month}[\W_]?{day}{time}(?!\d)"
     yield year, rf"(?<!\d)(?:{day}{month}|{month}{day}){year}(?!\d)"
 
 
-def _separated(year: str, month: str, day: str) -> Iterator[Form]:
+def _separated(year: str, month: str, day: str) -> Iterator[tuple[str, str]]:
     m, d, s = f"0?{int(month)}", f"0?{int(day)}", rf"(?:[\W_]{{1,3}}|\s?(?:{SIGNS})\s?)"
     short = rf"(?:(?:19|20)?{year[2:]})"
     yield year, rf"(?<!\d){year}{s}{m}{s}{d}(?!\d)"
@@ -73,7 +96,7 @@ def _separated(year: str, month: str, day: str) -> Iterator[Form]:
     yield year[2:], rf"(?<!\d){d}[./ -]{_ROMAN[int(month) - 1]}[./ -]{short}(?!\d)"
 
 
-def _in_words(year: str, month: str, day: str) -> Iterator[Form]:
+def _in_words(year: str, month: str, day: str) -> Iterator[tuple[str, str]]:
     d, short = f"0?{int(day)}", rf"(?:(?:19|20)?{year[2:]})"
     name = f"(?:{fold(_MONTHS[int(month) - 1])})[^\\W\\d_]*"
     yield year, rf"(?<!\d){d}{_OF}{name}{_OF}{year}(?!\d)"

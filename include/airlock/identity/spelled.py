@@ -117,4 +117,4 @@ class Keys:
         for group in groups:
             for key, spellings in group.items():
                 if key in text:
-                    yield from spellings
+                    yield from (spelling for spelling in spellings if spelling.also in text)

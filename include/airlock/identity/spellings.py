@@ -40,6 +40,7 @@ class Spelling(NamedTuple):
     :param weak: so short, or so loose, that it may also stand for something else: where it is found, a person decides.
     :param gapped: anything may stand between its letters; words that are each known stay words.
     :param capital: an ordinary word: counts where it begins with a capital.
+    :param also: what every match holds besides the key, which may be short.
     :param least: so many letters and digits every match has, where that is more than the key has.
     :param glued: counts also as a part of a longer word, when the rest of that is known or the name long.
     """
@@ -54,6 +55,7 @@ class Spelling(NamedTuple):
     capital: bool = False
     glued: bool = False
     least: int = 0
+    also: str = ""
 
     def of(self, kind: str) -> Spelling:
         """Return the same as a spelling of something of this kind."""

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
-from airlock.identity.identifiers import Identifiers
 from airlock.tuples import NamedTuple
-from airlock.typed import Any
 from airlock.verify.allowed import Private, Rules
 from airlock.verify.around import Around
 from airlock.verify.checks import Check, Expectation, Inspected, Uids
 from airlock.verify.columns import Columns
 from airlock.verify.compare import Comparison
+from airlock.verify.crowd import originals, search_for
 from airlock.verify.duties import Duties
 from airlock.verify.found import Found, Problem
 from airlock.verify.judge import Judge
@@ -23,7 +22,6 @@ from airlock.verify.pixels import PixelComparison
 from airlock.verify.reader import File, Reader
 from airlock.verify.search import Search
 from airlock.verify.source import Sources, sources
-from airlock.verify.spelled import Spelled
 from airlock.verify.table import Override, Table
 from airlock.verify.text import CHARSET, name_of
 from airlock.verify.uids import UID
@@ -66,21 +64,19 @@ def _failed(reason: str) -> Inspected:
 
 
 class Inspector:
-    """Inspects the outputs of one patient."""
+    """Inspects the outputs of one patient.
 
-    def __init__(self, expectation: Expectation) -> None:
-        marks, evidence = expectation.marks, expectation.evidence
-        if "retain_uids" in marks.options:
-            evidence = evidence.without_uids()
+    :param anybody: searches for the identifiers of several patients, of whom this is one.
+    """
+
+    def __init__(self, expectation: Expectation, anybody: Search | None = None) -> None:
+        marks = expectation.marks
         self._own, self._own_of_sources = FirstValues(*_OWN), FirstValues(*_OWN)
         self._asked: tuple[tuple[str, ...], frozenset[str]] = ((), frozenset())
         self._duties = Duties(marks)
         self._outputs, self._sources, self._pixels = _readers()
-        keep_dates = marks.dates == "UNMODIFIED"
-        identifiers = Identifiers(evidence, expectation.public, keep_dates=keep_dates)
-        spelled = Spelled(evidence, expectation.public, keep_dates=keep_dates)
-        self._search = Search(identifiers, spelled, removed=marks.dates == "REMOVED")
-        judge = Judge(self._search, frozenset(evidence.uids))
+        self._search = search_for(expectation, anybody)
+        judge = Judge(self._search, originals(expectation))
         rules = _rules(expectation.edition, marks.options, expectation.override, expectation.private, marks.stamped)
         self._around = Around(self._search)
         self._comparison = Comparison(rules, judge)
@@ -220,23 +216,3 @@ def _rules(
 ) -> Rules:
     """Return what may be left of attributes, whoever the patient is."""
     return Rules(Table(edition, options, override), private, stamped)
-
-
-def make_inspector(expectations: Sequence[tuple[Any, ...]]) -> Callable[[tuple[Any, ...]], list[tuple[Any, ...]]]:
-    """Return the function that workers inspect outputs with: of plain values it makes plain values.
-
-    It takes the number of the patient, and the fields of each :class:`Check`; it returns what :meth:`Inspected.of`
-    reads, for each.
-
-    :param expectations: by number of the patient, what :meth:`Expectation.plain` told.
-    """
-    # Outputs of a patient come one after the other, and what is known of a patient takes memory.
-    latest: list[tuple[int, Inspector]] = []
-
-    def inspect(task: tuple[int, list[tuple[Any, ...]]]) -> list[tuple[Any, ...]]:
-        number, checks = task
-        if not latest or latest[0][0] != number:
-            latest[:] = [(number, Inspector(Expectation.of(expectations[number])))]
-        return [found.plain() for found in latest[0][1].several([Check(*check) for check in checks])]
-
-    return inspect

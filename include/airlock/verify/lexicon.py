@@ -58,7 +58,7 @@ class Lexicon:
         self._together = {one: kind for one, kind in together.items() if one not in hidden}
         self._common = {one for name in names for one in name.common} - hidden
         self._addresses = frozenset(addresses(evidence.phrases)) - hidden
-        names_alone = {one for one, kind in together.items() if kind == "name" and len(one) >= _LONG}
+        names_alone = {one for name in names for one in name.together if len(one) >= _LONG}
         self._inside = {one for one in self._alone | names_alone if len(one) >= INSIDE or ideographic(one)} - hidden
         self._glued = {one for name in names for one in name.glued} - hidden
         rows = (*(one for one, kind in together.items() if kind == "number"), *self._addresses)

@@ -36,10 +36,13 @@ class Search:
 
     :param spelled: the second way: what the inputs say, compared word by word.
     :param removed: whether the project removes dates, so that one of the inputs is an identifier wherever it stands.
+    :param anybody: searches for the identifiers of several patients, of whom this is one (:mod:`airlock.verify.crowd`).
     """
 
-    def __init__(self, identifiers: Identifiers, spelled: Spelled, *, removed: bool) -> None:
-        self._identifiers, self._spelled, self._removed = identifiers, spelled, removed
+    def __init__(
+        self, identifiers: Identifiers, spelled: Spelled, *, removed: bool, anybody: Search | None = None
+    ) -> None:
+        self._identifiers, self._spelled, self._removed, self._anybody = identifiers, spelled, removed, anybody
         self._remembered: dict[bytes, frozenset[Match]] = {}
         self._remembered_text: dict[tuple[bytes, bytes, bytes], frozenset[Match]] = {}
 
@@ -69,7 +72,8 @@ class Search:
         key = raw, vr, charset
         found = self._remembered_text.get(key)
         if found is None:
-            found = self._search_text(raw, vr, charset)
+            nobody = self._anybody is not None and not self._anybody._text(raw, vr, charset)  # noqa: SLF001 - of the same class
+            found = _NONE if nobody else self._search_text(raw, vr, charset)
             if len(raw) <= _REMEMBERED_TEXT and len(self._remembered_text) < _MOST_REMEMBERED:
                 self._remembered_text[key] = found
         return found
@@ -133,7 +137,8 @@ class Search:
         """Return the kinds of identifiers in bytes that are no text, or in text whose encoding is not known."""
         found = self._remembered.get(raw) if len(raw) <= _REMEMBERED_BYTES else None
         if found is None:
-            found = self._data(raw)
+            nobody = self._anybody is not None and not self._anybody.data(raw)
+            found = _NONE if nobody else self._data(raw)
             if len(raw) <= _REMEMBERED_BYTES and len(self._remembered) < _MOST_REMEMBERED:
                 self._remembered[raw] = found
         return found

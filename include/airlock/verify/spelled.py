@@ -27,17 +27,20 @@ class Spelled:
     """
 
     def __init__(self, evidence: Evidence, public: Iterable[str], *, keep_dates: bool) -> None:
-        births = evidence.birth_dates - evidence.events if keep_dates else evidence.birth_dates
-        self._evidence = evidence
-        self._days = Days(births | (set() if keep_dates else evidence.dates), births)
-        self._public = [words_of(fold(text)) for text in public if text]
+        self._evidence, self._public, self._keep_dates = evidence, tuple(public), keep_dates
 
     def __repr__(self) -> str:
         return "<Spelled>"
 
     @cached_property
     def _lexicon(self) -> Lexicon:
-        return Lexicon(self._evidence, self._public)
+        return Lexicon(self._evidence, [words_of(fold(text)) for text in self._public if text])
+
+    @cached_property
+    def _days(self) -> Days:
+        said = self._evidence
+        births = said.birth_dates - said.events if self._keep_dates else said.birth_dates
+        return Days(births | (set() if self._keep_dates else said.dates), births)
 
     @cached_property
     def _consonants(self) -> Consonants:

@@ -17,7 +17,7 @@ from airlock.verify.checks import Check, Expectation, Inspected
 from airlock.verify.duties import Marks
 from airlock.verify.found import Problem
 from airlock.verify.harvest import Harvested, make_harvester
-from airlock.verify.inspect import make_inspector
+from airlock.verify.inspectors import make_inspector
 from airlock.verify.policy import Terms, override_of, private_of
 from airlock.verify.study import Study
 from airlock.workers import Lost, Workers

@@ -5,8 +5,11 @@ from __future__ import annotations
 from datetime import date, timedelta
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from airlock.identity import typing_errors
+from airlock.identity.dated import Dated
 from airlock.identity.evidence import Evidence
 from airlock.identity.identifiers import Identifiers
 from airlock.identity.readings import readings
@@ -14,6 +17,7 @@ from airlock.identity.spell_dates import date_keys, fewest_in_date, spell_date
 from airlock.identity.spelled import Keys, Spelled, spelled
 from airlock.identity.spellings import Spelling
 from airlock.identity.typing_errors import TypingErrors
+from airlock.identity.vocabulary import fold
 
 FIRST, LAST = date(1860, 1, 1), date(2027, 12, 31)
 
@@ -31,10 +35,43 @@ def test_every_spelling_of_a_date_has_one_of_its_keys(birth: bool) -> None:
         value = f"{day:%Y%m%d}"
         keys = date_keys(value, birth=birth)
         for spelling in spell_date(value, birth=birth):
-            assert any(key in spelling.key for key in keys), spelling
+            assert any(key in spelling.key and also in spelling.also for key, also in keys), spelling
             assert not spelling.gapped
             if spelling.key.isascii() and (spelling.strong or not spelling.weak):
                 assert spelling.fewest >= fewest_in_date(birth=birth)
+
+
+def days_and_spellings() -> list[tuple[str, Spelling]]:
+    # A day of one digit, the first year of an era, a month and a year that begin with zeros, and none that is a day.
+    days = ["19630916", "19890203", "20040105", "19261228", "19991231", "19310230"]
+    return [(day, spelling) for day in days for spelling in spell_date(day, birth=True)]
+
+
+@settings(max_examples=200, deadline=None, derandomize=True)
+@given(st.data())
+def test_what_a_spelling_of_a_date_matches_is_not_passed_over(data: st.DataObject) -> None:
+    day, spelling = data.draw(st.sampled_from(days_and_spellings()))
+    text = data.draw(st.from_regex(spelling.compiled, fullmatch=True, alphabet=st.characters(codec="gbk")))
+    dated = Dated({day}, {day}, list)
+    # As it is written, and with all digits side by side if that is a way to write it.
+    for written in (text, "".join(character for character in text if character.isdigit())):
+        folded = fold(written)
+        if spelling.compiled.search(folded):
+            assert spelling.key in folded
+            assert spelling.also in folded
+            assert all(spelling in dated.held_by(reading) for reading in readings(written) if reading.folded == folded)
+
+
+def test_a_date_in_one_run_of_digits_is_spelled_only_where_it_may_be() -> None:
+    made: list[Spelled] = []
+    dated = Dated({"19630916"}, {"19630916"}, lambda each: made.extend(each) or made[-1:])
+    for text in ("1636391609", "ISO_IR 192", "63", "91600"):
+        (reading, *_) = readings(text)
+        assert not list(dated.held_by(reading))
+    assert not made
+    (reading,) = readings("16091963")
+    assert list(dated.held_by(reading))
+    assert made
 
 
 @pytest.mark.parametrize(
@@ -48,6 +85,21 @@ def test_every_spelling_of_a_date_has_one_of_its_keys(birth: bool) -> None:
         ("2506-09-16", "date"),
         ("seen 17 apr 2026", "date"),
         ("160963-12345", "number"),
+        ("560963-12345", "number"),
+        ("63291612345", "number"),
+        ("63591612345", "number"),
+        ("56096312345", "number"),
+        ("160963123456", "number"),
+        ("11010519630916031x", "number"),
+        ("63259", "date"),
+        ("2438289", "date"),
+        ("25060916", "date"),
+        ("16091963", "date"),
+        ("19630916123000", "date"),
+        ("19631609", "date"),
+        ("091663", "date"),
+        ("september sixteenth, 1963", "date"),
+        ("一九六三年九月十六日", "date"),
     ],
 )
 def test_dates_are_found_though_they_are_spelled_late(text: str, kind: str) -> None:
