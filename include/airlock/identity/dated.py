@@ -11,8 +11,8 @@ from airlock.identity.spelled import Keys, Spelled, spelled
 from airlock.identity.spellings import Spelling
 
 _Keys = Callable[..., Iterable[tuple[str, str]]]
-_Days = dict[str, list[tuple[str, str]]]
-"""By a text that every spelling has: what it has besides, and the day."""
+_Held = tuple[str, str, str]
+"""What every spelling of a day has, what it has besides, and the day."""
 
 
 class Dated:
@@ -33,20 +33,20 @@ class Dated:
         return "<Dated>"
 
     @cached_property
-    def _by_key(self) -> _Days:
-        """Days by what every text that mentions them has."""
+    def _by_start(self) -> dict[str, list[_Held]]:
+        """Days by the first two characters of what every text that mentions them has; empty where it is shorter."""
         return self._by(date_keys)
 
     @cached_property
-    def _by_key_in_one_run(self) -> _Days:
+    def _by_start_in_one_run(self) -> dict[str, list[_Held]]:
         """The same for texts whose digits all stand side by side."""
         return self._by(lambda day, **birth: ((key, "") for key in date_keys_in_one_run(day, **birth)))
 
-    def _by(self, keys: _Keys) -> _Days:
-        found: _Days = {}
+    def _by(self, keys: _Keys) -> dict[str, list[_Held]]:
+        found: dict[str, list[_Held]] = {}
         for day in self._days:
             for key, also in keys(day, birth=day in self._births):
-                found.setdefault(key, []).append((also, day))
+                found.setdefault(key[:2] if len(key) > 1 else "", []).append((key, also, day))
         return found
 
     def spelled(self, day: str) -> Spelled:
@@ -67,7 +67,11 @@ class Dated:
         if not self._days:
             return
         folded = reading.folded
-        by_key = self._by_key if reading.digits_apart else self._by_key_in_one_run
-        days = {day: None for key, found in by_key.items() if key in folded for also, day in found if also in folded}
+        by_start = self._by_start if reading.digits_apart else self._by_start_in_one_run
+        starts = ("", *(by_start.keys() & reading.pairs))
+        days = {
+            day for start in starts for key, also, day in by_start.get(start, ()) if key in folded and also in folded
+        }
         if days:
-            yield from Keys(self.spelled(day).solid for day in days).held_by(folded, reading.pairs)
+            # In their own order, so that every run does the same.
+            yield from Keys(self.spelled(day).solid for day in sorted(days)).held_by(folded, reading.pairs)

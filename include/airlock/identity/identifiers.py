@@ -10,7 +10,7 @@ from functools import cached_property
 from airlock.identity.consonants import Consonants
 from airlock.identity.dated import Dated
 from airlock.identity.encoded import encoded_forms, wide_text
-from airlock.identity.harvest import Evidence
+from airlock.identity.evidence import Evidence
 from airlock.identity.in_bytes import SMALL_BYTES, alternatives, together_in_bytes
 from airlock.identity.judge import Names
 from airlock.identity.readings import Reading, readings

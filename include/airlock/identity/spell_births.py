@@ -80,9 +80,11 @@ def birth_keys_in_one_run(value: str) -> Iterator[str]:
         return
     yield f"{year[2:]}{born.timetuple().tm_yday:03}"
     yield str(born.toordinal() + _JULIAN)
-    yield from (f"{year}{month:02}{day:02}" for _, (year, month, day) in elsewhere(born))
-    # Day and year may be words.
+    # With the name of the month before them, day and year may stand side by side, or be words.
     yield OURS[born.month - 1]
+    for calendar, (its_year, its_month, its_day) in elsewhere(born):
+        yield MONTHS.get((calendar, its_month), f"{its_year}{its_month:02}{its_day:02}")
+        yield f"{its_year}{its_month:02}{its_day:02}"
     yield _YEAR_SIGN
 
 

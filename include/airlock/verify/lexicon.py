@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
-from airlock.identity.harvest import Evidence
+from airlock.identity.evidence import Evidence
 from airlock.identity.identifiers import Match
 from airlock.identity.vocabulary import ordinary, vocabulary
 from airlock.verify.named import beginnings, named

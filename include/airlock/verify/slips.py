@@ -37,21 +37,18 @@ class Slips:
     def _near(self, word: str) -> bool:
         if len(word) < _SHORTEST - 1 or word in vocabulary() or word in ordinary() or word in self._public:
             return False
-        near = (name for size in (-1, 0, 1) for name in self._by_length.get(len(word) + size, ()))
-        return any(_distance(word, name) == 1 for name in near)
+        return any(_one_apart(word, name) for size in (-1, 0, 1) for name in self._by_length.get(len(word) + size, ()))
 
 
-def _distance(one: str, other: str) -> int:
-    """Return how many letters must be added, dropped, changed or swapped with their neighbour; 2 for two and more."""
-    before: list[int] = []
-    row = list(range(len(other) + 1))
-    for i, letter in enumerate(one, 1):
-        earlier, before, row = before, row, [i]
-        for j, known in enumerate(other, 1):
-            cost = min(before[j] + 1, row[j - 1] + 1, before[j - 1] + (letter != known))
-            if i > 1 and j > 1 and letter == other[j - 2] and one[i - 2] == known:
-                cost = min(cost, earlier[j - 2] + 1)
-            row.append(cost)
-        if min(row) > 1:
-            return 2
-    return min(row[-1], 2)
+def _one_apart(one: str, other: str) -> bool:
+    """Whether a letter was added, dropped or changed, or two neighbours were swapped, to make one word of another."""
+    shorter = min(len(one), len(other))
+    start = 0
+    while start < shorter and one[start] == other[start]:
+        start += 1
+    end = 0
+    while end < shorter - start and one[-1 - end] == other[-1 - end]:
+        end += 1
+    # What is left where they differ.
+    rest, others = one[start : len(one) - end], other[start : len(other) - end]
+    return max(len(rest), len(others)) == 1 or (len(rest) == 2 and rest == others[::-1])

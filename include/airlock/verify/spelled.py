@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from functools import cached_property
 
 from airlock.identity.consonants import Consonants
-from airlock.identity.harvest import Evidence
+from airlock.identity.evidence import Evidence
 from airlock.identity.identifiers import Match
 from airlock.identity.vocabulary import fold
 from airlock.verify.days import Days

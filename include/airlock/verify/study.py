@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from airlock.typed import TypeVar
 from airlock.verify.checks import Inspected
@@ -11,6 +11,7 @@ from airlock.verify.found import Problem
 from airlock.verify.text import name_of
 
 T = TypeVar("T")
+Pairs = Sequence[tuple[str, str]]
 _STUDY, _SERIES, _INSTANCE, _PATIENT = 0x0020000D, 0x0020000E, 0x00080018, 0x00100020
 
 
@@ -31,7 +32,7 @@ class Study:
         self._patients: dict[str, Counter[str]] = defaultdict(Counter)
         self._inspected: dict[str, Inspected] = {}
         self._of_patients: dict[tuple[str, str], tuple[Problem, ...]] = {}
-        self._graph = _Graph(Counter(self._own), Counter(self._elsewhere))
+        self._graph = _Graph(self._own, self._elsewhere)
 
     def __repr__(self) -> str:
         return "<Study>"
@@ -48,12 +49,17 @@ class Study:
     def problems(self) -> dict[str, list[Problem]]:
         """Return what is wrong, by instance."""
         found: dict[str, list[Problem]] = {}
-        self._graph = _Graph(Counter(self._own), Counter(self._elsewhere))
+        self._graph = _Graph(self._own, self._elsewhere)
         self._of_patients.clear()
+        # Where no pair of UIDs is wrong, none is wrong in any output.
+        wrong = self._graph.any_wrong() or (not self._keep_uids and self._graph.any_left())
         for instance_id, inspected in self._inspected.items():
-            problems = [*self._uids(inspected), *self._lost(inspected), *self._dates(inspected)]
-            problems += self._patient(inspected)
-            if problems:
+            problems = [*self._uids(inspected)] if wrong or self._keep_uids else []
+            if inspected.found.lost:
+                problems += self._lost(inspected)
+            if inspected.found.offsets:
+                problems += self._dates(inspected)
+            if problems := [*problems, *self._patient(inspected)]:
                 found[instance_id] = list(dict.fromkeys(problems))
         return found
 
@@ -78,8 +84,6 @@ class Study:
         return inspected.old[0] if self._each_study else inspected.patients[0]
 
     def _dates(self, inspected: Inspected) -> Iterable[Problem]:
-        if not inspected.found.offsets:
-            return
         known = _most(self._offsets[self._moved_together(inspected)])
         for days, tag in inspected.found.offsets:
             if days != known:
@@ -110,22 +114,14 @@ class Study:
 class _Graph:
     """Which UID stands for which.
 
-    :param own: how often an object's own UID stood for another, by both, and
-    :param elsewhere: how often one did that an object refers to.
+    :param own: objects' own UIDs, each with the one that it stands for, and
+    :param elsewhere: those that objects refer to.
     :ivar own_old: UIDs of the inputs that became those of outputs.
     """
 
-    def __init__(self, own: Counter[tuple[str, str]], elsewhere: Counter[tuple[str, str]]) -> None:
-        forward: dict[str, Counter[str]] = defaultdict(Counter)
-        backward: dict[str, Counter[str]] = defaultdict(Counter)
-        # An object's own UIDs outweigh all references to it.
-        for counted, weight in ((own, 1000), (elsewhere, 1)):
-            for (old, new), times in counted.items():
-                if old and new:
-                    forward[old][new] += weight * times
-                    backward[new][old] += weight * times
-        self._new_of = {old: _most(new) for old, new in forward.items()}
-        self._old_of = {new: _most(old) for new, old in backward.items()}
+    def __init__(self, own: Pairs, elsewhere: Pairs) -> None:
+        self._pairs = {pair for pair in (*own, *elsewhere) if all(pair)}
+        self._new_of, self._old_of = _one_to_one(self._pairs) or _by_weight(own, elsewhere)
         self.own_old = {old for old, new in own if old and new}
         self._own_new = {new for old, new in own if old and new}
         self._wrong: dict[tuple[str, str], tuple[str, ...]] = {}
@@ -140,6 +136,14 @@ class _Graph:
             known = self._wrong[old, new] = tuple(self._reasons(old, new))
         return known
 
+    def any_wrong(self) -> bool:
+        """Whether anything is wrong with any of them."""
+        return any(self.wrong(old, new) for old, new in self._pairs)
+
+    def any_left(self) -> bool:
+        """Whether one of them stands for itself."""
+        return any(old == new for old, new in self._pairs)
+
     def _reasons(self, old: str, new: str) -> Iterator[str]:
         if self._new_of[old] != new:
             yield "a UID has another new UID than elsewhere"
@@ -147,6 +151,25 @@ class _Graph:
             yield "two UIDs have the same new UID"
         if old in self.own_old and new not in self._own_new:
             yield "a reference within the study leads nowhere"
+
+
+def _one_to_one(pairs: Collection[tuple[str, str]]) -> tuple[dict[str, str], dict[str, str]] | None:
+    """Return what stands for each UID, and for what each one stands; None where that is not always the same."""
+    forward, backward = dict(pairs), {new: old for old, new in pairs}
+    return (forward, backward) if len(pairs) == len(forward) == len(backward) else None
+
+
+def _by_weight(own: Pairs, elsewhere: Pairs) -> tuple[dict[str, str], dict[str, str]]:
+    """Return what stands for each UID most often, and for what each one stands, where it is not always the same."""
+    forward: dict[str, Counter[str]] = defaultdict(Counter)
+    backward: dict[str, Counter[str]] = defaultdict(Counter)
+    # An object's own UIDs outweigh all references to it.
+    for counted, weight in ((own, 1000), (elsewhere, 1)):
+        for (old, new), times in Counter(counted).items():
+            if old and new:
+                forward[old][new] += weight * times
+                backward[new][old] += weight * times
+    return {old: _most(new) for old, new in forward.items()}, {new: _most(old) for new, old in backward.items()}
 
 
 def _most(counted: Counter[T]) -> T:
