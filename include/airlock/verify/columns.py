@@ -10,6 +10,7 @@ from airlock.verify.found import Found, together
 from airlock.verify.judge import Judge
 from airlock.verify.levels import Element, Level
 from airlock.verify.place import Place, depends
+from airlock.verify.rows import are_kept
 from airlock.verify.table import MAP, SAME, Table
 from airlock.verify.text import vr_of
 
@@ -83,9 +84,5 @@ class Columns:
             return False
         rule = self._rules.of(sop_class_uid, place, tag, first.vr)
         values = [element.value for element in ours if element is not None]
-        if not rule.same or values != [element.value for element in theirs if element is not None]:
-            return False
-        different = set(values)
-        if rule.may_be_empty:
-            different.discard(b"")
-        return self._judge.are_harmless(rule.vr, different, place.charsets[0])
+        before = [element.value for element in theirs if element is not None]
+        return are_kept(self._judge, rule, values, before, place.charsets[0])

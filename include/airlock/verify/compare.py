@@ -9,11 +9,12 @@ from __future__ import annotations
 from airlock.verify.allowed import Rules
 from airlock.verify.found import NOTHING, Collected, Found, together
 from airlock.verify.iods import types_of
-from airlock.verify.items import CONTENT, align, concept, has_text, value_tag
+from airlock.verify.items import CONTENT, align, allowed_content, has_text
 from airlock.verify.judge import Judge
 from airlock.verify.levels import Element, Level, same_items
 from airlock.verify.missing import missing, not_valid
 from airlock.verify.place import NEVER, Place, Remembered, Settled, depends, must_be_judged
+from airlock.verify.rows import FEWEST, Rows
 from airlock.verify.table import DUMMY, EMPTY, Allowance
 from airlock.verify.text import charset_of, name_of
 
@@ -28,6 +29,7 @@ class Comparison:
 
     def __init__(self, rules: Rules, judge: Judge) -> None:
         self._rules, self._judge = rules, judge
+        self._rows = Rows(rules, judge, self._within)
         self._remembered: dict[tuple[object, ...], Remembered] = {}
         self._class = ""
         self._items = Remembered().items
@@ -160,10 +162,11 @@ class Comparison:
         """Compare items until none is left."""
         while stack:
             inner = stack.pop()
-            override = self._content(inner) if inner.path[-1] == CONTENT else None
+            override = allowed_content(self._rules.table, inner.output) if inner.path[-1] == CONTENT else None
             for each, element in inner.output.elements.items():
-                self._element(inner, each, element, override, stack, collected)
-            if inner.source is not None:
+                if inner.quiet is None or each not in inner.quiet:
+                    self._element(inner, each, element, override, stack, collected)
+            if inner.source is not None and inner.quiet is None:
                 self._lacking(inner, inner.source, collected)
 
     def _lacking(self, place: Place, source: Level, collected: Collected) -> None:
@@ -235,16 +238,13 @@ class Comparison:
         if len(element.items) > len(sources) and other is not None and DUMMY not in allowed:
             collected.problem(name_of(tag), "has more items than the input")
         path = (*place.path, tag)
+        inner: list[Place] = []
         for item, source in align(element.items, sources):
             inherited = charset_of(item, place.charsets[0])
             earlier = charset_of(source, place.charsets[1]) if source is not None else place.charsets[1]
-            stack.append(Place(path, item, source, (inherited, earlier)))
-
-    def _content(self, place: Place) -> tuple[int, Allowance] | None:
-        """Return what table E.3.4-1 allows for the value of a content item, with the tag of the value."""
-        for scheme, code, kind in concept(place.output):
-            allowed = self._rules.table.content(scheme, code, kind)
-            tag = value_tag(kind)
-            if allowed is not None and tag:
-                return tag, allowed
-        return None
+            inner.append(Place(path, item, source, (inherited, earlier)))
+        row = self._rows.of(self._class, inner) if len(inner) >= FEWEST else None
+        if row is not None:
+            collected.pairs += row.pairs
+            inner = [each._replace(quiet=row.quiet) for each in inner]
+        stack += inner

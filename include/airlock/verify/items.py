@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from airlock.verify.levels import Level
+from airlock.verify.table import Allowance, Table
 from airlock.verify.text import FREE, vr_of
 
 CONTENT = 0x0040A730
@@ -38,9 +39,16 @@ def concept(item: Level) -> Iterator[tuple[str, str, str]]:
         yield _text(name, _SCHEME), code, kind
 
 
-def value_tag(kind: str) -> int:
-    """Return the tag of the attribute that holds the value of a content item; 0 when it is several."""
-    return _VALUES.get(kind, 0)
+def allowed_content(table: Table, item: Level) -> tuple[int, Allowance] | None:
+    """Return what table E.3.4-1 allows for the value of a content item, with the tag of the value.
+
+    None where it says nothing of such an item, or where several attributes hold the value.
+    """
+    for scheme, code, kind in concept(item):
+        allowed, tag = table.content(scheme, code, kind), _VALUES.get(kind)
+        if allowed is not None and tag is not None:
+            return tag, allowed
+    return None
 
 
 def _text(level: Level, tag: int) -> str:

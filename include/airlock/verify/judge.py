@@ -9,7 +9,7 @@ from airlock.identity.vocabulary import fold, vocabulary
 from airlock.patterns import compiled_later
 from airlock.verify.found import NOTHING, Found, Problem
 from airlock.verify.search import DUMMIES, Search
-from airlock.verify.table import CLEAN, EMPTY, KEEP, SAME, SHIFT, Allowance
+from airlock.verify.table import CLEAN, DUMMY, EMPTY, KEEP, SAME, SHIFT, Allowance
 from airlock.verify.text import BINARY, CODED, DATES, FREE, decode, name_of, values, vr_of
 from airlock.verify.uids import UID, is_registered, is_structural
 
@@ -77,6 +77,12 @@ class Judge:
     def are_harmless(self, vr: bytes, raws: Collection[bytes], charset: bytes) -> bool:
         """Whether no value of several that are kept holds an identifier; a no is not certain."""
         return self._search.none_in(raws, vr, charset)
+
+    def is_only_dummy(self, vr: bytes, raw: bytes, charset: bytes, allowed: Allowance) -> bool:
+        """Whether a value that is no UID says nothing of anybody, and may stand for whatever the input had."""
+        if DUMMY not in allowed or not allowed.isdisjoint((KEEP, SAME, SHIFT, CLEAN, EMPTY)) or vr in BINARY:
+            return False
+        return self._is_dummy(raw, vr, charset) and not self._search.element(raw, vr, charset, kept=False)
 
     def identifies(self, tag: int, raw: bytes, charset: bytes) -> bool:
         """Whether a value of an input holds an identifier, so that it could not be kept."""

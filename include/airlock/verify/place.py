@@ -15,12 +15,16 @@ _GRAPHICS = (0x50, 0x60)
 
 
 class Place(NamedTuple):
-    """A level of the output, the level of the input that it came from if that is known, and where it stands."""
+    """A level of the output, the level of the input that it came from if that is known, and where it stands.
+
+    :param quiet: tags of attributes in which nothing is wrong; None where also nothing is known of what is missing.
+    """
 
     path: tuple[int, ...]
     output: Level
     source: Level | None
     charsets: Charsets
+    quiet: frozenset[int] | None = None
 
 
 class Settled(NamedTuple):
