@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from functools import cached_property
 
 from airlock.identity.readings import Reading
-from airlock.identity.spell_dates import date_keys, date_keys_in_one_run
+from airlock.identity.spell_dates import date_keys, date_keys_in_one_run, spell_strong_date
 from airlock.identity.spelled import Keys, Spelled, spelled
 from airlock.identity.spellings import Spelling
 
@@ -58,9 +58,9 @@ class Dated:
             self._spelled[day] = found
         return found
 
-    def all(self) -> list[Spelled]:
-        """Return the spellings of all days."""
-        return list(map(self.spelled, self._days))
+    def strong(self) -> list[Spelled]:
+        """Return those spellings of all days that are searched in binary data, with no more than these."""
+        return self._secret(Spelled.of(spell_strong_date(day)) for day in self._days)
 
     def held_by(self, reading: Reading) -> Iterator[Spelling]:
         """Yield the spellings whose keys a text holds; none is written with its digits one by one."""

@@ -122,7 +122,7 @@ class Identifiers(WholeValues):
 
     @cached_property
     def _binary_dates(self) -> list[tuple[bytes, Spelling]]:
-        return [both for value in self._dated.all() for both in value.binary]
+        return [both for value in self._dated.strong() for both in value.binary]
 
     @cached_property
     def _mangled(self) -> list[str]:

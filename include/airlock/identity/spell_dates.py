@@ -61,8 +61,7 @@ def spell_date(value: str, *, birth: bool = False) -> Iterator[Spelling]:
     """
     year, month, day = value[:4], value[4:6], value[6:8]
     also = _day(value)
-    for key, pattern in _solid(year, month, day):
-        yield Spelling(key, pattern, True, kind="date", least=_LEAST, also=also)
+    yield from spell_strong_date(value)
     for key, pattern in (*_separated(year, month, day), *_in_words(year, month, day)):
         yield Spelling(key, pattern, False, kind="date", least=_LEAST, also=also)
     # Six digits are also times and numbers.
@@ -74,6 +73,12 @@ def spell_date(value: str, *, birth: bool = False) -> Iterator[Spelling]:
             yield Spelling(key, pattern, False, kind="date", least=_LEAST_IN_ERA, also=also)
         for key, also, pattern in spell_personal_number(value):
             yield Spelling(key, pattern, False, free_only=True, kind="number", weak=True, also=also)
+
+
+def spell_strong_date(value: str) -> Iterator[Spelling]:
+    """Spell a date in those ways that are searched in binary data, too, as :func:`spell_date` does."""
+    for key, pattern in _solid(value[:4], value[4:6], value[6:8]):
+        yield Spelling(key, pattern, True, kind="date", least=_LEAST, also=_day(value))
 
 
 def _day(value: str) -> str:

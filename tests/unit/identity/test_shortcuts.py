@@ -13,7 +13,7 @@ from airlock.identity.dated import Dated
 from airlock.identity.evidence import Evidence
 from airlock.identity.identifiers import Identifiers
 from airlock.identity.readings import readings
-from airlock.identity.spell_dates import date_keys, fewest_in_date, spell_date
+from airlock.identity.spell_dates import date_keys, fewest_in_date, spell_date, spell_strong_date
 from airlock.identity.spelled import Keys, Spelled, spelled
 from airlock.identity.spellings import Spelling
 from airlock.identity.typing_errors import TypingErrors
@@ -60,6 +60,13 @@ def test_what_a_spelling_of_a_date_matches_is_not_passed_over(data: st.DataObjec
             assert spelling.key in folded
             assert spelling.also in folded
             assert all(spelling in dated.held_by(reading) for reading in readings(written) if reading.folded == folded)
+
+
+@pytest.mark.parametrize("birth", [False, True])
+def test_of_a_date_all_that_is_searched_in_binary_data_is_spelled_for_it(birth: bool) -> None:
+    whole = Spelled.of(spell_date("19630916", birth=birth))
+    assert whole.binary
+    assert Spelled.of(spell_strong_date("19630916")).binary == whole.binary
 
 
 def test_a_date_in_one_run_of_digits_is_spelled_only_where_it_may_be() -> None:
