@@ -13,7 +13,9 @@ from collections.abc import Callable
 from itertools import pairwise
 
 from airlock.verify.levels import Element, Level, Order, Shape, Short
-from airlock.verify.parser import MASKS, SHORT_VRS, Known, parse_level
+from airlock.verify.parser import parse_level
+from airlock.verify.twins import Known
+from airlock.verify.widths import MASKS, SHORT_VRS
 
 _UNDEFINED = 0xFFFFFFFF
 # A series has fewer kinds of objects.

@@ -5,26 +5,16 @@ from __future__ import annotations
 import struct
 
 from airlock.verify.levels import Element, Level, Malformed, Order, Short, is_sequence
+from airlock.verify.twins import LONGEST_KNOWN, Known, Twin, twin_of
+from airlock.verify.widths import LONG, SHORT
 
 _UNDEFINED = 0xFFFFFFFF
 _ITEM, _ITEM_END, _SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
-# By VR: the bits of a length that must not be set, as the width of single values asks for (PS3.5 table 6.2-1).
-_SHORT = dict.fromkeys(b"AE AS CS DA DS DT IS LO LT PN SH SS ST TM UI US".split(), 1) | dict.fromkeys(
-    (b"AT", b"FL", b"SL", b"UL"), 3
-)
-_SHORT[b"FD"] = 7
-SHORT_VRS = frozenset(_SHORT)
-"""VRs whose elements have a head of 8 bytes in explicit VR (PS3.5 section 7.1.2)."""
-_LONG = dict.fromkeys(b"OB OW SQ UC UN UR UT".split(), 1) | {b"OF": 3, b"OL": 3, b"OD": 7, b"OV": 7, b"SV": 7, b"UV": 7}
-VRS = SHORT_VRS | frozenset(_LONG)
-MASKS = _SHORT | _LONG
-"""By VR: the bits of a length that must not be set."""
 _FRAGMENTED = (b"OB", b"OW")
 _ENDLESS = 1 << 32
 _new = tuple.__new__
-Known = dict[tuple[Order, bytes], list[Level]]
-"""Items by how they are encoded, and their bytes: what is the same bytes is read once."""
-_MOST_KNOWN, _LONGEST_KNOWN = 4096, 4096
+_MOST_KNOWN = 4096
+_ITEMS_BEFORE_TWINS, _MOST_TWINS = 2, 8
 
 
 class _Frame:
@@ -34,7 +24,7 @@ class _Frame:
     :param items: of a sequence; None when it is a level.
     """
 
-    __slots__ = ("end", "items", "last", "level", "order", "start", "tag", "undefined", "vr")
+    __slots__ = ("began", "end", "items", "last", "level", "order", "start", "tag", "twins", "undefined", "vr")
 
     def __init__(
         self,
@@ -51,6 +41,8 @@ class _Frame:
         self.level, self.end, self.undefined, self.items = level, end, undefined, items
         self.tag, self.vr, self.start, self.order = tag, vr, start, order
         self.last = -1
+        # Of a sequence: where its latest item began that was parsed, and how earlier ones lie.
+        self.began, self.twins = -1, list[Twin]()
 
 
 def parse_level(
@@ -116,8 +108,8 @@ class _Parser:
                     if (tag := group << 16 | number) >= below:
                         break
                     begin = position + 8
-                    if (mask := _SHORT.get(vr)) is None and group != 0xFFFE:
-                        if (mask := _LONG.get(vr)) is None or (strict and length):
+                    if (mask := SHORT.get(vr)) is None and group != 0xFFFE:
+                        if (mask := LONG.get(vr)) is None or (strict and length):
                             raise Malformed("an element has no valid VR, or reserved bytes that are not zero")
                         (length,) = long(data, begin)
                         begin += 4
@@ -136,7 +128,7 @@ class _Parser:
                 raise Malformed("its elements are not in ascending order")
             if length == _UNDEFINED or vr == b"SQ" or ((implicit or vr == b"UN") and is_sequence(tag)):
                 items = None
-                if length <= _LONGEST_KNOWN and begin + length <= bound:
+                if length <= LONGEST_KNOWN and begin + length <= bound:
                     position = begin + length
                     items = known.get((order.inner(vr), data[begin:position]))
                 if items is None:
@@ -199,6 +191,8 @@ class _Parser:
         if position == frame.end and not frame.undefined:
             self._close(frame, position)
             return
+        if len(frame.items) >= _ITEMS_BEFORE_TWINS and self._is_twin(frame, frame.items, position):
+            return
         if position + 8 > self._have or position + 8 > frame.end:
             self._more(position + 8, frame.end)
         group, number, length = order.plain_head(self._data, position)
@@ -214,14 +208,31 @@ class _Parser:
             raise Malformed("an item is longer than what holds it: it is cut short")
         item = Level(order)
         frame.items.append(item)
+        frame.began = position
         self._stack.append(_Frame(item, end, undefined=length == _UNDEFINED))
+
+    def _is_twin(self, frame: _Frame, items: list[Level], position: int) -> bool:
+        """Read the next item, if it lies as an earlier one does, and learn how the one before it lies."""
+        if frame.began >= 0:
+            if len(frame.twins) < _MOST_TWINS and (twin := twin_of(self._data, frame.began, position, items[-1])):
+                frame.twins.insert(0, twin)
+            frame.began = -1
+        bound = min(frame.end, self._have)
+        for twin in frame.twins:
+            if position + twin.size <= bound and twin.lies_at(self._data, position):
+                if len(self._known) >= _MOST_KNOWN:
+                    self._known.clear()
+                items.append(twin.read(self._data, position, self._known))
+                self._position = position + twin.size
+                return True
+        return False
 
     def _close(self, frame: _Frame, end: int) -> None:
         self._stack.pop()
         value = self._data[frame.start : end] if len(self._stack) == 1 else b""
         assert frame.items is not None and frame.order is not None  # noqa: PT018 - it is a sequence
         frame.level.elements[frame.tag] = _new(Element, (frame.vr, value, frame.items))
-        if not frame.undefined and end - frame.start <= _LONGEST_KNOWN:
+        if not frame.undefined and end - frame.start <= LONGEST_KNOWN:
             if len(self._known) >= _MOST_KNOWN:
                 self._known.clear()
             self._known[frame.order, self._data[frame.start : end]] = frame.items

@@ -9,9 +9,10 @@ from functools import lru_cache
 from airlock.errors import InstanceNotUnderstood
 from airlock.typed import TYPE_CHECKING, Any
 from airlock.verify.levels import Level, Malformed, Order
-from airlock.verify.parser import VRS, parse_level
+from airlock.verify.parser import parse_level
 from airlock.verify.reader import BIG_ENDIAN, DEFLATED, IMPLICIT, File, PixelPlace, Reader
 from airlock.verify.stored import Source
+from airlock.verify.widths import VRS
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
