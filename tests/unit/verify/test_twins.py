@@ -94,7 +94,8 @@ def test_no_other_bytes_are_read_otherwise(
     chance = random.Random(3)
     good = [encoded(implicit=implicit, little=little, undefined=undefined) for undefined in ((), (2, 3, 4, 5, 6))]
     order = Order(implicit=implicit, little=little)
-    cases = []
+    # The beginning of a file ends in the last value of an item.
+    cases = [(good[0][:-cut], True, len(good[0])) for cut in range(6)]
     for number in range(600):
         data = bytearray(good[number % 2])
         for _ in range(chance.randint(1, 2)):
