@@ -142,7 +142,11 @@ class Harvester:
             # What stands in this file as the same element as in the latest one was told then.
             if element.vr in _SILENT or latest.get(tag) is element:
                 continue
-            facts.update(self._said(top, tag, element, charset))
+            # An object's own UID is another one in the next, so that it need not be remembered what it says.
+            own = element.vr == b"UI" and element.items is None
+            facts.update(
+                self._facts(tag, b"UI", element.value, charset) if own else self._said(top, tag, element, charset)
+            )
             latest[tag] = element
         return facts
 
@@ -178,8 +182,9 @@ class Harvester:
             yield from (("names", group) for group in groups if group.strip(" ^"))
             yield from _encoded(raw)
         elif vr == b"UI":
-            found = [] if is_structural(tag) else decode(raw, vr, charset).split("\\")
-            yield from (("uids", uid) for value in found if (uid := value.strip(" \0")) and not is_registered(uid))
+            for value in () if is_structural(tag) else decode(raw, vr, charset).split("\\"):
+                if (uid := value.strip(" \0")) and not is_registered(uid):
+                    yield "uids", uid
         elif vr in DATES:
             kind = "birth_dates" if tag == _BIRTH_DATE else "dates"
             for value in values(raw, vr, charset):

@@ -16,7 +16,8 @@ class FirstValues:
 
     def __init__(self, *attributes: tuple[int, bytes]) -> None:
         self._attributes = attributes
-        self._known: dict[Shape, tuple[tuple[str, ...], tuple[int, ...]]] = {}
+        # By shape: the values of one object, and of those that differ their numbers and where they stand.
+        self._known: dict[Shape, tuple[tuple[str, ...], tuple[tuple[int, int], ...]]] = {}
 
     def __repr__(self) -> str:
         return "<FirstValues>"
@@ -34,13 +35,21 @@ class FirstValues:
         if not differing:
             return found
         values = list(found)
-        for number in differing:
-            values[number] = first_of(level, *self._attributes[number])
+        for number, place in differing:
+            raw = None if place < 0 else level.varied[place].value
+            if raw is None or not _is_plain(raw):
+                values[number] = first_of(level, *self._attributes[number])
+            else:
+                values[number] = _plain(raw)
         return tuple(values)
 
     def _remember(self, shape: Shape, found: tuple[str, ...]) -> None:
-        varying = frozenset(shape.varying)
-        differing = (n for n, (tag, _) in enumerate(self._attributes) if tag in varying or CHARSET in varying)
+        places = shape.places
+        differing = (
+            (n, places.get(tag, -1))
+            for n, (tag, _) in enumerate(self._attributes)
+            if tag in places or CHARSET in places
+        )
         if len(self._known) >= _MOST_SHAPES:
             self._known.clear()
         self._known[shape] = found, tuple(differing)
@@ -51,7 +60,13 @@ def first_of(level: Level, tag: int, vr: bytes = b"LO") -> str:
     raw = level.value(tag)
     if not raw:
         return ""
-    # Neither another value nor another character set begins in it.
-    if raw.isascii() and b"\\" not in raw and b"\x1b" not in raw:
-        return raw.decode("ascii").strip(" \0")
-    return first_value(raw, vr, charset_of(level, b""))
+    return _plain(raw) if _is_plain(raw) else first_value(raw, vr, charset_of(level, b""))
+
+
+def _is_plain(raw: bytes) -> bool:
+    """Whether neither another value nor another character set begins in a value."""
+    return raw.isascii() and b"\\" not in raw and b"\x1b" not in raw
+
+
+def _plain(raw: bytes) -> str:
+    return raw.decode("ascii").strip(" \0")
