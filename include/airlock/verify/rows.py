@@ -11,7 +11,6 @@ from airlock.verify.iods import types_of
 from airlock.verify.items import CONTENT
 from airlock.verify.judge import Judge
 from airlock.verify.levels import Element
-from airlock.verify.missing import not_valid
 from airlock.verify.place import Place, depends
 from airlock.verify.table import DUMMY, EMPTY
 from airlock.verify.text import CHARSET
@@ -59,10 +58,11 @@ class Rows:
                 return None
             if output.elements.keys() != tags or source.elements.keys() != tags:
                 return None
-        if types := types_of(sop_class_uid, first.path[-1]):
-            for _, output, source, *_ in places:
-                if source is not None and next(not_valid(types, tags, output, source), None):
-                    return None
+        types = types_of(sop_class_uid, first.path[-1])
+        # Where all have the same attributes, none is missing.
+        needed = [tag for tag in tags if types.of(tag) in ("1", "1C")]
+        if any(place.output.elements[tag].empty for tag in needed for place in places):
+            return None
         quiet, pairs = set(), []
         for tag in tags:
             found = self._column(sop_class_uid, places, tag)
