@@ -13,10 +13,11 @@ from itertools import islice, product
 from airlock.identity.spell_names import PARTICLES
 from airlock.identity.spellings import RUNS
 from airlock.identity.vocabulary import fold, ordinary, vocabulary
+from airlock.patterns import compiled_later
 
 _ALONE, _FEWEST, _MOST = 3, 2, 16
-_SEMITIC = re.compile("[\u05d0-\u05ea\u0621-\u064a]")
-_WORD = re.compile(r"[^\W\d_]{2,}")
+_SEMITIC = compiled_later("[\u05d0-\u05ea\u0621-\u064a]")
+_WORD = compiled_later(r"[^\W\d_]{2,}")
 _HEBREW_LETTERS, _HEBREW_SOUNDS = (
     "אבגדהוזחטיךכלםמןנסעףפץצקרשת",
     "- b g d - - s -k t - k k l m m n n s - p p s s k r s t",
@@ -33,8 +34,8 @@ _LATIN = {
     "ts": "s", "ck": "k", "dj": "g", "b": "b", "c": "ks", "d": "d", "f": "p", "g": "g", "j": "g", "k": "k", "l": "l",
     "m": "m", "n": "n", "p": "p", "q": "kg", "r": "r", "s": "s", "t": "t", "v": "b-", "x": "k", "z": "s",
 }  # fmt: skip
-_SOUNDS = re.compile("|".join(sorted(_LATIN, key=len, reverse=True)))
-_DOUBLE = re.compile(r"([a-z])\1")
+_SOUNDS = compiled_later("|".join(sorted(_LATIN, key=len, reverse=True)))
+_DOUBLE = compiled_later(r"([a-z])\1")
 
 
 class Consonants:
@@ -50,17 +51,23 @@ class Consonants:
         return "<Consonants>"
 
     @cached_property
-    def _sounds(self) -> dict[bool, frozenset[str]]:
-        """What names sound like, by whether they are written in Hebrew or Arabic."""
-        words = {run for name in self._names for run in RUNS.findall(fold(name)) if run not in PARTICLES}
-        return {
-            semitic: frozenset(s for word in words if is_semitic(word) is semitic for s in skeletons(word))
-            for semitic in (False, True)
-        }
+    def _semitic(self) -> frozenset[str]:
+        """What names sound like that are written in Hebrew or Arabic."""
+        return self._sounds(semitic=True)
+
+    @cached_property
+    def _others(self) -> frozenset[str]:
+        """What all other names sound like: few texts are written so that this needs to be known."""
+        return self._sounds(semitic=False)
+
+    def _sounds(self, *, semitic: bool) -> frozenset[str]:
+        names = (name for name in self._names if not semitic or not name.isascii())
+        words = {run for name in names for run in RUNS.findall(fold(name)) if run not in PARTICLES}
+        return frozenset(s for word in words if is_semitic(word) is semitic for s in skeletons(word))
 
     def spans(self, folded: str) -> Iterator[tuple[int, int]]:
         """Yield where a folded text names the patient in another alphabet: one long word, or two side by side."""
-        if not self._sounds[True] and not _SEMITIC.search(folded):
+        if not self._semitic and not is_semitic(folded):
             return
         before: tuple[int, int] | None = None
         for match in _WORD.finditer(folded):
@@ -75,13 +82,14 @@ class Consonants:
         """Return of how many consonants a word is that sounds like a name in another alphabet; 0 when it does not."""
         if word in vocabulary() or word in ordinary() or word in PARTICLES:
             return 0
-        same = [s for s in skeletons(word) if s in self._sounds[not is_semitic(word)]]
+        known = self._others if is_semitic(word) else self._semitic
+        same = [s for s in skeletons(word) if s in known]
         return max(map(len, same), default=0)
 
 
 def is_semitic(word: str) -> bool:
-    """Whether a word is written in Hebrew or Arabic."""
-    return _SEMITIC.search(word) is not None
+    """Whether any of a word is written in Hebrew or Arabic."""
+    return not word.isascii() and _SEMITIC.search(word) is not None
 
 
 @lru_cache(maxsize=4096)

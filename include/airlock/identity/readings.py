@@ -18,7 +18,7 @@ from airlock.identity.transliterate import in_latin_letters
 from airlock.identity.vocabulary import fold, fold_character
 from airlock.patterns import compiled_later
 
-_ACCENTED, _FOREIGN = re.compile("[\u0370-\u03ff\u1f00-\u1fff]"), re.compile("[\u0370-\u04ff]")
+_ACCENTED, _FOREIGN = compiled_later("[\u0370-\u03ff\u1f00-\u1fff]"), compiled_later("[\u0370-\u04ff]")
 _GAPS = re.compile(r"[\W_]+")
 _APART = compiled_later(r"\d\D+\d")
 _SMALL, _LARGE, _SIGN = "a-zß-öø-ÿ", "A-ZÀ-ÖØ-Þ", "\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"

@@ -37,7 +37,7 @@ class Check(NamedTuple):
 
     def plain(self) -> tuple[Any, ...]:
         """Return its fields as plain values, which take less time on their way to another process."""
-        return tuple(os.fspath(each) if isinstance(each, os.PathLike) else each for each in self)
+        return (self.instance_id, os.fspath(self.output), self.name, os.fspath(self.source), *self[4:])
 
 
 class Expectation(NamedTuple):
