@@ -198,7 +198,7 @@ def silence(kept: Iterable[int]) -> None:
     would come to have it.
     """
     silent = os.open(os.devnull, os.O_RDWR)
-    for descriptor in map(int, os.listdir("/proc/self/fd")):
+    for descriptor in map(int, os.listdir("/proc/self/fd")):  # noqa: PTH208 - `pathlib` is not imported for that
         if descriptor not in kept and descriptor != silent:
             os.dup2(silent, descriptor, inheritable=descriptor < _STREAMS)
 
