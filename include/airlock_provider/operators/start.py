@@ -15,7 +15,7 @@ from airlock_provider.intake import Start
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
-    from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
+    from airflow.sdk.types import RuntimeTaskInstanceProtocol
 
 DAG_ID = "transfer"
 ENDED = ("success", "failed")
@@ -61,7 +61,7 @@ class StartTransfersOperator(BaseOperator):
         if failed:
             raise RuntimeError(f"{failed} of {len(starts)} runs could not be started; the log names them.")
 
-    def _start(self, start: Start, ti: RuntimeTaskInstance, deadline: float) -> None:
+    def _start(self, start: Start, ti: RuntimeTaskInstanceProtocol, deadline: float) -> None:
         if start.again:
             if not self._has_ended(start.run_id, ti, deadline):
                 self.log.info("%s has not ended. What asks for it again is kept.", start.run_id)
@@ -86,7 +86,7 @@ class StartTransfersOperator(BaseOperator):
         with guarded():
             note_begun(transfer_id, open_ledger(load_settings()))
 
-    def _has_ended(self, run_id: str, ti: RuntimeTaskInstance, deadline: float) -> bool:
+    def _has_ended(self, run_id: str, ti: RuntimeTaskInstanceProtocol, deadline: float) -> bool:
         while (state := self._state(run_id, ti)) not in (None, *ENDED):
             if monotonic() > deadline:
                 return False
@@ -94,7 +94,7 @@ class StartTransfersOperator(BaseOperator):
             sleep(POKE_SECONDS)
         return True
 
-    def _state(self, run_id: str, ti: RuntimeTaskInstance) -> str | None:
+    def _state(self, run_id: str, ti: RuntimeTaskInstanceProtocol) -> str | None:
         """Return the state of the run; None when there is none."""
         try:
             # A text or a member of Airflow's enumeration, whose text is not its value.
