@@ -183,7 +183,9 @@ class _Worker:
 
 def _may_fork() -> bool:
     """Whether this process has no other threads, of Python's or of the detector's: they would be missing in a fork."""
-    return can_fork() and "onnxruntime" not in sys.modules
+    # Not imported before it is asked: the parent itself may never need it.
+    engine = sys.modules.get("airlock.pixels.engine")
+    return can_fork() and ("onnxruntime" not in sys.modules or (engine is not None and engine.is_forkable()))
 
 
 def _started(reading: int, writing: int) -> Process:
