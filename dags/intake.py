@@ -6,7 +6,7 @@ import pendulum
 from airflow.sdk import DAG, task
 
 from airlock_provider.defaults import task_defaults
-from airlock_provider.operators.start import StartTransferOperator
+from airlock_provider.operators.start import StartTransfersOperator
 from airlock_provider.sensors import RequestSensor
 
 RUNBOOK = """
@@ -42,18 +42,15 @@ with DAG(
 
         return read_requests()
 
-    @task(trigger_rule="none_failed")
+    @task
     def archive_requests(runs: list[dict[str, object]]) -> None:
         """Empty the drop folder of the requests whose runs exist now."""
         from airlock_provider.intake import archive_requests
 
-        archive_requests([str(run["trigger_run_id"]) for run in runs])
+        archive_requests([str(run["run_id"]) for run in runs])
 
     wait_for_request = RequestSensor(task_id="wait_for_request")
     runs = read_requests()
-    start_transfers = StartTransferOperator.partial(
-        task_id="start_transfers",
-        map_index_template="{{ task.trigger_run_id }}",
-    ).expand_kwargs(runs)
+    start_transfers = StartTransfersOperator(task_id="start_transfers", starts=runs)
 
     wait_for_request >> runs >> start_transfers >> archive_requests(runs)

@@ -7,7 +7,7 @@ from airflow.sdk import DAG, task
 
 from airlock.settings import load_settings
 from airlock_provider.defaults import task_defaults
-from airlock_provider.operators.start import StartTransferOperator
+from airlock_provider.operators.start import StartTransfersOperator
 
 RUNBOOK = """
 ### A row without a date is a request
@@ -42,7 +42,4 @@ with DAG(
 
         return requests_from_redcap()
 
-    StartTransferOperator.partial(
-        task_id="start_transfers",
-        map_index_template="{{ task.trigger_run_id }}",
-    ).expand_kwargs(ask_redcap())
+    StartTransfersOperator(task_id="start_transfers", starts=ask_redcap())

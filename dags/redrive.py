@@ -8,7 +8,7 @@ import pendulum
 from airflow.sdk import DAG, CronDataIntervalTimetable, Param, task
 
 from airlock_provider.defaults import task_defaults
-from airlock_provider.operators.start import StartTransferOperator
+from airlock_provider.operators.start import StartTransfersOperator
 
 RUNBOOK = """
 ### "That week again"
@@ -57,7 +57,4 @@ with DAG(
         assert params is not None
         return requests_to_redrive(data_interval_start, data_interval_end, params["mode"])
 
-    StartTransferOperator.partial(
-        task_id="start_transfers",
-        map_index_template="{{ task.trigger_run_id }}",
-    ).expand_kwargs(list_requests())
+    StartTransfersOperator(task_id="start_transfers", starts=list_requests())

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -51,9 +53,7 @@ def read_content(path: Path) -> tuple[yaml.Node | None, dict[str, Any]]:
     :raises PolicyError: when it is no YAML mapping.
     """
     try:
-        text = path.read_text("utf-8")
-        node = yaml.compose(text, Loader=_LOADER)
-        content: Any = yaml.load(text, Loader=_LOADER)  # noqa: S506 - both are safe loaders
+        node, parsed = _parsed(path.read_text("utf-8"))
     except OSError as error:
         raise PolicyError(f"{path}: {error.strerror}") from None
     except UnicodeDecodeError:
@@ -61,11 +61,19 @@ def read_content(path: Path) -> tuple[yaml.Node | None, dict[str, Any]]:
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise PolicyError(f"{path}:{line}: {error.problem}") from None
+    # What is done to it is not done to what is remembered.
+    content = deepcopy(parsed)
     if not isinstance(content, dict):
         raise PolicyError(f"{path}:1: a project policy is a mapping, for example `name: {path.stem}`")
     content.setdefault("name", path.stem)
     _place_tables(content, path.parent)
     return node, content
+
+
+@lru_cache(maxsize=256)
+def _parsed(text: str) -> tuple[yaml.Node | None, Any]:
+    """Return what a text says. It is remembered also in processes that are forked of this one, as tasks are."""
+    return yaml.compose(text, Loader=_LOADER), yaml.load(text, Loader=_LOADER)  # noqa: S506 - both are safe loaders
 
 
 def _place_tables(content: dict[str, Any], folder: Path) -> None:

@@ -19,6 +19,7 @@ _F_SETPIPE_SZ, _F_GETPIPE_SZ = 1031, 1032
 # Two large chunks of tasks: the pool never waits for a worker that is itself waiting to be heard.
 _PIPE_BYTES = 1 << 18
 _PAGE_BYTES = 1 << 12
+_STREAMS = 3
 
 
 class Process(Protocol):
@@ -143,12 +144,11 @@ def can_fork() -> bool:
     return len(sys._current_frames()) == 1  # noqa: SLF001 - counts threads without importing what makes them
 
 
-def spawn(do: Work | None, *, fork: bool, others: Iterable[Worker]) -> Worker:
+def spawn(do: Work | None, *, fork: bool) -> Worker:
     """Start a worker.
 
     :param do: what a fork does with its first tasks.
     :param fork: as a fork of this process; else as a fresh interpreter.
-    :param others: workers whose pipes a fork must not keep open.
     """
     reading, their_writing = os.pipe()
     their_reading, writing = os.pipe()
@@ -156,7 +156,7 @@ def spawn(do: Work | None, *, fork: bool, others: Iterable[Worker]) -> Worker:
     shared = os.memfd_create("airlock-worker")
     os.ftruncate(shared, STATE.size)
     theirs = their_reading, their_writing, shared
-    process = _forked(do, theirs, (reading, writing), others) if fork else _started(theirs)
+    process = _forked(do, theirs) if fork else _started(theirs)
     os.close(their_reading)
     os.close(their_writing)
     state = mmap.mmap(shared, STATE.size)
@@ -191,20 +191,26 @@ def _started(theirs: tuple[int, int, int]) -> Process:
     )
 
 
-def _forked(do: Work | None, theirs: tuple[int, int, int], ours: tuple[int, int], others: Iterable[Worker]) -> Process:
+def silence(kept: Iterable[int]) -> None:
+    """Let every descriptor of a fresh fork lead nowhere, but those that it was made with.
+
+    They are not closed: what the parent logs to knows the number of its descriptor, and a file that is written here
+    would come to have it.
+    """
+    silent = os.open(os.devnull, os.O_RDWR)
+    for descriptor in map(int, os.listdir("/proc/self/fd")):  # noqa: PTH208 - `pathlib` is not imported for that
+        if descriptor not in kept and descriptor != silent:
+            os.dup2(silent, descriptor, inheritable=descriptor < _STREAMS)
+
+
+def _forked(do: Work | None, theirs: tuple[int, int, int]) -> Process:
     parent = os.getpid()
     pid = os.fork()
     if pid:
         return Forked(pid)
     # From here on in the worker, which must never come back to what its parent was at.
     try:
-        for descriptor in ours:
-            os.close(descriptor)
-        for worker in others:
-            worker.channel.close()
-        silent = os.open(os.devnull, os.O_RDWR)
-        for stream in range(3):
-            os.dup2(silent, stream)
+        silence(theirs)
         work(Channel(theirs[0], theirs[1]), theirs[2], parent, do)
     finally:
         os._exit(1)

@@ -1,8 +1,8 @@
 """Workers: processes that do one task each at a time, and whose death or silence costs one task, not the step.
 
-A worker is a fresh interpreter, so that it does not matter what its parent had open; or a fork of a parent that says
-that it has nothing open, because an interpreter takes as long to start as hundreds of small tasks. Either has a memory
-limit, dies with its parent, and is killed when a task takes too long.
+A worker is a fresh interpreter, or a fork of its parent, because an interpreter takes as long to start as hundreds of
+small tasks; what a fork's parent had open leads nowhere in it. Either has a memory limit, dies with its parent, and is
+killed when a task takes too long.
 
 This pool is for many small tasks of one kind on headers (deid, verify): it pickles functions, imports no codecs, and
 tries a lost task once more, alone. Pixels have :mod:`airlock.pixels.pool`, which must also run inside the rewriter's
@@ -101,7 +101,7 @@ class Workers:
     """A pool of worker processes, used as a context manager, for one job after the other.
 
     :param count: number of processes at most; few tasks are given to fewer.
-    :param fork: the caller has nothing open that a fork of it should not have. Without effect where it has threads.
+    :param fork: workers may be forks of this process. Without effect where it has threads.
     :param here: what one worker is enough for is done in this process, see :mod:`airlock.worker_here`.
     """
 
@@ -197,7 +197,7 @@ class Workers:
     def _one_more(self, job: _Job) -> Worker:
         fork = self._fork and can_fork()
         do = job.made() if fork else None
-        worker = spawn(do, fork=fork, others=self._workers)
+        worker = spawn(do, fork=fork)
         self._workers.append(worker)
         if do is not None:
             worker.begin(job.number, b"", job.allowed)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -25,13 +26,25 @@ MAX_FILES = 500
 PRIORITIES = {"high": 0, "normal": 1, "low": 2}
 
 
+@dataclass(frozen=True)
+class Start:
+    """A run that is to be started.
+
+    :param again: begin an existing run again, instead of leaving it alone.
+    """
+
+    run_id: str
+    transfer_id: str
+    again: bool = False
+
+
 def read_requests() -> list[dict[str, Any]]:
     """Take every settled file of the drop folder.
 
     Files that are not valid requests are moved to the failed archive with the reason beside them. The files of valid
     ones stay until their run exists.
 
-    :returns: arguments of TriggerDagRunOperator, by priority, then oldest first.
+    :returns: of each :class:`Start` its fields, by priority, then oldest first.
     """
     settings = load_settings()
     with guarded():
@@ -46,7 +59,7 @@ def read_requests() -> list[dict[str, Any]]:
                 continue
             taken = take(file, settings)
             if isinstance(taken, Accepted):
-                runs.setdefault(taken.transfer_id, (PRIORITIES[taken.priority], _run(taken.transfer_id)))
+                runs.setdefault(taken.transfer_id, (PRIORITIES[taken.priority], _start(taken.transfer_id)))
             elif isinstance(taken, Rejected):
                 reject(settings.proc_folder, file, taken.reason)
                 log.error(
@@ -64,21 +77,15 @@ def _take_again(transfer_id: str, file: Path, ledger: Ledger, runs: dict[str, tu
         log.warning("A transfer was asked for again that is running, or not known: left alone.")
         file.unlink(missing_ok=True)
         return
-    runs[transfer_id] = (PRIORITIES["normal"], _run(summary.run_id or transfer_id, transfer_id, again=True))
+    runs[transfer_id] = (PRIORITIES["normal"], _start(summary.run_id or transfer_id, transfer_id, again=True))
 
 
-def _run(run_id: str, transfer_id: str = "", *, again: bool = False) -> dict[str, Any]:
-    """Return the arguments of TriggerDagRunOperator for a transfer's run.
+def _start(run_id: str, transfer_id: str = "", *, again: bool = False) -> dict[str, Any]:
+    """Return what XCom carries of a :class:`Start`.
 
     :param transfer_id: when it is not the run's id.
-    :param again: begin an existing run again, instead of leaving it alone.
     """
-    return {
-        "trigger_run_id": run_id,
-        "conf": {"transfer_id": transfer_id or run_id},
-        "reset_dag_run": again,
-        "skip_when_already_exists": not again,
-    }
+    return asdict(Start(run_id, transfer_id or run_id, again))
 
 
 def archive_requests(started: list[str]) -> None:
@@ -115,7 +122,7 @@ def _written_at(file: Path) -> datetime:
 def requests_from_redcap() -> list[dict[str, Any]]:
     """Accept the transfers that REDCap asks for.
 
-    :returns: arguments of TriggerDagRunOperator, oldest request first.
+    :returns: of each :class:`Start` its fields, oldest request first.
     """
     from airlock.redcap.poll import poll
     from airlock_provider.hooks.redcap import RedcapHook
@@ -141,16 +148,16 @@ def requests_from_redcap() -> list[dict[str, Any]]:
         log.info(
             "REDCap asks for %d transfers, %d of them again; %d rows refused", len(found.wanted), again, found.refused
         )
-        return [_run(wanted.transfer_id, again=wanted.again) for wanted in found.wanted[: settings.max_starts]]
+        return [_start(wanted.transfer_id, again=wanted.again) for wanted in found.wanted[: settings.max_starts]]
 
 
 def requests_to_redrive(start: datetime, end: datetime, mode: str) -> list[dict[str, Any]]:
     """Return the runs of the requests that arrived in `[start, end)`.
 
     :param mode: `missing` starts those that have no run, `redo` starts every one again.
-    :returns: arguments of TriggerDagRunOperator, oldest first.
+    :returns: of each :class:`Start` its fields, oldest first.
     """
     with guarded():
         found = open_ledger(load_settings()).transfers(since=start, until=end)
         log.info("%d requests arrived between %s and %s", len(found), start.isoformat(), end.isoformat())
-        return [_run(summary.run_id or summary.id, summary.id, again=mode == "redo") for summary in found]
+        return [_start(summary.run_id or summary.id, summary.id, again=mode == "redo") for summary in found]

@@ -184,3 +184,35 @@ def test_what_forked_workers_do_is_made_once() -> None:
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([*sys.path, str(Path.cwd())])}
     result = subprocess.run([sys.executable, "-c", TOLD], capture_output=True, text=True, env=environment, check=True)
     assert result.stdout.split()[:2] == ["True", "True"]
+
+
+SILENCED = """
+import logging, os, sys
+from airlock.workers import Workers
+folder = sys.argv[1]
+logging.basicConfig(filename=folder + "/log")
+heard, told = os.pipe()
+def make(argument):
+    def do(task):
+        # What a parent held by its number must not have become what is written here.
+        written = [os.open(f"{folder}/{n}", os.O_CREAT | os.O_WRONLY) for n in range(3)]
+        logging.warning("said")
+        print("said", flush=True)
+        try:
+            os.write(told, b"said")
+        except OSError as error:
+            return str(error)
+        return sum(os.fstat(each).st_size for each in written)
+    return do
+with Workers(1, fork=True) as pool:
+    print(list(pool.run(make, None, [1])))
+os.close(told)
+print(os.read(heard, 10), os.stat(folder + "/log").st_size)
+"""
+
+
+def test_what_the_parent_of_a_fork_had_open_leads_nowhere(tmp_path: Path) -> None:
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([*sys.path, str(Path.cwd())])}
+    command = [sys.executable, "-c", SILENCED, str(tmp_path)]
+    result = subprocess.run(command, capture_output=True, text=True, env=environment, check=True, timeout=60)
+    assert result.stdout.splitlines() == ["[(1, 0)]", "b'' 0"]

@@ -46,7 +46,7 @@ def deidentify(transfer: Transfer, progress: Progress | None = None) -> Counts:
     with workspace.writing("deidentified") as folder:
         _remove_remains(folder)
         if tasks:
-            with Workers(transfer.settings.workers) as pool:
+            with Workers(transfer.settings.workers, fork=True) as pool:
                 recipe = make_recipe(transfer, _harvest(transfer, pool, tasks))
                 _run(transfer, pool, recipe, folder, tasks, progress)
                 sync(folder)

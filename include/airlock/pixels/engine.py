@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import importlib.util
 import logging
+import os
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -37,6 +39,7 @@ head are read as others, hardly ever as nothing."""
 PROOF = "PX 4711"
 """What an engine must find and read before it is trusted: a model that loads and sees nothing would let all pass."""
 
+_forkable: list[bool] = []
 _REPAIR = "Install the pinned rapidocr-onnxruntime and onnxruntime again (`airlock doctor` shows what is missing)."
 
 
@@ -159,6 +162,30 @@ def load_engine() -> TextEngine:
     :raises DetectorUnavailable: when there is none.
     """
     return RapidOcrEngine()
+
+
+def load_before_forks() -> bool:
+    """Load the engine in a process whose forks are to have it; return whether they can.
+
+    A fork has none of the threads of its parent. onnxruntime has one for telemetry, unless it is told not to before it
+    is imported; a network of one thread has none of its own.
+
+    :raises DetectorUnavailable: when there is none.
+    """
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+    threads = _threads()
+    load_engine()
+    _forkable[:] = [_threads() == threads]
+    return is_forkable()
+
+
+def is_forkable() -> bool:
+    """Whether forks of this process can use what it has loaded."""
+    return "onnxruntime" not in sys.modules or _forkable == [True]
+
+
+def _threads() -> int:
+    return sum(1 for _ in Path("/proc/self/task").iterdir())
 
 
 def _model_folder() -> Path:

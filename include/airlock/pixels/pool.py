@@ -12,7 +12,6 @@ import gc
 import json
 import os
 import queue
-import resource
 import select
 import subprocess
 import sys
@@ -25,7 +24,7 @@ from types import TracebackType
 from typing import Any
 
 from airlock.errors import DetectorUnavailable
-from airlock.worker_process import Forked, Process, can_fork
+from airlock.worker_process import Forked, Process, can_fork, silence
 
 Task = dict[str, Any]
 Answer = dict[str, Any]
@@ -184,7 +183,9 @@ class _Worker:
 
 def _may_fork() -> bool:
     """Whether this process has no other threads, of Python's or of the detector's: they would be missing in a fork."""
-    return can_fork() and "onnxruntime" not in sys.modules
+    # Not imported before it is asked: the parent itself may never need it.
+    engine = sys.modules.get("airlock.pixels.engine")
+    return can_fork() and ("onnxruntime" not in sys.modules or (engine is not None and engine.is_forkable()))
 
 
 def _started(reading: int, writing: int) -> Process:
@@ -208,12 +209,12 @@ def _forked(reading: int, writing: int) -> Process:
     # From here on in the worker, which must never come back to what its parent was at.
     try:
         os.setpgid(0, 0)
-        silent = os.open(os.devnull, os.O_RDWR)
-        for theirs, number in ((reading, 0), (writing, 1), (silent, 2)):
-            os.dup2(theirs, number)
-        os.closerange(3, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
-        # Whatever the parent made of its streams: they led to descriptors that are closed now. They are kept as long as
-        # this process lives, because the end of a stream closes its descriptor: one of the new 0, 1 and 2.
+        silence((reading, writing))
+        os.dup2(reading, 0)
+        os.dup2(writing, 1)
+        silence((0, 1))
+        # Whatever the parent made of its streams is kept as long as this process lives: the end of a stream closes its
+        # descriptor, one of the new 0, 1 and 2.
         _kept = sys.stdin, sys.stdout, sys.stderr
         sys.stdout = sys.stderr = os.fdopen(os.dup(2), "w", encoding="utf-8")
         os.environ.update(worker_environment())

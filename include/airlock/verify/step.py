@@ -32,7 +32,7 @@ def verify_output(transfer: Transfer, progress: Progress | None = None) -> Count
     ready = transfer.ledger.instances(transfer.id, *_OUTPUTS)
     _check_numbers(transfer, folder, ready)
     checks = _checks(transfer, folder, ready)
-    with Workers(transfer.settings.workers) as pool:
+    with Workers(transfer.settings.workers, fork=True) as pool:
         incoming = transfer.workspace.folder("incoming").glob("*.dcm")
         files = sorted({Path(check.source) for check in checks} | set(incoming))
         inputs = one_patient(harvest(pool, files, transfer.policy).values())

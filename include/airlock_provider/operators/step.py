@@ -12,7 +12,6 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
-from airflow.sdk.bases.xcom import BaseXCom
 from airflow.sdk.exceptions import AirflowSkipException, DownstreamTasksSkipped
 from airflow.sdk.observability.stats import incr, timing
 
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
 class TransferStepOperator(BaseOperator):
     """Run one step for the transfer that the DAG run is about.
 
-    The step reads the workspace and the ledger; only counts are returned, so that XCom holds nothing else.
+    The step reads the workspace and the ledger, and tells the ledger and its log what came of it, in counts.
 
     :param step: the step's function as `package.module:function`; it takes the transfer, and returns counts.
         Imported when the task runs, to keep DAG parsing fast.
@@ -68,8 +67,6 @@ class TransferStepOperator(BaseOperator):
             transfer = open_transfer(context)
         counts = run_step(self, transfer, context, lambda: self.call(transfer))
         if self.ahead is not None and (idle := _function(self.ahead)(transfer)):
-            # This way of ending returns nothing by itself.
-            context["ti"].xcom_push(key=BaseXCom.XCOM_RETURN_KEY, value=counts)
             raise DownstreamTasksSkipped(tasks=idle)
         return counts
 

@@ -1,15 +1,18 @@
 """Imports once what every task needs, in the process that tasks are forked from.
 
 LocalExecutor forks its tasks from the scheduler's children, so what the scheduler has imported costs a task nothing.
-Nor do the settings it has read, and the migrations of the ledger and of the identity store it has seen to.
-Left out is what must not be forked: onnxruntime starts threads when it is loaded, and a connection has one owner.
+Nor do the settings it has read, the migrations of the ledger and of the identity store it has seen to, and the networks
+that find text. Left out is what must not be forked: a connection has one owner.
 """
 
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from functools import cache
 from importlib import import_module
+
+from airlock.errors import AirlockError, DetectorUnavailable
 
 log = logging.getLogger(__name__)
 
@@ -54,6 +57,7 @@ MODULES = (
     "airlock_provider.sensors",
     "airlock_provider.triggers",
     "jinja2.ext",
+    "numpy.ma",
 )
 
 
@@ -70,5 +74,23 @@ def preload(*arguments: str) -> bool:
     for module in MODULES:
         import_module(module)
     import_module("airlock_provider.plugin.databases").prepare_databases()
+    from airlock.project import load_policies
+    from airlock.settings import load_settings
+
+    with suppress(AirlockError):
+        # Whoever needs a policy that is not valid says so.
+        load_policies(load_settings().projects)
+    _load_detector()
     log.info("Imported the steps of a transfer for the tasks to come")
     return True
+
+
+def _load_detector() -> None:
+    from airlock.pixels.engine import load_before_forks
+
+    try:
+        if not load_before_forks():
+            log.warning("The text detector has threads: each task that needs it loads it anew.")
+    except DetectorUnavailable as error:
+        # Every task that needs it says so too, and holds its transfer.
+        log.error("%s", error)

@@ -254,6 +254,26 @@ def test_a_forked_worker_ends_with_its_parent(tmp_path):
     assert not _runs(worker)
 
 
+def test_forks_have_the_engine_that_was_loaded_before_them(tmp_path):
+    """As Airflow's tasks have it of the scheduler, which nothing else keeps from being forked."""
+    [cine] = ultrasound_cine(tmp_path, Patient.invent(9), 1, **SMALL)
+    code = (
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from airlock.pixels.engine import RapidOcrEngine, load_before_forks\n"
+        "from airlock.pixels.survey import Search, survey\n"
+        "assert load_before_forks()\n"
+        "RapidOcrEngine.__init__ = None\n"
+        "[(_, examined)] = survey({'a': Path(sys.argv[1])}, Search(), 1)\n"
+        "print(len(examined.found), examined.problem)\n"
+    )
+    command = [sys.executable, "-c", code, str(cine)]
+    # Threads of linear algebra are not the detector's, but would be counted if they came with it.
+    environment = {**worker_environment(), "OPENBLAS_NUM_THREADS": "1"}
+    done = subprocess.run(command, env=environment, check=False, capture_output=True, text=True, timeout=60)
+    assert done.stdout == "3 None\n", done.stderr
+
+
 def _runs(pid: int) -> bool:
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in {"Z", "X"}

@@ -114,9 +114,9 @@ def test_a_morning(fiona, tmp_path):
     written = file.read_text()
 
     (run,) = read_requests()
-    archive_requests([run["trigger_run_id"]])
+    archive_requests([run["run_id"]])
     pacs = SimulatedPacs()
-    carry(run["trigger_run_id"], pacs)
+    carry(run["run_id"], pacs)
 
     (sent,) = {(str(d.StudyInstanceUID), str(d.PatientID)) for d in pacs.instances.values()}
     assert sent[1] == SUBJECT
@@ -132,13 +132,13 @@ def test_a_morning(fiona, tmp_path):
     assert done.read_text() == written
     assert not list(file.parent.iterdir())
     assert sorted(fiona.home.glob("DATA/**/*")) == before, "what was received stays as it was"
-    counts = Transfer.open(run["trigger_run_id"], load_settings()).ledger.find(run["trigger_run_id"])
+    counts = Transfer.open(run["run_id"], load_settings()).ledger.find(run["run_id"])
     assert (counts.state, counts.counts.sent, counts.counts.skipped) == (TransferState.SENT, 2, 1)
 
     # `resendProject.py` writes whole records, with everything that REDCap has of them.
     resent = {**row, "study_description": "kept", "transfer_date": ""}
     file.write_text(json.dumps(resent, indent=2, sort_keys=True))
     (again,) = read_requests()
-    assert again["trigger_run_id"] == run["trigger_run_id"], "the same transfer, which has its run already"
-    archive_requests([again["trigger_run_id"]])
+    assert again["run_id"] == run["run_id"], "the same transfer, which has its run already"
+    archive_requests([again["run_id"]])
     assert [path.name for path in (fiona.home / "PROC/transfers_done").iterdir() if "_duplicate_" in path.name]

@@ -202,11 +202,7 @@ class TestAgain:
         path = ask_again(transfer_id, "asked", open_ledger(settings), settings)
         assert again_of(path) == transfer_id
         (run,) = read_requests()
-        assert (run["trigger_run_id"], run["reset_dag_run"], run["skip_when_already_exists"]) == (
-            transfer_id,
-            True,
-            False,
-        )
+        assert run == {"run_id": transfer_id, "transfer_id": transfer_id, "again": True}
         archive_requests([transfer_id])
         assert len(dropped(settings)) == 1, "its run was left alone"
         note_begun(transfer_id, open_ledger(settings))
@@ -231,7 +227,7 @@ class TestAgain:
         )
         ended = airlock("request", "again", "--project", "P", "--state", "failed")
         assert ended.stdout.split() == [failed]
-        assert [run["trigger_run_id"] for run in read_requests()] == [failed]
+        assert [run["run_id"] for run in read_requests()] == [failed]
         ended = airlock("request", "again", other, "--dry-run")
         assert (ended.status, ended.stdout.split()) == (0, [other])
         assert airlock("request", "again", "--since", "2020-01-01", "--until", "2020-02-01").stdout == ""
@@ -259,7 +255,7 @@ def test_a_bad_file_between_two_good_ones_is_put_away_alone(settings):
         path = settings.drop_folder / f"{number}.json"
         path.write_text(text)
         os.utime(path, (1e9 + number, 1e9 + number))
-    runs = [run["trigger_run_id"] for run in read_requests()]
+    runs = [run["run_id"] for run in read_requests()]
     assert len(set(runs)) == 2
     assert [path.name for path in settings.drop_folder.iterdir() if path.name == "1.json"] == []
     failed = sorted(path.name for path in (settings.proc_folder / "transfers_fail").iterdir())
@@ -280,7 +276,7 @@ class TestWhoAsked:
         (settings.drop_folder / "1.json").write_text(json.dumps(document))
         (run,) = read_requests()
         read_requests()
-        transfer_id = run["trigger_run_id"]
+        transfer_id = run["run_id"]
         assert self.asked(settings, transfer_id) == [{"door": "file", "by": getpass.getuser()}]
         assert open_ledger(settings).events(transfer_id)[0][2] == "asked"
         archive_requests([transfer_id])
@@ -292,7 +288,7 @@ class TestWhoAsked:
         settings.routing.write_text("routes: [{project: P, called: PROJ, patient_id: 'DEMO-[0-9]+'}]")
         arrive(settings.raw_folder, f"{ROOT}.1")
         (transfer_id,) = route(settings).transfers
-        assert [run["trigger_run_id"] for run in read_requests()] == [transfer_id]
+        assert [run["run_id"] for run in read_requests()] == [transfer_id]
         archive_requests([transfer_id])
         assert self.asked(settings, transfer_id) == [{"door": "route"}]
         assert dropped(settings) == []
@@ -331,4 +327,4 @@ def test_ten_of_twelve_start_by_priority_then_age(settings, monkeypatch):
         path.write_text(json.dumps(document | ({"options": {"priority": "high"}} if number == 11 else {})))
         os.utime(path, (1_750_000_000 - number, 1_750_000_000 - number))
         ids.append(take(path, settings).transfer_id)
-    assert [run["trigger_run_id"] for run in read_requests()] == [ids[11], *reversed(ids[2:11])]
+    assert [run["run_id"] for run in read_requests()] == [ids[11], *reversed(ids[2:11])]
