@@ -70,6 +70,8 @@ class World:
             "AIRLOCK_ROUTING": str(self.home / "routing.yaml"),
             "AIRLOCK_COUPLING": str(self.home / "coupling.csv"),
             "AIRLOCK_REWRITER": "process",
+            # How many there are an hour counts, not how soon one task follows another.
+            "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.5",
             # A killed task is noticed by its missing heartbeat, what a killed scheduler ran by that of the scheduler.
             "AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD": "15",
             "AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "10",
