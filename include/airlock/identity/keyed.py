@@ -6,6 +6,7 @@ message, and its import loads OpenSSL: either takes longer than all the digests 
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
 from airlock.typed import Any
@@ -16,7 +17,7 @@ try:
 except ImportError:  # later than Python 3.11
     from hashlib import sha256
 
-__all__ = ["keyed_digest", "sha256"]
+__all__ = ["keyed_digest", "keyed_numbers", "sha256"]
 
 _BLOCK_BYTES = 64
 _INNER, _OUTER = (bytes(code ^ pad for code in range(256)) for pad in (0x36, 0x5C))
@@ -31,6 +32,17 @@ def keyed_digest(key: bytes, message: bytes) -> bytes:
     outer.update(inner.digest())
     digest: bytes = outer.digest()
     return digest
+
+
+def keyed_numbers(key: bytes, messages: Iterable[bytes]) -> Iterator[int]:
+    """Yield for each message the number that the first 128 bits of its HMAC-SHA-256 are."""
+    begun, ending = _with_key(key)
+    begin, end, number = begun.copy, ending.copy, int.from_bytes
+    for message in messages:
+        inner, outer = begin(), end()
+        inner.update(message)
+        outer.update(inner.digest())
+        yield number(outer.digest()[:16], "big")
 
 
 @lru_cache(maxsize=64)

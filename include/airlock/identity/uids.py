@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 
 from airlock.dicomio.dictionary import any_uid, is_uid, keyword_of
-from airlock.identity.keyed import keyed_digest
+from airlock.identity.keyed import keyed_digest, keyed_numbers
 from airlock.identity.keys import KeyRing
 from airlock.typed import Any, Literal
 
@@ -66,8 +66,10 @@ class UidMap:
         return self._map(original.strip(" \0"))
 
     def each(self, originals: Iterable[str]) -> Iterator[str]:
-        """Yield the new UID of each of many, which have no padding."""
-        return map(self._map, originals)
+        """Yield the new UID of each of many, which are digits and points without padding. They are not remembered."""
+        if self._known or self._rule != "keyed":
+            return map(self._map, originals)
+        return map(_written, keyed_numbers(self._key, map(str.encode, originals)))
 
     def _make(self, original: str) -> str:
         if original in self._known:
@@ -82,7 +84,11 @@ class UidMap:
 
     def _derive(self, original: str) -> str:
         digest = keyed_digest(self._key, original.encode("utf-8", "surrogateescape"))
-        return f"2.25.{int.from_bytes(digest[:16], 'big') & _RANDOM | _UUID}"
+        return _written(int.from_bytes(digest[:16], "big"))
+
+
+def _written(number: int) -> str:
+    return f"2.25.{number & _RANDOM | _UUID}"
 
 
 @lru_cache(maxsize=1024)

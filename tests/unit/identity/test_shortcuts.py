@@ -8,15 +8,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from airlock.deid.stream.values import encode_uid, encode_uids
 from airlock.identity import typing_errors
 from airlock.identity.dated import Dated
 from airlock.identity.evidence import Evidence
 from airlock.identity.identifiers import Identifiers
+from airlock.identity.keys import KeyRing
 from airlock.identity.readings import readings
 from airlock.identity.spell_dates import date_keys, fewest_in_date, spell_date, spell_strong_date
 from airlock.identity.spelled import Keys, Spelled, spelled
 from airlock.identity.spellings import Spelling
 from airlock.identity.typing_errors import TypingErrors
+from airlock.identity.uids import UidMap
 from airlock.identity.vocabulary import fold
 
 FIRST, LAST = date(1860, 1, 1), date(2027, 12, 31)
@@ -206,3 +209,24 @@ def test_only_uids_have_three_points() -> None:
         Evidence(encoded={"Müller".encode("latin-1")}),
     ):
         assert Identifiers(evidence).fewest_points == 0
+
+
+def test_many_uids_become_what_each_becomes() -> None:
+    uids = UidMap(KeyRing(bytes(range(32))), "P")
+    originals = ["1.2.3", "1.2.840.1", *(f"1.2.{number}" for number in range(200))]
+    news = list(uids.each(originals))
+    assert news == [uids(original) for original in originals]
+    # Of even and of odd length.
+    assert len({len(new) for new in news}) > 2
+    for head, implicit in ((b"\x08\0\x18\0UI\x06\0", False), (b"\x08\0\x18\0\x06\0\0\0", True)):
+        each = [encode_uid(head, new, implicit=implicit) for new in news]
+        assert list(encode_uids(head, news, implicit=implicit)) == each
+
+
+def test_many_uids_become_what_is_known_of_them_or_what_the_rule_says() -> None:
+    keys, originals = KeyRing(bytes(range(32))), ["1.2.3", "1.2.4", "1.2.5"]
+    known = UidMap(keys, "P", {"1.2.4": "2.25.4"})
+    assert list(known.each(originals)) == [known("1.2.3"), "2.25.4", known("1.2.5")]
+    fiona = UidMap(keys, "P", rule="fiona")
+    assert list(fiona.each(originals)) == [fiona(original) for original in originals]
+    assert set(fiona.each(originals)).isdisjoint(UidMap(keys, "P").each(originals))

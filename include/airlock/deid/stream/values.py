@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from airlock.deid.values import DUMMY_CODE
 from airlock.dicomio.dictionary import tag_of, vr_of
@@ -50,6 +50,21 @@ def encode_uid(element: bytes, uid: str, *, implicit: bool) -> bytes:
     if implicit:
         return element[:4] + len(body).to_bytes(4, "little") + body
     return element[:6] + len(body).to_bytes(2, "little") + body
+
+
+def encode_uids(element: bytes, uids: Iterable[str], *, implicit: bool) -> Iterator[bytes]:
+    """Yield the same for each of many UIDs."""
+    heads: dict[int, bytes] = {}
+    for uid in uids:
+        body = uid.encode()
+        size = len(body)
+        if size % 2:
+            body += b"\0"
+        head = heads.get(size)
+        if head is None:
+            length = len(body).to_bytes(4 if implicit else 2, "little")
+            head = heads[size] = element[: 4 if implicit else 6] + length
+        yield head + body
 
 
 def encode_dummy_code(tag: int, encodings: Sequence[str], *, implicit: bool) -> bytes:

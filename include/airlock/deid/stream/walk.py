@@ -12,7 +12,7 @@ from airlock.deid.stream.beside import Siblings
 from airlock.deid.stream.judge import may_stay
 from airlock.deid.stream.sequences import Sequences
 from airlock.deid.stream.table import DROP, MISSING, STOP, TAKE, UID, Plan, Table
-from airlock.deid.stream.values import encode_element, encode_uid
+from airlock.deid.stream.values import encode_element, encode_uid, encode_uids
 from airlock.deid.stream.walked import Walked
 from airlock.dicomio.head import UNDEFINED, Irregular, More, end_of_sequence
 from airlock.errors import InstanceNotUnderstood
@@ -184,9 +184,9 @@ class Walk:
             return None
         if plan.tells and self.teller is not None:
             self.teller.tell_new_uids(uids)
-        news = zip(padded, uids, self._basis.rewriter.uids(uids), strict=True)
-        implicit = self._implicit
-        return {value: None if new == uid else encode_uid(head, new, implicit=implicit) for value, uid, new in news}
+        new = list(self._basis.rewriter.uids(uids))
+        news = zip(padded, uids, new, encode_uids(head, new, implicit=self._implicit), strict=True)
+        return {value: None if new == uid else made for value, uid, new, made in news}
 
     def may_stay(self, sort: int, values: list[bytes]) -> bool:
         """Whether encoded values of one sort may all stay as they are; if not, each must be looked at."""
