@@ -10,7 +10,6 @@ import _signal as signal  # type: ignore[import-not-found]  # type checkers know
 import ctypes
 import gc
 import marshal
-import mmap
 import os
 import resource
 import struct
@@ -20,7 +19,10 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from airlock.errors import AirlockError
-from airlock.typed import Any, NoReturn
+from airlock.typed import TYPE_CHECKING, Any, NoReturn
+
+if TYPE_CHECKING:
+    import mmap
 
 Work = Callable[[Any], Any]
 
@@ -130,6 +132,8 @@ def work(channel: Channel, shared: int, parent: int, do: Work | None = None) -> 
         signal.signal(number, signal.SIG_IGN)
     confine()
     search_less()
+    import mmap  # noqa: PLC0415 - whoever does the work itself shares no memory
+
     with suppress(EOFError, OSError):
         _serve(channel, mmap.mmap(shared, STATE.size), do)
     os._exit(0)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import _signal as signal  # type: ignore[import-not-found]  # type checkers know the whole only
 import time
 from collections.abc import Callable, Iterator, Sequence
-from math import ceil
 
 from airlock import background
 from airlock.typed import Any
@@ -29,7 +28,7 @@ def do_here(
     :raises Exception: what a task raised, without values.
     """
     confine()
-    allowed, set_at = ceil(seconds) + 1, -2.0
+    allowed, set_at = int(seconds) + 2, -2.0
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     try:
         do = made_by(make, argument) if isinstance(make, str) else make(argument)

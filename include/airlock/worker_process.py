@@ -4,7 +4,6 @@ from __future__ import annotations
 
 # As in `airlock.worker`.
 import _signal as signal  # type: ignore[import-not-found]  # type checkers know the whole only
-import mmap
 import os
 import sys
 import time
@@ -12,8 +11,11 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 
-from airlock.typed import Any, Protocol
+from airlock.typed import TYPE_CHECKING, Any, Protocol
 from airlock.worker import STATE, Channel, Work, encode, work
+
+if TYPE_CHECKING:
+    import mmap
 
 _F_SETPIPE_SZ, _F_GETPIPE_SZ = 1031, 1032
 # Two large chunks of tasks: the pool never waits for a worker that is itself waiting to be heard.
@@ -150,6 +152,9 @@ def spawn(do: Work | None, *, fork: bool) -> Worker:
     :param do: what a fork does with its first tasks.
     :param fork: as a fork of this process; else as a fresh interpreter.
     """
+    # Before the fork, which needs it too.
+    import mmap  # noqa: PLC0415 - whoever does the work itself has no workers
+
     reading, their_writing = os.pipe()
     their_reading, writing = os.pipe()
     room = _widen(writing)

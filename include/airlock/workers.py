@@ -12,7 +12,6 @@ have no memory limit but the container's.
 
 from __future__ import annotations
 
-import select
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -226,6 +225,8 @@ class Workers:
 
 def _readable(descriptors: list[int], seconds: float) -> set[int]:
     """Wait until one of the descriptors can be read, or its other end is closed."""
+    import select  # noqa: PLC0415 - whoever does the work itself waits for nobody
+
     poll = select.poll()
     for descriptor in descriptors:
         poll.register(descriptor, select.POLLIN)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import lru_cache
-from math import ceil
 
 from airlock.identity.days import date, timedelta
 
@@ -55,15 +54,16 @@ def elsewhere(day: date) -> frozenset[tuple[str, Triple]]:
     return frozenset(found)
 
 
+# Where these round up, they round down what is negative: `math` is loaded from a file of its own.
 def _islamic(day: date) -> Triple:
     number = day.toordinal() + _MIDNIGHT
     year = int((30 * (number - _ISLAMIC) + 10646) // 10631)
-    month = min(12, ceil((number - 29 - _islamic_number(year, 1)) / 29.5) + 1)
+    month = min(12, int(-((29 + _islamic_number(year, 1) - number) // 29.5)) + 1)
     return year, month, int(number - _islamic_number(year, month)) + 1
 
 
 def _islamic_number(year: int, month: int) -> float:
-    return 1 + ceil(29.5 * (month - 1)) + (year - 1) * 354 + (3 + 11 * year) // 30 + _ISLAMIC - 1
+    return 1 + -(-59 * (month - 1) // 2) + (year - 1) * 354 + (3 + 11 * year) // 30 + _ISLAMIC - 1
 
 
 def _persian(day: date) -> Triple:

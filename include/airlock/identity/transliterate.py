@@ -9,7 +9,6 @@ import unicodedata
 from collections.abc import Iterator
 from contextlib import suppress
 from itertools import product
-from math import prod
 
 from airlock.identity.escapes import undone
 from airlock.identity.vocabulary import fold
@@ -104,6 +103,10 @@ def _of_one(name: str) -> Iterator[str]:
 def _respelled(name: str) -> Iterator[str]:
     """Yield a name with each of its special letters written in each way; all in the same way, where they are many."""
     yield name
+    if name.isascii():
+        return
+    from math import prod  # noqa: PLC0415 - most names are ASCII
+
     written = [_ALTERNATIVES.get(c, (c,)) for c in unicodedata.normalize("NFC", name)]
     if prod(map(len, written)) <= _MOST_ALTERNATIVES:
         yield from map("".join, product(*written))
