@@ -86,18 +86,24 @@ def load_table(edition: str) -> tuple[dict[str, Row], dict[tuple[str, str, str],
     return {row.tag: row for row in rows}, {(row.scheme, row.code, row.value_type): row for row in content}
 
 
-@lru_cache(maxsize=4)
-def _lines(edition: str) -> tuple[dict[bytes, bytes], dict[tuple[str, ...], bytes]]:
-    """Return the lines of a shipped profile by what they begin with, not understood: most are never asked for.
-
-    :return: those of attributes by tag, those of content items by (scheme, code, value type).
-    """
+def _parts(edition: str) -> tuple[bytes, bytes]:
+    """Return the text of a shipped profile that is of attributes, and that of content items."""
     attributes, _, content = _shipped(f"ps315_{edition}.json").partition(b'"content_source"')
-    items = [line for line in content.split(b"\n") if line.startswith(b'["')]
-    return (
-        {line[2:10]: line for line in attributes.split(b"\n") if line.startswith(b'["')},
-        {tuple(_understood(line)[:3]): line for line in items},
-    )
+    return attributes, content
+
+
+# The lines of either are not understood: most are never asked for.
+@lru_cache(maxsize=4)
+def _lines(edition: str) -> dict[bytes, bytes]:
+    """Return the lines of attributes by tag."""
+    return {line[2:10]: line for line in _parts(edition)[0].split(b"\n") if line.startswith(b'["')}
+
+
+@lru_cache(maxsize=4)
+def _content_lines(edition: str) -> dict[tuple[str, ...], bytes]:
+    """Return the lines of content items by (scheme, code, value type)."""
+    lines = _parts(edition)[1].split(b"\n")
+    return {tuple(_understood(line)[:3]): line for line in lines if line.startswith(b'["')}
 
 
 def _understood(line: bytes) -> list[Any]:
@@ -116,14 +122,14 @@ def _understood(line: bytes) -> list[Any]:
 @lru_cache(maxsize=4096)
 def _row(edition: str, tag: int) -> Row | None:
     """Return the row of one attribute."""
-    line = _lines(edition)[0].get(b"%08X" % tag)
+    line = _lines(edition).get(b"%08X" % tag)
     return None if line is None else Row(*_understood(line))
 
 
 @lru_cache(maxsize=512)
 def _content_row(edition: str, *item: str) -> ContentRow | None:
     """Return the row of one content item."""
-    line = _lines(edition)[1].get(item)
+    line = _content_lines(edition).get(item)
     if line is None:
         return None
     scheme, code, value_type, _meaning, basic, options = _understood(line)
