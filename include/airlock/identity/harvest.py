@@ -252,6 +252,8 @@ def _collect_by_keyword(evidence: Evidence, keyword: str, raw: bytes, values: li
 
 def _not_ascii(raw: bytes) -> Iterator[bytes]:
     """Yield the components of an encoded value that are not ASCII and long enough to be told from chance."""
+    if raw.isascii() and b"\x1b" not in raw:
+        return
     for part in raw.replace(b"^", b"=").replace(b"\\", b"=").split(b"="):
         trimmed = part.strip(b" \0")
         if len(trimmed) >= 6 and (not trimmed.isascii() or b"\x1b" in trimmed):

@@ -12,6 +12,7 @@ from airlock.deid.stream.values import encode_uid, encode_uids
 from airlock.identity import typing_errors
 from airlock.identity.dated import Dated
 from airlock.identity.evidence import Evidence
+from airlock.identity.harvest import collect
 from airlock.identity.identifiers import Identifiers
 from airlock.identity.keys import KeyRing
 from airlock.identity.readings import readings
@@ -230,3 +231,11 @@ def test_many_uids_become_what_is_known_of_them_or_what_the_rule_says() -> None:
     fiona = UidMap(keys, "P", rule="fiona")
     assert list(fiona.each(originals)) == [fiona(original) for original in originals]
     assert set(fiona.each(originals)).isdisjoint(UidMap(keys, "P").each(originals))
+
+
+def test_names_in_bytes_that_are_ascii_but_for_their_escapes_are_known_too() -> None:
+    evidence = Evidence()
+    collect(evidence, 0x00100010, "PN", b"Yamada^Tarou=\x1b$B;3ED\x1b(B^\x1b$BB@O:\x1b(B", [])
+    assert evidence.encoded == {b"\x1b$B;3ED\x1b(B", b"\x1b$BB@O:\x1b(B"}
+    collect(evidence, 0x00100010, "PN", b"Yamada^Tarou", [])
+    assert len(evidence.encoded) == 2
