@@ -6,7 +6,6 @@ They decide the composite actions of table E.1-1 (`X/Z/D` and the like), so that
 from __future__ import annotations
 
 import os
-from bisect import bisect_left
 from functools import lru_cache
 
 _COMMON_MODULES = (
@@ -28,15 +27,30 @@ Types = dict[str, dict[str, str]]
 
 
 @lru_cache(maxsize=1)
-def _lines() -> tuple[list[bytes], list[int]]:
-    """Return the lines of the document, and where each of its parts begins.
+def _document() -> tuple[bytes, list[int]]:
+    """Return the document, and where each of its parts begins.
 
     Each class, object definition and module is a line of its own, and they are sorted: there are hundreds, and an
     object has a dozen.
     """
     with open(f"{os.path.dirname(__file__)}/profiles/iod_types.json", "rb") as file:  # noqa: PTH120, PTH123 - on every start
-        lines = file.read().split(b"\n")
-    return lines, [lines.index(part) + 1 for part in _PARTS] + [len(lines)]
+        document = file.read()
+    return document, [document.index(b"\n%s\n" % part) + len(part) + 2 for part in _PARTS] + [len(document)]
+
+
+def _line(wanted: bytes, begin: int, end: int) -> bytes:
+    """Return the first line of a part of the document that does not come before what is wanted."""
+    document, _ = _document()
+    while begin < end:
+        middle = (begin + end) // 2
+        start = document.rfind(b"\n", begin, middle) + 1 or begin
+        stop = document.find(b"\n", start, end)
+        stop = end if stop < 0 else stop
+        if document[start:stop] < wanted:
+            begin = stop + 1
+        else:
+            end = start
+    return document[begin : document.find(b"\n", begin)]
 
 
 def _said(part: int, name: str) -> list[str]:
@@ -44,13 +58,13 @@ def _said(part: int, name: str) -> list[str]:
 
     :return: in the order of the file, each behind what stands before it: the marks of JSON that nest it.
     """
-    lines, parts = _lines()
+    parts = _document()[1]
     wanted = b'"%s": ' % name.encode()
-    at = bisect_left(lines, wanted, parts[part], parts[part + 1])
-    if at == len(lines) or not lines[at].startswith(wanted):
+    line = _line(wanted, parts[part], parts[part + 1])
+    if not line.startswith(wanted):
         return []
     # Nothing in it is longer than a keyword, and none has a mark in it: what reads all of JSON takes longer to import.
-    return lines[at][len(wanted) :].decode().split('"')[:-1]
+    return line[len(wanted) :].decode().split('"')[:-1]
 
 
 @lru_cache(maxsize=512)
