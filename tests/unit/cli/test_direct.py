@@ -179,10 +179,17 @@ def test_what_takes_long_to_import_is_not_imported(tmp_path: Path) -> None:
     ]
 
 
+def test_what_only_workers_need_is_not_imported_before_there_are_workers() -> None:
+    program = "import sys, airlock.deid.folder, airlock.verify.folder\n"
+    program += "print(sorted({'airlock.workers', 'mmap', 'select'} & sys.modules.keys()))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "['airlock.workers']\n"
+
+
 def airlock_imports(root: Path, arguments: list[str]) -> list[str]:
     """Run a command twice; return what the second run says, and what was imported that takes long."""
     unwanted = "pathlib dataclasses ast logging pickle subprocess tempfile shutil click pydicom pydantic sqlalchemy"
-    unwanted += " typing json datetime"
+    unwanted += " typing json datetime math"
     program = "import atexit, sys; from airlock.cli import main\n"
     program += f"atexit.register(lambda: print(sorted(set('{unwanted}'.split()) & sys.modules.keys())))\n"
     # Given arguments, it does not fork: what the fork imports would not be seen here.
