@@ -4,11 +4,13 @@ import sys
 
 from airflow.plugins_manager import AirflowPlugin
 
+from airlock_provider import policies
 from airlock_provider.plugin import pages, preload, run_note, stranded
 from airlock_provider.plugin.one_writer import OneWriter
 from airlock_provider.plugin.run_id import DerivedRunId
 
 preload.preload(*sys.argv)
+policies.register()
 
 
 class AirlockPlugin(AirflowPlugin):

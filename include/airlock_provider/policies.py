@@ -1,9 +1,8 @@
 """Airflow's cluster policy: a task that talks to a PACS runs in that PACS's pool, as long as there is one.
 
-Airflow finds this module by the entry point `airflow.policy`, in each of its processes, or is given it by Airlock's
-plugin, in the API server and the scheduler. It chooses a task's pool when
-a run is made and when a task is cleared. A pool may be made or removed afterwards, and a task in a pool that is not
-there is never started; so the tasks that are not done are looked through again when that happens.
+Airflow finds this module by the entry point `airflow.policy`, or is given it by Airlock's plugin. It chooses a task's
+pool when a run is made and when a task is cleared. A pool may be made or removed afterwards, and a task in a pool that
+is not there is never started; so the tasks that are not done are looked through again when that happens.
 """
 
 from __future__ import annotations

@@ -198,3 +198,26 @@ def test_airflow_takes_no_shortcut_around_the_policy(metadata):
     from airflow.settings import task_instance_mutation_hook
 
     assert task_instance_mutation_hook.is_noop is False
+
+
+def test_the_plugin_brings_the_policy_where_the_package_is_not_installed():
+    """Without the entry point, nothing else would say that it is not there: every task were in a general pool."""
+    from importlib.util import module_from_spec, spec_from_file_location
+    from pathlib import Path
+
+    from airflow import settings
+
+    from airlock_provider import policies
+
+    plugins = settings.get_policy_plugin_manager()
+    installed = plugins.is_registered(policies)
+    if installed:
+        plugins.unregister(policies)
+    try:
+        path = Path(__file__).parents[2] / "plugins" / "airlock_plugin.py"
+        spec = spec_from_file_location("airlock_plugin_again", path)
+        spec.loader.exec_module(module_from_spec(spec))
+        assert plugins.is_registered(policies)
+    finally:
+        if not installed:
+            plugins.unregister(policies)
