@@ -28,7 +28,7 @@ MOVED = {"options": ["retain_longitudinal_modified_dates"]}
 class InThisProcess:
     """Works on tasks without workers: starting those is most of what the tests here would wait for."""
 
-    def __init__(self, _count):
+    def __init__(self, *_, **__):
         pass
 
     def __enter__(self):
