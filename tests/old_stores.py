@@ -141,7 +141,7 @@ def _model(module: types.ModuleType, bidict: types.ModuleType, *, two_way: bool)
     class AnonymizerModel:
         pass
 
-    class OrderedBidict(dict):  # type: ignore[type-arg]
+    class OrderedBidict(dict):  # type: ignore[type-arg]  # of anything
         @classmethod
         def _from_other(cls, other: dict[Any, Any]) -> Any:
             return cls(other)

@@ -153,4 +153,5 @@ HARMLESS = [
 
 def evidence_of(name: str = "", **kinds: set[str]) -> Evidence:
     """Return the evidence of one name, as harvesting splits it into component groups, and of other identifiers."""
-    return Evidence(names={group for group in name.split("=") if group}, **kinds)  # type: ignore[arg-type]
+    groups = {group for group in name.split("=") if group}
+    return Evidence(names=groups, **kinds)  # type: ignore[arg-type]  # all of them are sets of texts

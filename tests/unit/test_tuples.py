@@ -81,11 +81,11 @@ def test_wrong_values_are_refused() -> None:
     with pytest.raises(TypeError):
         Ours._make(("a",))
     with pytest.raises((ValueError, TypeError)):
-        Ours("a")._replace(colour=1)  # type: ignore[call-arg]
+        Ours("a")._replace(colour=1)  # type: ignore[call-arg]  # on purpose
     with pytest.raises(AttributeError):
-        Ours("a").size = 4  # type: ignore[misc]
+        Ours("a").size = 4  # type: ignore[misc]  # on purpose
     with pytest.raises(AttributeError):
-        Ours("a").colour = 4  # type: ignore[attr-defined]
+        Ours("a").colour = 4  # type: ignore[attr-defined]  # on purpose
 
 
 def test_survives_copies_and_pickles() -> None:

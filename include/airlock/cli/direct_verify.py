@@ -24,9 +24,8 @@ def read_verify(arguments: list[str]) -> tuple[str, dict[str, str]] | None:
     report = options.get("--report")
     if len(folders) != 1 or "--project" not in options:
         return None
-    # What click would refuse, it must be asked to refuse.
-    # pathlib takes longer to import than to look.
-    if not all(os.path.isdir(folder) and os.access(folder, os.R_OK) for folder in (outputs, inputs)):  # noqa: PTH112
+    # What click would refuse, it must be asked to refuse. Importing pathlib takes longer than to look.
+    if not all(os.path.isdir(folder) and os.access(folder, os.R_OK) for folder in (outputs, inputs)):  # noqa: PTH112 - see above
         return None
     if report is not None and (
         os.path.lexists(report) or not os.path.isdir(os.path.dirname(report) or ".")  # noqa: PTH112, PTH120 - as above

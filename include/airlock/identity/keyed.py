@@ -13,7 +13,7 @@ from airlock.typed import Any
 
 try:
     # As the standard library's own `random` does it.
-    from _sha256 import sha256  # type: ignore[import-not-found,unused-ignore]
+    from _sha256 import sha256  # type: ignore[import-not-found,unused-ignore]  # type checkers know the whole only
 except ImportError:  # later than Python 3.11
     from hashlib import sha256
 

@@ -209,7 +209,6 @@ def _forked(reading: int, writing: int) -> Process:
     # From here on in the worker, which must never come back to what its parent was at.
     try:
         os.setpgid(0, 0)
-        silence((reading, writing))
         os.dup2(reading, 0)
         os.dup2(writing, 1)
         silence((0, 1))

@@ -75,7 +75,7 @@ class Collected:
         if not (self.problems or self.pairs or self.offsets or self.lost):
             return NOTHING
         parts = (self.problems, self.pairs, self.offsets, self.lost)
-        return Found(*(tuple(dict.fromkeys(part)) for part in parts))  # type: ignore[arg-type]
+        return Found(*(tuple(dict.fromkeys(part)) for part in parts))  # type: ignore[arg-type]  # in their order
 
 
 def together(parts: list[Found]) -> Found:

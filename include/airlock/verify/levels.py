@@ -101,8 +101,7 @@ class Level:
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Level) and self.order is other.order and self.elements == other.elements
 
-    # It grows.
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = None  # type: ignore[assignment]  # it grows
 
     def __repr__(self) -> str:
         return f"<Level of {len(self.elements)} elements>"

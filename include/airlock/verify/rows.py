@@ -111,7 +111,9 @@ class Rows:
         inner: list[Place] = []
         path = (*places[0].path, tag)
         for place in places:
-            element, other = place.output.elements[tag], place.source.elements[tag]  # type: ignore[union-attr]
+            if place.source is None:
+                return None
+            element, other = place.output.elements[tag], place.source.elements[tag]
             if element.items is None or other.items is None or len(element.items) != len(other.items):
                 return None
             key = (id(element.items), id(other.items))

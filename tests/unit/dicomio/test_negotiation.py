@@ -40,7 +40,10 @@ def test_a_c_get_association_holds_every_syntax_of_its_classes():
 
 def test_what_is_missing_is_asked_for_at_the_highest_level():
     expected = {f"1.{s}.{i}": FoundInstance(f"1.{s}", f"1.{s}.{i}", CT) for s in (1, 2) for i in range(100)}
-    levels = lambda missing, **k: [r.identifier().QueryRetrieveLevel for r in plan("1", expected, missing, **k)]  # noqa: E731
+
+    def levels(missing, **k):
+        return [request.identifier().QueryRetrieveLevel for request in plan("1", expected, missing, **k)]
+
     assert levels(expected) == ["STUDY"]
     assert levels([uid for uid in expected if uid.startswith("1.1.")]) == ["SERIES"]
     assert levels(set(expected) - {"1.1.0"}) == ["IMAGE", "IMAGE", "SERIES"]

@@ -125,7 +125,7 @@ def test_what_is_the_same_bytes_is_the_same_object() -> None:
     layouts = Layouts(EXPLICIT, strict=True, below=BELOW)
     levels = [read(layouts, encoded(number, EXPLICIT)) for number in (1, 2, 3, 6, 7, 8)]
     assert all(isinstance(level, Level) for level in levels)
-    last, before = levels[-1].elements, levels[-2].elements  # type: ignore[union-attr]
+    last, before = levels[-1].elements, levels[-2].elements  # type: ignore[union-attr]  # just asserted
     same = [tag for tag, each in last.items() if before.get(tag) is each]
     assert len(same) > 40
     assert all(before[tag] == last[tag] for tag in same)

@@ -229,6 +229,7 @@ def test_an_identifier_where_file_meta_information_differs(tmp_path: Path) -> No
     made = series(tmp_path, 9, unchanged)
     for number in range(1, 10):
         name = "QUILLFEATHER" if number == 7 else f"AIRLOCK_{number}"
+        # mypy infers no type of a lambda with a default.
         change(made, number, lambda ds, name=name: setattr(ds.file_meta, "ImplementationVersionName", name))  # type: ignore[misc]
     problems = made.verify()
     assert {n for n, found in problems.items() if any(problem.identifier for problem in found)} == {"7"}

@@ -58,7 +58,7 @@ def walks(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
     def counted(*arguments: object, **keywords: object) -> object:
         found.append(next(numbers))
-        return top(*arguments, **keywords)  # type: ignore[arg-type]
+        return top(*arguments, **keywords)  # type: ignore[arg-type]  # handed on as they are
 
     monkeypatch.setattr(Walk, "top", counted)
     return found
