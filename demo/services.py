@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -12,14 +13,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic, sleep
 
+_PORTS = range(15000, 32768)
+"""Below those that Linux gives to whoever connects (`ip_local_port_range`): one of them may be taken at any moment."""
+
 
 def free_port(preferred: int | None = None) -> int:
     """Return a free TCP port of the loopback interface, the preferred one if nobody has it."""
-    for port in (preferred, 0) if preferred else (0,):
+    # Not a generator that a test may have seeded: programs that run beside each other would choose the same.
+    chosen = random.SystemRandom().sample(_PORTS, 100)
+    for port in [preferred, *chosen] if preferred else chosen:
         with socket.socket() as probe, suppress(OSError):
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(("127.0.0.1", port))
-            return int(probe.getsockname()[1])
+            return port
     raise OSError("no free port on the loopback interface")
 
 

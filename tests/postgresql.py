@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from airlock.database import connect
+from demo.services import free_port
 from tests import peers
 
 DEBIAN = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
@@ -34,9 +34,7 @@ def server(debian_path):
     root = Path(tempfile.mkdtemp(prefix="airlock-pg-"))
     if os.geteuid() == 0:
         shutil.chown(root, "postgres")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     data = root / "data"
     options = f"-c listen_addresses=127.0.0.1 -p {port} -k {root} -c fsync=off"
     try:

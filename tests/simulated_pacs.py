@@ -13,6 +13,7 @@ from pydicom import Dataset, dcmread
 from pynetdicom import AE, build_context, build_role, evt
 from pynetdicom.presentation import StoragePresentationContexts
 
+from airlock.dicomio.association import AnswerQueue
 from airlock.dicomio.commit import COMMITMENT
 from airlock.dicomio.peer import Peer
 from airlock.dicomio.syntaxes import RECEIVED, STUDY_ROOT_FIND, STUDY_ROOT_GET, STUDY_ROOT_MOVE, VERIFICATION
@@ -20,6 +21,14 @@ from demo.services import free_port
 
 # How often a server looks whether it is to end, in seconds. The default is 0.5, and there is a server per test.
 socketserver.BaseServer.serve_forever.__defaults__ = (0.02,)
+
+
+def _only_for_who_waits(event: evt.Event) -> None:
+    event.assoc.dimse.msg_queue = AnswerQueue()
+
+
+# For associations that pynetdicom asks for: otherwise it loses an answer now and then, and gives up.
+NO_ANSWER_LOST = [(evt.EVT_CONN_OPEN, _only_for_who_waits)]
 
 
 class SimulatedPacs:
@@ -203,7 +212,7 @@ class SimulatedPacs:
         entity = AE("SIMULATED")
         entity.add_requested_context(COMMITMENT)
         role = build_role(COMMITMENT, scp_role=True)
-        association = entity.associate(host, port, ae_title="AIRLOCK", ext_neg=[role])
+        association = entity.associate(host, port, ae_title="AIRLOCK", ext_neg=[role], evt_handlers=NO_ANSWER_LOST)
         association.send_n_event_report(report, kind, COMMITMENT, instance)
         association.release()
 
@@ -229,5 +238,5 @@ class SimulatedPacs:
         datasets = self._selection(event)
         contexts = {(d.SOPClassUID, d.file_meta.TransferSyntaxUID) for d in datasets}
         host, port = self.destinations[event.move_destination]
-        yield host, port, {"contexts": [build_context(*pair) for pair in contexts]}
+        yield host, port, {"contexts": [build_context(*pair) for pair in contexts], "evt_handlers": NO_ANSWER_LOST}
         yield from self._send(datasets)

@@ -16,7 +16,7 @@ from airlock.dicomio.scp import storage_server
 from airlock.errors import AssociationRejected, PeerUnavailable, PolicyError, StudyNotFound, TransferIncomplete
 from airlock.retrieve.step import pull_study, study_is_ready
 from demo.services import free_port
-from tests.simulated_pacs import SimulatedPacs
+from tests.simulated_pacs import NO_ANSWER_LOST, SimulatedPacs
 from tests.studies import CT, make_instance, make_study
 from tests.transfers import NO_GUARD, make_transfer
 
@@ -195,7 +195,7 @@ def test_our_port_is_for_known_titles_and_whole_files(tmp_path):
     with storage_server(inbox, ae_title="AIRLOCK", port=port, callers=["PACS"]):
 
         def call(calling, called):
-            return AE(calling).associate("127.0.0.1", port, contexts, ae_title=called)
+            return AE(calling).associate("127.0.0.1", port, contexts, ae_title=called, evt_handlers=NO_ANSWER_LOST)
 
         assert call("PACS", "OTHER").is_rejected
         assert call("STRANGER", "AIRLOCK").is_rejected
