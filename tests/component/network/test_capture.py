@@ -46,10 +46,10 @@ def captured(file, *ports):
     # It says that it captures when it does.
     while b"Capturing" not in (line := process.stderr.readline()):
         assert line, "tshark ended"
-    time.sleep(0.3)
+    time.sleep(0.5)
     try:
         yield
-        time.sleep(0.5)
+        time.sleep(1)
     finally:
         process.send_signal(signal.SIGINT)
         process.wait(20)

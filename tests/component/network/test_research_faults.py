@@ -121,7 +121,7 @@ def test_an_abort_after_it_was_stored_sends_nothing_twice(transfer, files):
 def test_a_peer_that_falls_silent(transfer, files):
     make_ready(transfer, files)
     released = threading.Event()
-    pacs = SimulatedPacs(on_store=lambda n: released.wait(10) if n == 2 else None)
+    pacs = SimulatedPacs(on_store=lambda n: released.wait(60) if n == 2 else None)
     with pacs.running(dimse_timeout=1) as peer:
         with pytest.raises(PeerUnavailable, match="did not answer in 1 s"):
             send_to_research(transfer, peer)

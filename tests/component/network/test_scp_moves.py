@@ -152,7 +152,7 @@ def test_what_nobody_asked_for(tmp_path, studies):
     stranger = make_instance(tmp_path / "stranger", "1.2.3", "1.2.3.4", "1.2.3.5")
     pacs = SimulatedPacs(extra=[dcmread(stranger)])
     pacs.hold(files)
-    with pacs.running(network_timeout=0.5) as peer:
+    with pacs.running(network_timeout=2) as peer:
         with receiving_service(tmp_path / "home", peer) as service:
             assert ask(peer, tmp_path, uid).received == set(files)
             assert (service.counts["unasked"], service.counts["refused"]) == (1, 1)

@@ -178,11 +178,11 @@ def test_two_pulls_take_turns(tmp_path):
 def test_a_slow_peer_shows_life_by_what_it_sends(tmp_path):
     transfer = c_move(tmp_path)
     pacs = SimulatedPacs()
-    pacs.hold(make_study(tmp_path / "made", study_of(transfer), 1, 4))
+    pacs.hold(make_study(tmp_path / "made", study_of(transfer), 1, 6))
     pause = threading.Event()
     pacs.on_retrieve = lambda _: pause.wait(0.7)
-    with pacs.running(dimse_timeout=1.5) as peer:
-        assert pull_study(transfer, peer).received == 4
+    with pacs.running(dimse_timeout=3) as peer:
+        assert pull_study(transfer, peer).received == 6
 
 
 def test_our_port_is_for_known_titles_and_whole_files(tmp_path):

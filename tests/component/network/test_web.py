@@ -96,7 +96,7 @@ def service(answer):
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     try:
-        yield WebPeer(f"http://127.0.0.1:{server.server_port}", timeout=1)
+        yield WebPeer(f"http://127.0.0.1:{server.server_port}", timeout=20)
     finally:
         server.shutdown()
         thread.join()
@@ -139,7 +139,7 @@ def test_nobody_and_nonsense_and_silence():
     with service(html) as peer, WebClient(peer) as client, pytest.raises(PeerUnavailable, match="not DICOM JSON"):
         client.find_studies(StudyKeys("1.2.3"))
     pause = threading.Event()
-    with service(lambda handler: pause.wait(3)) as peer, WebClient(replace(peer, timeout=0.3)) as client:
+    with service(lambda handler: pause.wait(20)) as peer, WebClient(replace(peer, timeout=0.3)) as client:
         with pytest.raises(PeerUnavailable, match=r"did not answer in 0\.3 s"):
             client.find_studies(StudyKeys("1.2.3"))
         pause.set()

@@ -153,7 +153,7 @@ def test_who_says_nothing_or_a_byte_now_and_then_is_left(server, tmp_path):
         for caller in [*callers, stuck]:
             while caller.hear()[0] not in ABORTED:
                 pass
-        assert time.monotonic() - start < 6
+        assert time.monotonic() - start < 15
     finally:
         ended.set()
         thread.join()

@@ -62,7 +62,7 @@ def test_a_peer_that_answers_nonsense(files, reply):
         start = time.monotonic()
         with pytest.raises((AssociationAborted, PeerUnavailable)):
             statuses(peer_at(port), files)
-        assert time.monotonic() - start < 4
+        assert time.monotonic() - start < 20
 
 
 def test_a_peer_that_takes_no_data(tmp_path):

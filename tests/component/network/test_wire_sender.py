@@ -118,24 +118,24 @@ def test_an_abort_tells_what_was_answered_before(files, how):
 
 def test_a_peer_that_falls_silent(files, how):
     released = threading.Event()
-    pacs = SimulatedPacs(on_store=lambda n: released.wait(10) if n >= 2 else None)
+    pacs = SimulatedPacs(on_store=lambda n: released.wait(60) if n >= 2 else None)
     with pacs.running(dimse_timeout=0.7, **how) as peer:
         start = time.monotonic()
         with pytest.raises(PeerUnavailable, match=r"did not answer in 0\.7 s"):
             statuses(peer, files)
-        assert time.monotonic() - start < 5
+        assert time.monotonic() - start < 30
         released.set()
 
 
 def test_who_wants_no_more_waits_for_nothing(files, how):
     released = threading.Event()
-    pacs = SimulatedPacs(on_store=lambda n: released.wait(10) if n > 3 else None)
+    pacs = SimulatedPacs(on_store=lambda n: released.wait(60) if n > 3 else None)
     with pacs.running(**how) as peer:
         outcomes = send_files(peer, outgoing(files))
         next(outcomes)
         start = time.monotonic()
         outcomes.close()
-        assert time.monotonic() - start < 3
+        assert time.monotonic() - start < 30
         released.set()
     # An association that was just being asked for is let go when it is there.
     deadline = time.monotonic() + 10

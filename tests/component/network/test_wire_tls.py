@@ -161,7 +161,7 @@ def test_a_handshake_that_never_ends_is_ended(tmp_path, certificates):
                     ended = True
                     break
         assert ended
-        assert time.monotonic() - start < 4
+        assert time.monotonic() - start < 20
 
 
 def test_older_versions_are_refused(certificates):

@@ -70,7 +70,7 @@ def test_no_answer_is_given_up(sandbox):
     before = time.monotonic()
     with pytest.raises(PeerUnavailable, match=r"within 0\.2 s"):
         client.version()
-    assert time.monotonic() - before < 5
+    assert time.monotonic() - before < 20
 
 
 def test_nobody_listens(sandbox):

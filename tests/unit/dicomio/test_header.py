@@ -84,9 +84,9 @@ def test_a_declaration_of_3_gb_costs_nothing(tmp_path):
     for element in (b"\xe0\x7f\x10\x00OW\0\0", b"\x28\x00\x10\x12OW\0\0"):
         liar = tmp_path / "liar.dcm"
         liar.write_bytes(path.read_bytes() + element + struct.pack("<L", 3 << 30) + bytes(100))
-        before, start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.monotonic()
+        before, start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.process_time()
         assert category(liar, whole=True) == Category.DICOM_READ_ERROR
-        assert time.monotonic() - start < 1
+        assert time.process_time() - start < 1
         assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 32 << 10
 
 

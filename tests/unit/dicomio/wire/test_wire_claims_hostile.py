@@ -99,7 +99,7 @@ def test_who_reads_nothing_costs_the_others_no_time(tmp_path):
             assert claims.offer(quick, arrived(tmp_path), 0, incoming()) == [0]
         for thread in threads:
             thread.join(10)
-        assert time.monotonic() - begun < 5
+        assert time.monotonic() - begun < 15
 
 
 def test_no_more_than_so_many(tmp_path):
