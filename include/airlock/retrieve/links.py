@@ -172,7 +172,8 @@ class WebLink:
         try:
             with WebClient(self.peer) as client:
                 for retrieval in wanted.retrievals():
-                    for sop_uid in client.retrieve(retrieval, landing.folder, landing.name_of):
+                    came = client.retrieve(retrieval, landing.folder, landing.name_of, landing.least_free_bytes)
+                    for sop_uid in came:
                         landing.received.add(sop_uid)
                         landing.progress(len(landing.received), landing.total)
         except OSError as error:
