@@ -1,0 +1,123 @@
+"""PACSs that answer before they send, or send slowly: what was asked for is waited for as long as it is on its way."""
+
+import socket
+import threading
+import time
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+
+import pytest
+from pydicom.uid import generate_uid
+from pynetdicom import AE, build_context
+
+from airlock.dicomio.inbox import Inbox
+from airlock.dicomio.syntaxes import VERIFICATION
+from airlock.errors import TransferIncomplete
+from airlock.retrieve.step import pull_study
+from tests.simulated_pacs import NO_ANSWER_LOST, SimulatedPacs
+from tests.studies import make_study
+from tests.transfers import NO_GUARD, make_transfer
+
+
+class HastyPacs(SimulatedPacs):
+    """Answers a C-MOVE at once and counts nothing; sends a moment later, over an association of its own."""
+
+    def _move(self, event):
+        chosen = self._selection(event)
+        host, port = self.destinations[event.move_destination]
+        if chosen:
+            threading.Thread(target=self._bring, args=(chosen, host, port)).start()
+        yield host, port, {"contexts": [build_context(VERIFICATION)]}
+        yield 0
+
+    def _bring(self, chosen, host, port):
+        time.sleep(0.3)
+        entity = AE("SIMULATED")
+        for pair in {(d.SOPClassUID, d.file_meta.TransferSyntaxUID) for d in chosen}:
+            entity.add_requested_context(*pair)
+        association = entity.associate(host, port, ae_title="AIRLOCK", evt_handlers=NO_ANSWER_LOST)
+        for dataset in chosen if association.is_established else []:
+            self.retrieved.append(str(dataset.SOPInstanceUID))
+            association.send_c_store(dataset)
+        association.release()
+
+
+def transfer_from(pacs, tmp_path, method, *, policy=NO_GUARD, **study):
+    study_uid = generate_uid()
+    files = make_study(tmp_path / "made", study_uid, **study)
+    pacs.hold(files)
+    source = {"method": method, "connection": "staging"}
+    return make_transfer(tmp_path, study_uid=study_uid, source=source, policy=policy)
+
+
+@pytest.mark.parametrize("policy", [NO_GUARD, {}], ids=["at once", "guarded"])
+def test_what_comes_after_the_answer_that_counts_nothing(tmp_path, policy):
+    pacs = HastyPacs()
+    transfer = transfer_from(pacs, tmp_path, "c-move", policy=policy, series=2, instances=3)
+    with pacs.running() as peer:
+        assert pull_study(transfer, peer).received == 6
+    # Only the guard's image was asked for besides, and of a study that nobody has none.
+    assert len(pacs.retrieved) == (6 if policy else 7)
+
+
+def test_who_counts_nothing_and_sends_nothing_is_not_waited_for_without_end(tmp_path):
+    pacs = SimulatedPacs()
+    transfer = transfer_from(pacs, tmp_path, "c-move", series=1, instances=2)
+    pacs.withhold = set(pacs.instances)
+    with pacs.running(network_timeout=0.3) as peer, pytest.raises(TransferIncomplete, match="0 of 2"):
+        pull_study(transfer, peer)
+
+
+def test_a_part_of_an_instance_is_a_sign_of_life(tmp_path):
+    inbox = Inbox(tmp_path, "1.2.3", total=1)
+    signs = [0.2] * 5
+
+    def come():
+        for pause in signs:
+            time.sleep(pause)
+            inbox.notice()
+        inbox.answered(0x0000)
+
+    thread = threading.Thread(target=come)
+    thread.start()
+    inbox.wait(lambda: inbox.acknowledged == 1, 0.8)
+    thread.join()
+    assert inbox.acknowledged == 1
+    assert not inbox.whole
+
+
+@contextmanager
+def slowed(port, bytes_per_second):
+    """Forward a port; what its peer says comes at a rate."""
+
+    def pump(source, target, rate):
+        with suppress(OSError):
+            while data := source.recv(8192):
+                target.sendall(data)
+                time.sleep(len(data) / rate)
+        for one in (source, target):
+            with suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve():
+            with suppress(OSError):
+                while True:
+                    caller, _ = server.accept()
+                    peer = socket.create_connection(("127.0.0.1", port))
+                    for ends in ((caller, peer, 1e12), (peer, caller, bytes_per_second)):
+                        threading.Thread(target=pump, args=ends, daemon=True).start()
+
+        threading.Thread(target=serve, daemon=True).start()
+        try:
+            yield server.getsockname()[1]
+        finally:
+            server.shutdown(socket.SHUT_RDWR)
+
+
+def test_an_instance_that_takes_longer_to_come_by_get_than_an_answer_may(tmp_path):
+    pacs = SimulatedPacs()
+    transfer = transfer_from(pacs, tmp_path, "c-get", series=1, instances=1, size=600)
+    with pacs.running(dimse_timeout=2) as peer, slowed(peer.port, 250_000) as port:
+        assert pull_study(transfer, replace(peer, port=port)).received == 1
