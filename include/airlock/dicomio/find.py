@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
@@ -53,11 +53,22 @@ class StudyKeys:
 
     def match(self, answer: Dataset) -> bool:
         """Whether an answer is about what was asked for. Some peers match parts of a value, or ignore a key."""
-        exact = {name: value for name, value in self.query().items() if value and name != "StudyDate"}
-        first, dash, last = self.study_date.partition("-")
         date = text_of(answer, "StudyDate")
+        first, dash, last = self.study_date.partition("-")
         in_range = not date or not self.study_date or (first <= date <= (last or "9") if dash else date == first)
-        return in_range and all(text_of(answer, name) in ("", value) for name, value in exact.items())
+        return in_range and self.agree({name: text_of(answer, name) for name in self.query()})
+
+    def agree(self, told: Mapping[str, str]) -> bool:
+        """Whether the values that an answer tells are those that were asked for, by attribute keyword.
+
+        Who is asked for a study by its UID need not repeat it. An answer without the other keys comes from a peer that
+        ignored them, and is about anybody.
+        """
+        wanted = self.query()
+        told_of = told["StudyInstanceUID"] or self.study_instance_uid
+        return self.study_instance_uid in ("", told_of) and all(
+            wanted[name] in ("", told[name]) for name in ("AccessionNumber", "PatientID")
+        )
 
 
 @dataclass(frozen=True, repr=False)

@@ -10,9 +10,10 @@ import pytest
 from pydicom.uid import generate_uid
 from pynetdicom import AE, build_context
 
+from airlock.dicomio.find import StudyKeys, find_studies
 from airlock.dicomio.inbox import Inbox
 from airlock.dicomio.syntaxes import VERIFICATION
-from airlock.errors import TransferIncomplete
+from airlock.errors import StudyNotFound, TransferIncomplete
 from airlock.retrieve.step import pull_study
 from tests.simulated_pacs import NO_ANSWER_LOST, SimulatedPacs
 from tests.studies import make_study
@@ -40,6 +41,20 @@ class HastyPacs(SimulatedPacs):
             self.retrieved.append(str(dataset.SOPInstanceUID))
             association.send_c_store(dataset)
         association.release()
+
+
+class DeafPacs(SimulatedPacs):
+    """Doesn't know accession numbers: it neither searches by them nor tells them."""
+
+    def _matching(self, query):
+        query.pop("AccessionNumber", None)
+        return super()._matching(query)
+
+    def _find(self, event):
+        for status, answer in super()._find(event):
+            if answer is not None:
+                del answer.AccessionNumber
+            yield status, answer
 
 
 def transfer_from(pacs, tmp_path, method, *, policy=NO_GUARD, **study):
@@ -86,6 +101,20 @@ def test_a_part_of_an_instance_is_a_sign_of_life(tmp_path):
     assert not inbox.whole
 
 
+def test_a_peer_that_ignores_what_it_is_searched_by_finds_nothing(tmp_path):
+    pacs = DeafPacs()
+    pacs.hold(make_study(tmp_path / "of somebody", generate_uid(), 1, 1, AccessionNumber="OTHER"))
+    source = {"method": "c-get", "connection": "staging", "accession_number": "WANTED"}
+    transfer = make_transfer(tmp_path, study_uid="", source=source, policy=NO_GUARD)
+    with pacs.running() as peer:
+        with pytest.raises(StudyNotFound):
+            pull_study(transfer, peer)
+        assert not pacs.retrievals
+        # By its UID, which every peer must know, it is found.
+        (study,) = {str(dataset.StudyInstanceUID) for dataset in pacs.instances.values()}
+        assert [found.study_instance_uid for found in find_studies(peer, StudyKeys(study))] == [study]
+
+
 @contextmanager
 def slowed(port, bytes_per_second):
     """Forward a port; what its peer says comes at a rate."""
@@ -120,4 +149,5 @@ def test_an_instance_that_takes_longer_to_come_by_get_than_an_answer_may(tmp_pat
     pacs = SimulatedPacs()
     transfer = transfer_from(pacs, tmp_path, "c-get", series=1, instances=1, size=600)
     with pacs.running(dimse_timeout=2) as peer, slowed(peer.port, 250_000) as port:
+        pacs.entity.dimse_timeout = 60  # it waits for our answer all the while
         assert pull_study(transfer, replace(peer, port=port)).received == 1

@@ -145,7 +145,8 @@ def test_pages(tmp_path):
         def answer(handler, knows_paging=knows_paging):
             start = int(parse_qs(urlsplit(handler.path).query)["offset"][0]) if knows_paging else 0
             uids = [f"1.2.{n}" for n in range(5)][start : start + 2]
-            found = [{"0020000D": {"vr": "UI", "Value": [uid]}} for uid in uids]
+            accession = {"vr": "SH", "Value": ["A"]}
+            found = [{"0020000D": {"vr": "UI", "Value": [uid]}, "00080050": accession} for uid in uids]
             say(200 if found else 204, json.dumps(found).encode() if found else b"")(handler)
 
         with service(answer) as peer, WebClient(peer) as client:

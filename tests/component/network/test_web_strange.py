@@ -10,6 +10,7 @@ from pydicom.uid import generate_uid
 
 from airlock.deliver.step import confirm_receipt, send_to_research
 from airlock.dicomio.header import read_header
+from airlock.dicomio.multipart import FilesBody
 from airlock.dicomio.web import WebClient
 from airlock.errors import AssociationAborted, AssociationRejected, PeerDown, PeerUnavailable, TransferIncomplete
 from airlock.retrieve.step import pull_study
@@ -140,22 +141,31 @@ def drop(handler):
 
 
 def test_a_service_that_drops_what_is_large_is_not_waited_for_as_if_it_were_down(tmp_path):
+    files = make_study(tmp_path / "made", generate_uid(), 1, 3)
     transfer = make_transfer(tmp_path, policy=STOW)
-    make_ready(transfer, make_study(tmp_path / "made", generate_uid(), 1, 3))
-    here = []
+    make_ready(transfer, files)
+    pacs, most = WebPacs({}), sum(path.stat().st_size for path in files.values())
+    state = {"down": True}
 
     def answer(handler):
-        if handler.command == "GET" and here:
-            say(204)(handler)
-        else:
+        if state["down"] or (handler.command == "POST" and int(handler.headers["Content-Length"]) > most):
             drop(handler)
+        elif handler.command == "GET":
+            pacs(handler)
+        else:
+            body = handler.rfile.read(int(handler.headers["Content-Length"]))
+            pacs.files |= {uid: path for uid, path in files.items() if uid.encode() in body}
+            say(200)(handler)
 
     with service(answer) as peer:
-        with pytest.raises(PeerDown):
-            send_to_research(transfer, peer)
-        here.append(True)
+        with pytest.raises(PeerDown), WebClient(peer) as client:
+            client.store(FilesBody(files.values(), "B"), "B")
+        state["down"] = False
         with pytest.raises(AssociationAborted, match=r"destination\.batch"):
             send_to_research(transfer, peer)
+        # What was in doubt goes by itself, and so in smaller requests.
+        send_to_research(transfer, peer)
+        assert confirm_receipt(transfer, peer).sent == 3
 
 
 def test_a_service_that_says_too_large(tmp_path):
