@@ -17,6 +17,8 @@ from airlock.dicomio.syntaxes import STUDY_ROOT_FIND
 from airlock.errors import AirlockError, AssociationRejected, PeerUnavailable
 
 _PENDING = (0xFF00, 0xFF01)
+# Of a study that is asked for by its UID, it is known.
+_UNIQUE_KEYS = {"STUDY": "", "SERIES": "SeriesInstanceUID", "IMAGE": "SOPInstanceUID"}
 
 
 @dataclass(frozen=True, repr=False)
@@ -109,12 +111,6 @@ class FoundInstance:
     series_instance_uid: str
     sop_instance_uid: str
     sop_class_uid: str | None
-
-
-def find_study(peer: Peer, study_uid: str) -> FoundStudy | None:
-    """Ask a peer for a study, at study level. Raises as :func:`find_studies`."""
-    found = find_studies(peer, StudyKeys(study_uid))
-    return found[0] if found else None
 
 
 def find_studies(peer: Peer, keys: StudyKeys) -> list[FoundStudy]:
@@ -210,17 +206,22 @@ def _query(level: str, **keys: str) -> Dataset:
 
 
 def _ask(peer: Peer, association: Association, query: Dataset) -> Iterator[Dataset]:
-    since = time.monotonic()
+    since, nonsense = time.monotonic(), False
+    key = _UNIQUE_KEYS[query.QueryRetrieveLevel]
     for status, answer in association.send_c_find(query, STUDY_ROOT_FIND):
         if "Status" not in status:
             raise no_answer(peer, since)
         since = time.monotonic()
         if status.Status in _PENDING:
-            if answer is None:
-                raise PeerUnavailable(f"{peer.name} answers C-FIND with something that cannot be decoded.")
-            yield answer
+            if answer is None or (key and not text_of(answer, key)):
+                nonsense = True
+            else:
+                yield answer
         elif status.Status != 0x0000:
             raise _refused(peer, status.Status)
+    # Not before the last one has come: the next query would be given the rest.
+    if nonsense:
+        raise PeerUnavailable(f"{peer.name} answers C-FIND with something that cannot be decoded, or has no UID.")
 
 
 def _refused(peer: Peer, status: int) -> PeerUnavailable | AssociationRejected:

@@ -10,10 +10,10 @@ import pytest
 from pydicom.uid import generate_uid
 from pynetdicom import AE, build_context
 
-from airlock.dicomio.find import StudyKeys, find_studies
+from airlock.dicomio.find import StudyKeys, find_studies, list_study
 from airlock.dicomio.inbox import Inbox
 from airlock.dicomio.syntaxes import VERIFICATION
-from airlock.errors import StudyNotFound, TransferIncomplete
+from airlock.errors import PeerUnavailable, StudyNotFound, TransferIncomplete
 from airlock.retrieve.step import pull_study
 from tests.simulated_pacs import NO_ANSWER_LOST, SimulatedPacs
 from tests.studies import make_study
@@ -113,6 +113,25 @@ def test_a_peer_that_ignores_what_it_is_searched_by_finds_nothing(tmp_path):
         # By its UID, which every peer must know, it is found.
         (study,) = {str(dataset.StudyInstanceUID) for dataset in pacs.instances.values()}
         assert [found.study_instance_uid for found in find_studies(peer, StudyKeys(study))] == [study]
+
+
+@pytest.mark.parametrize("level", ["SERIES", "IMAGE"])
+def test_an_answer_without_its_uid_is_not_passed_over(tmp_path, level):
+    pacs = SimulatedPacs()
+    study_uid = generate_uid()
+    pacs.hold(make_study(tmp_path / "made", study_uid, 2, 2))
+    answers = pacs._find
+
+    def find(event):
+        asked = event.identifier.QueryRetrieveLevel
+        for number, (status, answer) in enumerate(answers(event)):
+            if asked == level and number == 1:
+                answer.SeriesInstanceUID = answer.SOPInstanceUID = ""
+            yield status, answer
+
+    pacs._find = find
+    with pacs.running() as peer, pytest.raises(PeerUnavailable, match="has no UID"):
+        list_study(peer, study_uid)
 
 
 @contextmanager
