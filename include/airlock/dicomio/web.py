@@ -129,14 +129,18 @@ class WebClient:
         """
         room = Room(folder, least_free_bytes)
         for path in _paths(retrieval):
-            with self._answer("GET", path, headers={"Accept": _ANY_INSTANCE}, stream=True) as response:
-                if response.status_code not in _ANSWERED:
-                    continue
-                boundary = boundary_of(response.headers.get("Content-Type", ""))
-                for part in read_parts(response.iter_content(_CHUNK_BYTES), boundary):
-                    sop_uid = _land(part, folder, retrieval.study_uid, name_of, room)
-                    if sop_uid:
-                        yield sop_uid
+            try:
+                with self._answer("GET", path, headers={"Accept": _ANY_INSTANCE}, stream=True) as response:
+                    if response.status_code not in _ANSWERED:
+                        continue
+                    boundary = boundary_of(response.headers.get("Content-Type", ""))
+                    for part in read_parts(response.iter_content(_CHUNK_BYTES), boundary):
+                        sop_uid = _land(part, folder, retrieval.study_uid, name_of, room)
+                        if sop_uid:
+                            yield sop_uid
+            except _ServerError as error:
+                # One instance that it cannot read is enough, whatever else was asked for.
+                raise AssociationAborted(str(error)) from None
 
     # STOW-RS (PS3.18 section 10.5)
 
@@ -186,11 +190,16 @@ class WebClient:
                 raise AssociationAborted(f"{name}, or the network, ended an answer in the middle.") from None
 
 
+class _ServerError(PeerUnavailable):
+    """The service failed at what it was asked for."""
+
+
 def _problem(name: str, status: int) -> AirlockError | None:
     if status in (HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT) or 200 <= status < 300:
         return None
     if status in (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS) or status >= 500:
-        return PeerUnavailable(f"{name} cannot do it now (HTTP status {status}).")
+        kind = _ServerError if status == HTTPStatus.INTERNAL_SERVER_ERROR else PeerUnavailable
+        return kind(f"{name} cannot do it now (HTTP status {status}).")
     if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
         return AssociationRejected(
             f"{name} takes smaller requests only (HTTP status {status}). Have it take larger ones, or set "

@@ -10,11 +10,16 @@ import pytest
 from pydicom.uid import generate_uid
 from pynetdicom import AE, build_context
 
+from airlock.dicomio import association
+from airlock.dicomio.echo import echo
 from airlock.dicomio.find import StudyKeys, find_studies, list_study
 from airlock.dicomio.inbox import Inbox
+from airlock.dicomio.peer import Peer
 from airlock.dicomio.syntaxes import VERIFICATION
-from airlock.errors import PeerUnavailable, StudyNotFound, TransferIncomplete
+from airlock.dicomio.wire import command
+from airlock.errors import AssociationAborted, PeerUnavailable, StudyNotFound, TransferIncomplete
 from airlock.retrieve.step import pull_study
+from tests.raw_dicom import acceptance, p_data, read_pdu, scripted_peer
 from tests.simulated_pacs import NO_ANSWER_LOST, SimulatedPacs
 from tests.studies import make_study
 from tests.transfers import NO_GUARD, make_transfer
@@ -36,11 +41,11 @@ class HastyPacs(SimulatedPacs):
         entity = AE("SIMULATED")
         for pair in {(d.SOPClassUID, d.file_meta.TransferSyntaxUID) for d in chosen}:
             entity.add_requested_context(*pair)
-        association = entity.associate(host, port, ae_title="AIRLOCK", evt_handlers=NO_ANSWER_LOST)
-        for dataset in chosen if association.is_established else []:
+        sending = entity.associate(host, port, ae_title="AIRLOCK", evt_handlers=NO_ANSWER_LOST)
+        for dataset in chosen if sending.is_established else []:
             self.retrieved.append(str(dataset.SOPInstanceUID))
-            association.send_c_store(dataset)
-        association.release()
+            sending.send_c_store(dataset)
+        sending.release()
 
 
 class DeafPacs(SimulatedPacs):
@@ -132,6 +137,57 @@ def test_an_answer_without_its_uid_is_not_passed_over(tmp_path, level):
     pacs._find = find
     with pacs.running() as peer, pytest.raises(PeerUnavailable, match="has no UID"):
         list_study(peer, study_uid)
+
+
+class BrittlePacs(SimulatedPacs):
+    """Aborts at some instances, in whatever request."""
+
+    def _send(self, datasets):
+        for number, item in enumerate(super()._send(datasets)):
+            if number and item[1].SOPInstanceUID in self.fatal:
+                [association.abort() for association in self.entity.active_associations]
+                return
+            yield item
+
+
+@pytest.mark.parametrize("method", ["c-move", "c-get"])
+def test_an_instance_at_which_it_aborts_keeps_no_other_back(tmp_path, method):
+    pacs = BrittlePacs()
+    transfer = transfer_from(pacs, tmp_path, method, series=2, instances=3)
+    pacs.fatal = {min(pacs.instances)}
+    lost = transfer.instance_id(min(pacs.instances))
+    with pacs.running() as peer:
+        with pytest.raises(TransferIncomplete, match=f"5 of 6 instances arrived.*Missing: {lost}"):
+            pull_study(transfer, peer)
+        pacs.fatal = set()
+        assert pull_study(transfer, peer).received == 6
+
+
+def test_who_ends_every_association_is_not_asked_for_each_instance(tmp_path):
+    pacs = BrittlePacs()
+    transfer = transfer_from(pacs, tmp_path, "c-get", series=1, instances=20)
+    pacs.fatal = set(pacs.instances)
+    with pacs.running() as peer, pytest.raises(AssociationAborted):
+        pull_study(transfer, peer)
+    assert len(pacs.retrievals) < 20
+
+
+def test_who_does_not_answer_a_release_is_left(monkeypatch):
+    monkeypatch.setattr(association, "_RELEASE_SECONDS", 0.2)
+    over = threading.Event()
+
+    def script(connection):
+        read_pdu(connection)
+        connection.sendall(acceptance([1]))
+        read_pdu(connection)
+        connection.sendall(p_data(command.answer(command.Command(command.ECHO_RQ, 1), 0), flags=3))
+        over.wait(25)
+
+    with scripted_peer(script) as port:
+        since = time.monotonic()
+        echo(Peer("127.0.0.1", port, acse_timeout=25))
+        assert time.monotonic() - since < 20
+        over.set()
 
 
 @contextmanager

@@ -103,6 +103,29 @@ def test_a_part_of_what_was_asked_for_is_kept_and_the_rest_named(tmp_path):
     assert transfer.instance_id(sorted(files)[0]) in str(caught.value)
 
 
+def test_an_instance_that_it_cannot_read_keeps_no_other_back(tmp_path):
+    study_uid = generate_uid()
+    files = make_study(tmp_path / "made", study_uid, 1, 4)
+    transfer = make_transfer(tmp_path, study_uid=study_uid, source=WEB)
+    pacs, broken = WebPacs(files), min(files)
+
+    def answer(handler):
+        if "/instances/" in handler.path:
+            answer_one = say(500) if handler.path.endswith(broken) else pacs
+            answer_one(handler)
+        elif "limit=" in handler.path:
+            pacs(handler)
+        else:
+            say(500)(handler)
+
+    lost = transfer.instance_id(broken)
+    with (
+        service(answer) as peer,
+        pytest.raises(TransferIncomplete, match=f"3 of 4 instances arrived.*Missing: {lost}"),
+    ):
+        pull_study(transfer, peer)
+
+
 @pytest.mark.parametrize("said", [None, "oops", {"error": "down"}, [None], [{"0020000D": None}], [3]], ids=str)
 def test_what_is_no_answer_is_not_taken_for_an_empty_one(said):
     answer = say(200, json.dumps(said).encode())
