@@ -130,7 +130,7 @@ class WebClient:
         room = Room(folder, least_free_bytes)
         for path in _paths(retrieval):
             try:
-                with self._answer("GET", path, headers={"Accept": _ANY_INSTANCE}, stream=True) as response:
+                with self._answer("GET", path, headers={"Accept": _ANY_INSTANCE}) as response:
                     if response.status_code not in _ANSWERED:
                         continue
                     boundary = boundary_of(response.headers.get("Content-Type", ""))
@@ -172,7 +172,7 @@ class WebClient:
         try:
             # A redirect would take our credentials, and the study, to somebody who was not configured.
             response = self._session.request(
-                method, self.peer.url + path, timeout=timeout, allow_redirects=False, **arguments
+                method, self.peer.url + path, timeout=timeout, allow_redirects=False, stream=True, **arguments
             )
         except requests.ReadTimeout:
             raise PeerUnavailable(f"{name} did not answer in {timeout:g} s.") from None
@@ -181,7 +181,7 @@ class WebClient:
             kind = PeerDown if down else PeerUnavailable
             raise kind(f"{name} cannot be reached. Check that it runs, its URL and certificate.") from None
         with response:
-            problem = _problem(name, response.status_code)
+            problem = _problem(name, method, response.status_code)
             if problem is not None:
                 raise problem
             try:
@@ -194,8 +194,9 @@ class _ServerError(PeerUnavailable):
     """The service failed at what it was asked for."""
 
 
-def _problem(name: str, status: int) -> AirlockError | None:
-    if status in (HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT) or 200 <= status < 300:
+def _problem(name: str, method: str, status: int) -> AirlockError | None:
+    # Not found is an answer to who asks for something; to who stores, the URL is wrong.
+    if 200 <= status < 300 or (method, status) in (("GET", HTTPStatus.NOT_FOUND), ("POST", HTTPStatus.CONFLICT)):
         return None
     if status in (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS) or status >= 500:
         kind = _ServerError if status == HTTPStatus.INTERNAL_SERVER_ERROR else PeerUnavailable

@@ -3,6 +3,8 @@
 import json
 import socket
 import struct
+import threading
+from dataclasses import replace
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -13,6 +15,7 @@ from airlock.dicomio.header import read_header
 from airlock.dicomio.multipart import FilesBody
 from airlock.dicomio.web import WebClient
 from airlock.errors import AssociationAborted, AssociationRejected, PeerDown, PeerUnavailable, TransferIncomplete
+from airlock.ledger import InstanceState
 from airlock.retrieve.step import pull_study
 from tests.studies import make_study
 from tests.transfers import make_ready, make_transfer
@@ -202,3 +205,33 @@ def test_a_service_that_says_too_large(tmp_path):
 
     with service(answer) as peer, pytest.raises(AssociationRejected, match=r"413.*destination\.batch"):
         send_to_research(transfer, peer)
+
+
+def test_a_service_that_is_not_at_this_url_refuses_no_instance(tmp_path):
+    transfer = make_transfer(tmp_path, policy=STOW)
+    (instance,) = make_ready(transfer, make_study(tmp_path / "made", generate_uid(), 1, 1))
+
+    def answer(handler):
+        handler.rfile.read(int(handler.headers["Content-Length"]))
+        say(404)(handler)
+
+    with service(answer) as peer, pytest.raises(AssociationRejected, match=r"404\. Check the URL"):
+        send_to_research(transfer, peer)
+    assert [i.id for i in transfer.ledger.instances(transfer.id, InstanceState.READY)] == [instance]
+
+
+def test_a_service_that_falls_silent_in_an_answer_is_not_down():
+    over = threading.Event()
+
+    def answer(handler):
+        handler.send_response(200)
+        handler.send_header("Content-Length", "100")
+        handler.end_headers()
+        handler.wfile.write(b"[{")
+        handler.wfile.flush()
+        over.wait(20)
+
+    with service(answer) as peer, WebClient(replace(peer, timeout=0.3)) as client:
+        with pytest.raises(AssociationAborted, match="in the middle"):
+            client.list_study("1.2.3")
+        over.set()
