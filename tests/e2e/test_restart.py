@@ -116,7 +116,7 @@ def test_backfill_of_redrive_does_an_interval_again(installation, tmp_path):
     arguments = ["backfill", "create", "--dag-id", "redrive", "--dag-run-conf", json.dumps({"mode": "redo"})]
     arguments += ["--from-date", hour.isoformat(), "--to-date", (hour + timedelta(minutes=59)).isoformat()]
     installation.airflow.run(*arguments)
-    wait_until(lambda: installation.ledger.find(transfer_id).attempt == 2, seconds=120)
+    wait_until(lambda: installation.ledger.find(transfer_id).attempt == 2, seconds=240)
     assert installation.wait(transfer_id)[transfer_id] == "success"
     summary = installation.find(transfer_id)
     assert (summary.state, summary.counts.sent) == (TransferState.SENT, 2)
@@ -132,7 +132,7 @@ def active_backfills(airflow):
 def test_backfill_dialog_in_a_browser(installation, tmp_path):
     """The same from the dialog behind *Trigger*: the runs of the interval are made."""
     day = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=9)
-    wait_until(lambda: not active_backfills(installation.airflow), seconds=120)
+    wait_until(lambda: not active_backfills(installation.airflow), seconds=240)
     with logged_in_page(installation.airflow) as page:
         page.goto(f"{installation.airflow.url}/dags/redrive/runs")
         page.get_by_role("button", name="Trigger").first.click()
@@ -152,4 +152,4 @@ def test_backfill_dialog_in_a_browser(installation, tmp_path):
         of_day = [run for run in found if (run["logical_date"] or "").startswith(f"{day:%Y-%m-%d}")]
         return [run["state"] for run in of_day] == ["success"] * 3
 
-    wait_until(done, seconds=120)
+    wait_until(done, seconds=240)
