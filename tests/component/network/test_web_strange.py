@@ -1,6 +1,7 @@
 """DICOMweb services that do what the standard allows and few do, or that break off."""
 
 import json
+import logging
 import socket
 import struct
 import threading
@@ -11,11 +12,13 @@ import pytest
 from pydicom.uid import generate_uid
 
 from airlock.deliver.step import confirm_receipt, send_to_research
+from airlock.dicomio.find import StudyKeys
 from airlock.dicomio.header import read_header
 from airlock.dicomio.multipart import FilesBody
 from airlock.dicomio.web import WebClient
 from airlock.errors import AssociationAborted, AssociationRejected, PeerDown, PeerUnavailable, TransferIncomplete
 from airlock.ledger import InstanceState
+from airlock.quiet import guarded
 from airlock.retrieve.step import pull_study
 from tests.studies import make_study
 from tests.transfers import make_ready, make_transfer
@@ -235,3 +238,15 @@ def test_a_service_that_falls_silent_in_an_answer_is_not_down():
         with pytest.raises(AssociationAborted, match="in the middle"):
             client.list_study("1.2.3")
         over.set()
+
+
+def test_no_log_quotes_a_url(caplog):
+    def answer(handler):
+        handler.send_response(200)
+        handler.wfile.write(b"HTTP/1.0 200 OK\r\nno header\r\n\r\n[]")
+        handler.close_connection = True
+
+    with caplog.at_level(logging.DEBUG), service(answer) as peer, WebClient(peer) as client, guarded():
+        assert client.find_studies(StudyKeys(patient_id="P4711", accession_number="A4711")) == []
+        assert client.list_study("1.2.3.4711").expected == 0
+    assert not [record for record in caplog.records if "4711" in record.getMessage()]
