@@ -124,11 +124,8 @@ def test_an_instance_that_it_cannot_read_keeps_no_other_back(tmp_path):
         else:
             say(500)(handler)
 
-    lost = transfer.instance_id(broken)
-    with (
-        service(answer) as peer,
-        pytest.raises(TransferIncomplete, match=f"3 of 4 instances arrived.*Missing: {lost}"),
-    ):
+    told = f"3 of 4 instances arrived.*Missing: {transfer.instance_id(broken)}"
+    with service(answer) as peer, pytest.raises(TransferIncomplete, match=told):
         pull_study(transfer, peer)
 
 
