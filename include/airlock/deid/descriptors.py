@@ -17,9 +17,20 @@ _DIGITS = re.compile(r"\d(?:[\d\W_]*\d)?")
 _DATE_LIKE = re.compile(r"\d{1,4}\s*[./-]\s*\d{1,2}\s*[./-]\s*\d{1,4}|\d{1,2}:\d{2}")
 _MEASURE = re.compile(
     r"\d{1,4}(?:mm|cm|ml|mg|sec|s|ms|t|kv|kvp|mas|mev|hz|mhz|min|x\d{1,4}|d|st|nd|rd|th|ch|dir|scan|shot|echo|view|views|f|s"
-    r"|mm2|ph|phase|slab)?|[bt]\d{1,4}[a-z]?|[fpvq]\d{1,2}"
+    r"|mm2|ph|phase|slab|gy|ns|cc|x|ex)?|[bt]\d{1,4}[a-z]?|[cflspvq]\d{1,2}"
 )
 _MOST_DIGITS = 5
+# b-values of diffusion in one sequence (`b0_100_400_800`): nobody's number is told in rising fifties.
+_LIST: Final = re.compile(r"\d{1,4}(?:[_,]\d{2,4})+")
+_B_VALUE_STEP: Final = 50
+_DATE_LIKE = re.compile(r"\d{1,4}\s*[./-]\s*\d{1,2}\s*[./-]\s*\d{1,4}|\d{1,2}:\d{2}")
+_MEASURE = re.compile(
+    r"\d{1,4}(?:mm|cm|ml|mg|sec|s|ms|t|kv|kvp|mas|mev|hz|mhz|min|x\d{1,4}|d|st|nd|rd|th|ch|dir|scan|shot|echo|view|views|f|s"
+    r"|mm2|ph|phase|slab|gy|ns|cc|x|ex)?|[bt]\d{1,4}[a-z]?|[cflspvq]\d{1,2}"
+)
+_MOST_DIGITS = 5
+# b-values of diffusion, in one sequence: nobody's number is told in rising fifties.
+_RISING = re.compile(r"\d{1,3}[05]?(?:_\d{1,3}0)+|\d{1,3}0?(?:[, ]\d{1,3}0)+")
 # Sides and contrast: of letters that stand alone, these say something about the image.
 _LETTERS = frozenset("lrc")
 _HUMPS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
@@ -65,8 +76,15 @@ def _joined(tokens: list[re.Match[str]], stay: Iterator[bool]) -> str:
 
 def _short_numbers(match: re.Match[str]) -> str:
     text = match.group()
-    digits = sum(c.isdigit() for c in text)
-    return _CUT if digits > _MOST_DIGITS or _DATE_LIKE.search(text) else text
+    long = sum(c.isdigit() for c in text) > _MOST_DIGITS and not _are_b_values(text)
+    return _CUT if long or _DATE_LIKE.search(text) else text
+
+
+def _are_b_values(text: str) -> bool:
+    if not _LIST.fullmatch(text):
+        return False
+    values = [int(value) for value in re.split("[_,]", text)]
+    return values == sorted(set(values)) and not any(value % _B_VALUE_STEP for value in values)
 
 
 @lru_cache(maxsize=4096)

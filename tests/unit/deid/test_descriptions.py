@@ -16,7 +16,9 @@ presentation state|Screen Save
 Ganzkörper|Kniegelenk links 2 Ebenen|Lungenübersicht p.a.|TEP corps entier|tórax PA|NUCLEAR MEDICINE BONE SCAN
 Thin Lung 1.25mm|CTA HEAD & NECK|Hand AP/obl/lat left|CINE 4 chamber
 T1 AX POST GAD|W/O CONTRAST|AX 3D T1 POST GAD FSPGR|PET WB CORRECTED|FDG AC|ABDOMEN W CONTRAST
-DELAYED PHASE|3 PLANE LOC"""
+DELAYED PHASE|3 PLANE LOC
+NON CONTRAST|non-FS|in/out phase|CT ABD & PELVIS W/ IV CONT|C5-C6 FLEX/EXT|MR L4/L5/S1|ep2d_diff_b0_100_400_800_TRACEW
+Enhancing tumor|PTV_60Gy|VMAT 2 arcs|SpinalCord|CT ANGIO CHEST PE PROTOCOL|ThorRoutine 5.0 B40f|CCTA bestdiast"""
 CUT = {
     "CT CHEST Dr. Okonkwo": "CT CHEST",
     "R Okonkwo CT": "CT",
@@ -25,6 +27,9 @@ CUT = {
     "CT 12.03.1961 chest": "CT chest",
     "OkonkwoChest": "",
     "MRT HeadOkonkwo": "MRT",
+    "MR 0_100_405_800 head": "MR head",
+    "b800_400_100 head": "b head",
+    "MR 555_014_7788": "MR",
 }
 
 
