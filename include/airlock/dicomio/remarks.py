@@ -91,7 +91,8 @@ def _in_fragment(read: Read, start: int, end: int) -> Iterator[Remark]:
     head = read(start, 8)
     if head in _CONTAINERS:
         yield from _in_boxes(read, start, end)
-    elif head.startswith((_JPEG, _CODESTREAM)):
+        return
+    if head.startswith((_JPEG, _CODESTREAM)):
         yield from _in_segments(read, start + 2, end)
     begin = max(start, end - _TAIL_BYTES)
     tail = read(begin, end - begin)

@@ -82,7 +82,8 @@ def _in_fragment(source: Source, start: int, end: int) -> Iterator[Beside]:
     head = source.read(start, min(_HEAD, end - start))
     if head[4:8] in (b"jP  ", b"JXL "):
         yield from _in_boxes(source, start, end)
-    elif head[:2] in (b"\xff\xd8", b"\xff\x4f"):
+        return
+    if head[:2] in (b"\xff\xd8", b"\xff\x4f"):
         yield from _in_segments(source, start, end, head)
     first = max(start, end - _END)
     tail = source.read(first, end - first)
