@@ -96,7 +96,7 @@ def _read_guarded(file: BinaryIO) -> Instance:
         return _read(file, os.fstat(file.fileno()).st_size)
     except (InstanceNotUnderstood, MemoryError, RecursionError):
         raise
-    except Exception as error:  # noqa: BLE001 - a parser's error on hostile bytes can be of any kind, and quotes them
+    except Exception as error:  # whatever a parser says of hostile bytes, it quotes them
         if isinstance(error, OSError) and error.errno is not None:
             raise
         raise InstanceNotUnderstood("Its dataset is damaged (PS3.5 section 7).") from None
