@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-import re
 
 from airlock.dicomio.pixels import PixelData
-from airlock.dicomio.remarks import Kind, Read, Remark, remark_behind, remarks_in_frames
+from airlock.dicomio.remarks import CAMERA, LOOSE, TEXT, Read, Remark, remark_behind, remarks_in_frames
 from airlock.identity.identifiers import Identifiers
 from airlock.typed import TYPE_CHECKING
 
@@ -20,13 +19,15 @@ if TYPE_CHECKING:
 
 Span = tuple[int, int]
 _UNDEFINED = 0xFFFFFFFF
-# SamplesPerPixel, Rows, Columns and BitsAllocated; NumberOfFrames is text.
-_FACTORS = (0x0002, 0x0010, 0x0011, 0x0100)
-_KEYWORDS = ("SamplesPerPixel", "Rows", "Columns", "BitsAllocated", "NumberOfFrames")
-_FRAMES = {
-    False: re.compile(rb"\x28\0\x08\0IS(.)\0([0-9 ]{1,12})", re.DOTALL),
-    True: re.compile(rb"\x28\0\x08\0(.)\0\0\0([0-9 ]{1,12})", re.DOTALL),
+# How SamplesPerPixel, Rows, Columns and BitsAllocated begin, in implicit VR and not.
+_SIGNS = {
+    implicit: [b"\x28\0" + tag + head for tag in (b"\2\0", b"\x10\0", b"\x11\0", b"\0\1")]
+    for implicit, head in ((True, b"\2\0\0\0"), (False, b"US\2\0"))
 }
+_FRAMES = b"\x28\0\x08\0"
+# Between the first of these attributes and the last.
+_MOST_BYTES = 512
+_KEYWORDS = ("SamplesPerPixel", "Rows", "Columns", "BitsAllocated", "NumberOfFrames")
 
 
 def spans_to_clear(instance: Instance, identifiers: Identifiers) -> list[Span]:
@@ -43,22 +44,49 @@ def spans_to_clear(instance: Instance, identifiers: Identifiers) -> list[Span]:
     return [span for remark in found for span in _to_clear(remark, identifiers)]
 
 
-def any_to_clear(head: Head, position: int, pixels: PixelData, identifiers: Identifiers) -> bool:
-    """Whether something in the pixel data of an open file has to go.
+class Remarks:
+    """Looks for what has to go in the pixel data of open files, one after the other."""
 
-    :param position: where its header ends.
-    """
-    data, start, size = head.data, pixels.offset, pixels.size
+    def __init__(self, identifiers: Identifiers) -> None:
+        self._identifiers = identifiers
+        # Where the attributes of the image begin: mostly at the same place in the next file.
+        self._begin = 0
 
-    def read(offset: int, count: int) -> bytes:
-        count = max(0, min(count, size - offset))
-        at = start + offset
-        return data[at : at + count] if at + count <= len(data) else os.pread(head.descriptor, count, at)
+    def any_to_clear(self, head: Head, position: int, pixels: PixelData) -> bool:
+        """Whether something in the pixel data of a file has to go.
 
-    encapsulated = pixels.header.endswith(b"\xff\xff\xff\xff")
-    expected = 0 if encapsulated else _size_in_header(data[:position], implicit=head.implicit)
-    found = _remarks(read, size, expected, encapsulated=encapsulated)
-    return any(_to_clear(remark, identifiers) for remark in found)
+        :param position: where its header ends.
+        """
+        data, start, size = head.data, pixels.offset, pixels.size
+
+        def read(offset: int, count: int) -> bytes:
+            count = max(0, min(count, size - offset))
+            at = start + offset
+            return data[at : at + count] if at + count <= len(data) else os.pread(head.descriptor, count, at)
+
+        encapsulated = pixels.header.endswith(b"\xff\xff\xff\xff")
+        expected = 0 if encapsulated else self._size_of_image(data, position, implicit=head.implicit)
+        found = _remarks(read, size, expected, encapsulated=encapsulated)
+        return any(_to_clear(remark, self._identifiers) for remark in found)
+
+    def _size_of_image(self, data: bytes, end: int, *, implicit: bool) -> int:
+        """Return how many bytes an image has that is not compressed, by its header; 0 when that is not known."""
+        signs = _SIGNS[implicit]
+        if not data.startswith(signs[0], self._begin):
+            self._begin = max(0, data.find(signs[0], 0, end))
+        begin, end = self._begin, min(end, self._begin + _MOST_BYTES)
+        size = 1
+        for sign in signs:
+            at = data.find(sign, begin, end) + 8
+            if at < 8:
+                return 0
+            size *= data[at] | data[at + 1] << 8
+        frames = data.find(_FRAMES, begin, end) + 8
+        if frames >= 8:
+            length = data[frames - 4] if implicit else data[frames - 2]
+            digits = data[frames : frames + length].strip(b" \0")
+            size *= int(digits) if digits.isdigit() else 0
+        return (size + 7) // 8
 
 
 def _remarks(read: Read, size: int, expected: int, *, encapsulated: bool) -> Iterable[Remark]:
@@ -70,20 +98,20 @@ def _to_clear(remark: Remark, identifiers: Identifiers) -> list[Span]:
     offset, data, kind = remark
     if not data.strip(b"\0"):
         return []
-    if kind is Kind.LOOSE:
+    if kind is LOOSE:
         found = identifiers.find(data.decode("latin-1"), free=False)
         return [(offset + start, end - start) for start, end in found]
     # What stands behind an image may be pixels of more images than were declared, in which short names are chance.
     goes = (
-        kind is Kind.CAMERA
+        kind is CAMERA
         or identifiers.in_bytes(data, dates=True)
-        or (kind is Kind.TEXT and bool(identifiers.find(data.decode("latin-1"))))
+        or (kind is TEXT and bool(identifiers.find(data.decode("latin-1"))))
     )
     return [(offset, len(data))] if goes else []
 
 
 def _size_of_image(dataset: Dataset) -> int:
-    """Return how many bytes an image has that is not compressed; 0 when that is not known."""
+    """Return the same, by its dataset."""
     values = [dataset.get(keyword, None) for keyword in _KEYWORDS]
     if values[-1] is None:
         values[-1] = 1
@@ -93,17 +121,3 @@ def _size_of_image(dataset: Dataset) -> int:
             return 0
         size *= int(value)
     return (size + 7) // 8
-
-
-def _size_in_header(header: bytes, *, implicit: bool) -> int:
-    """Return the same by the bytes of a header in little endian."""
-    size = 1
-    for number in _FACTORS:
-        sign = b"\x28\0" + number.to_bytes(2, "little") + (b"\2\0\0\0" if implicit else b"US\2\0")
-        at = header.find(sign) + 8
-        if at < 8:
-            return 0
-        size *= int.from_bytes(header[at : at + 2], "little")
-    frames = _FRAMES[implicit].search(header)
-    digits = frames[2][: frames[1][0]].strip() if frames else b"1"
-    return (size * int(digits) + 7) // 8 if digits.isdigit() else 0

@@ -7,10 +7,9 @@ in PS3.5 section A.4.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
-from enum import Enum
 
+from airlock.patterns import compiled_later
 from airlock.tuples import NamedTuple
 
 Read = Callable[[int, int], bytes]
@@ -27,28 +26,28 @@ _WITHOUT_LENGTH = frozenset((0x01, *range(0xD0, 0xD8)))
 # End of image, start of scan, start of tile part, start of data: behind them are the pixels.
 _LAST = frozenset((0xD9, 0xDA, 0x90, 0x93))
 _CAMERA_BOXES = frozenset((b"xml ", b"uuid", b"Exif", b"brob", b"jumb", b"info"))
-_TEXT_AT_END = re.compile(rb"[\x20-\x7e\xa0-\xff]{8,}\0*$")
+_TEXT_AT_END = compiled_later(rb"[\x20-\x7e\xa0-\xff]{8,}\0*$")
 _BLOCK_BYTES, _TAIL_BYTES, _MOST_BYTES = 1 << 10, 1 << 10, 1 << 16
 
 
-class Kind(Enum):
-    """What a remark is."""
+TEXT, CAMERA, BEHIND, LOOSE = "text", "camera", "behind", "loose"
+"""Kinds of remarks.
 
-    TEXT = "comment or other text"
-    CAMERA = "EXIF, XMP, IPTC and their like: when, where and by whom a picture was taken"
-    BEHIND = "bytes behind the end of a frame, or of the image"
-    LOOSE = "text at the end of a frame whose own end is not known"
+A comment or other text; EXIF, XMP, IPTC and their like, which say when, where and by whom a picture was taken; bytes
+behind the end of a frame or an image; text at the end of a frame whose own end is not known.
+"""
 
 
 class Remark(NamedTuple):
     """Bytes that are no part of the image.
 
     :param offset: in the pixel data's value.
+    :param kind: one of the above.
     """
 
     offset: int
     data: bytes
-    kind: Kind
+    kind: str
 
 
 def remarks_in_frames(read: Read, size: int) -> Iterator[Remark]:
@@ -73,7 +72,7 @@ def remark_behind(read: Read, size: int, expected: int) -> Iterator[Remark]:
     :param expected: bytes of the image (PS3.3 section C.7.6.3); 0 when it is not known.
     """
     if 0 < expected < size - 1 and (data := read(expected, min(size - expected, _MOST_BYTES))).strip(b"\0"):
-        yield Remark(expected, data, Kind.BEHIND)
+        yield Remark(expected, data, BEHIND)
 
 
 def _blockwise(read: Read, start: int) -> Read:
@@ -98,10 +97,10 @@ def _in_fragment(read: Read, start: int, end: int) -> Iterator[Remark]:
     tail = read(begin, end - begin)
     before, marker, behind = tail.rpartition(_END)
     if marker and behind.strip(b"\0"):
-        yield Remark(begin + len(before) + len(_END), behind, Kind.BEHIND)
+        yield Remark(begin + len(before) + len(_END), behind, BEHIND)
     elif not marker and (text := _TEXT_AT_END.search(tail)):
         # RLE (PS3.5 annex G) has no sign of its end, nor have frames that go on in the next fragment.
-        yield Remark(begin + text.start(), text[0], Kind.LOOSE)
+        yield Remark(begin + text.start(), text[0], LOOSE)
 
 
 def _in_segments(read: Read, position: int, end: int) -> Iterator[Remark]:
@@ -120,10 +119,10 @@ def _in_segments(read: Read, position: int, end: int) -> Iterator[Remark]:
         position = max(following, position + 2)
 
 
-def _kind(marker: int) -> Kind | None:
+def _kind(marker: int) -> str | None:
     if marker in _CAMERA:
-        return Kind.CAMERA
-    return Kind.TEXT if marker in (_COMMENT, _JPEG_2000_COMMENT) or marker in _OTHER else None
+        return CAMERA
+    return TEXT if marker in (_COMMENT, _JPEG_2000_COMMENT) or marker in _OTHER else None
 
 
 def _in_boxes(read: Read, position: int, end: int) -> Iterator[Remark]:
@@ -136,7 +135,7 @@ def _in_boxes(read: Read, position: int, end: int) -> Iterator[Remark]:
         if stop <= start:
             return
         if name in _CAMERA_BOXES:
-            yield Remark(start, read(start, min(stop - start, _MOST_BYTES)), Kind.CAMERA)
+            yield Remark(start, read(start, min(stop - start, _MOST_BYTES)), CAMERA)
         elif name == b"jp2c":
             yield from _in_segments(read, start + 2, stop)
         position = stop

@@ -7,10 +7,10 @@ compressed (PS3.3 section C.7.6.3).
 
 from __future__ import annotations
 
-import re
 import struct
 from collections.abc import Iterator
 
+from airlock.patterns import compiled_later
 from airlock.tuples import NamedTuple
 from airlock.verify.reader import File, PixelPlace
 from airlock.verify.stored import Source
@@ -20,9 +20,9 @@ _ITEM = b"\xfe\xff\x00\xe0"
 _COMMENTS = b"\xfe\x64\xe3\xe4\xe5\xe6\xe7\xe9\xea\xec\xef"
 _CAMERAS = b"\xe1\xed"
 _PIXELS_FOLLOW = b"\xda\xd9\x90\x93"
-_ALONE = re.compile(rb"\xff+(?=\xff)|\xff[\x01\xd0-\xd7]")
+_ALONE = compiled_later(rb"\xff+(?=\xff)|\xff[\x01\xd0-\xd7]")
 _CAMERA_BOXES = (b"xml ", b"uuid", b"Exif", b"brob", b"jumb", b"info")
-_WRITTEN = re.compile(rb"[\x20-\x7e\xa0-\xff]{8,}\0*\Z")
+_WRITTEN = compiled_later(rb"[\x20-\x7e\xa0-\xff]{8,}\0*\Z")
 _LONGEST, _END = 1 << 16, 1 << 10
 _HEAD = 2 << 10
 # Samples, rows, columns and bits of each.
