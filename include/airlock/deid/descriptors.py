@@ -11,7 +11,7 @@ from airlock.identity.identifiers import Identifiers
 from airlock.identity.vocabulary import fold, vocabulary
 
 # `w/o` and its like are one word: half of it would say the opposite.
-_TOKENS = re.compile(r"(?P<word>(?i:\bw/(?:wo|o)\b|\bs/p\b|\bp\.\s?a\.|\ba\.\s?p\.)|[^\W_]+)|(?P<gap>[\W_]+)")
+_TOKENS = re.compile(r"(?P<word>(?i:\bw(?:/wo|[/.\\-]o)\b|\bs/p\b|\bp\.\s?a\.|\ba\.\s?p\.)|[^\W_]+)|(?P<gap>[\W_]+)")
 # Dates, times, telephone and other long numbers: digits with anything but letters between them.
 _DIGITS = re.compile(r"\d(?:[\d\W_]*\d)?")
 _DATE_LIKE = re.compile(r"\d{1,4}\s*[./-]\s*\d{1,2}\s*[./-]\s*\d{1,4}|\d{1,2}:\d{2}")
@@ -31,8 +31,8 @@ _MEASURE = re.compile(
 _MOST_DIGITS = 5
 # b-values of diffusion, in one sequence: nobody's number is told in rising fifties.
 _RISING = re.compile(r"\d{1,3}[05]?(?:_\d{1,3}0)+|\d{1,3}0?(?:[, ]\d{1,3}0)+")
-# Sides and contrast: of letters that stand alone, these say something about the image.
-_LETTERS = frozenset("lrc")
+# Sides and contrast: of letters that stand alone, these say something about the image. `W.O.` may be initials as well.
+_LETTERS = frozenset(("l", "r", "c", "w.o", "w-o", "w\\o"))
 _HUMPS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
 _SHORTEST_PART: Final = 3
 # Stands for what was cut; no text holds it (PS3.5 section 6.1.3).
@@ -92,8 +92,8 @@ def _may_stay(word: str) -> bool:
     folded = fold(word)
     if folded in vocabulary() or (folded.isascii() and _MEASURE.fullmatch(folded) is not None):
         return True
-    if "/" in word or "." in word:
-        return True
+    if not word.isalnum():
+        return folded not in _LETTERS
     # `HeadNeckPETCT`: words that are told apart by their capitals.
     parts = _HUMPS.findall(word)
     return (

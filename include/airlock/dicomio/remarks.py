@@ -25,7 +25,17 @@ _OTHER = frozenset((0xE3, 0xE4, 0xE5, 0xE6, 0xE7, 0xE9, 0xEA, 0xEC, 0xEF))
 _WITHOUT_LENGTH = frozenset((0x01, *range(0xD0, 0xD8)))
 # End of image, start of scan, start of tile part, start of data: behind them are the pixels.
 _LAST = frozenset((0xD9, 0xDA, 0x90, 0x93))
-_CAMERA_BOXES = frozenset((b"xml ", b"uuid", b"Exif", b"brob", b"jumb", b"info"))
+_CAMERA_BOXES = frozenset((b"xml ", b"Exif", b"brob", b"jumb", b"info"))
+# What `uuid` boxes begin with: XMP, IPTC, EXIF and GeoTIFF.
+_CAMERA_UUIDS = tuple(
+    bytes.fromhex(uuid)
+    for uuid in (
+        "be7acfcb97a942e89c71999491e3afac",
+        "33c7a4d2b81d4723a0baf1a3e097ad38",
+        "4a706754696666457869662d3e4a5032",
+        "b14bf8bd083d4b43a5ae8cd7d5a6ce03",
+    )
+)
 _TEXT_AT_END = compiled_later(rb"[\x20-\x7e\xa0-\xff]{8,}\0*$")
 _BLOCK_BYTES, _TAIL_BYTES, _MOST_BYTES = 1 << 10, 1 << 10, 1 << 16
 
@@ -134,8 +144,10 @@ def _in_boxes(read: Read, position: int, end: int) -> Iterator[Remark]:
         stop = end if size == 0 else min(position + size, end)
         if stop <= start:
             return
-        if name in _CAMERA_BOXES:
-            yield Remark(start, read(start, min(stop - start, _MOST_BYTES)), CAMERA)
+        if name in _CAMERA_BOXES or name == b"uuid":
+            data = read(start, min(stop - start, _MOST_BYTES))
+            known = name != b"uuid" or data.startswith(_CAMERA_UUIDS)
+            yield Remark(start, data, CAMERA if known else TEXT)
         elif name == b"jp2c":
             yield from _in_segments(read, start + 2, stop)
         position = stop

@@ -21,7 +21,9 @@ _COMMENTS = b"\xfe\x64\xe3\xe4\xe5\xe6\xe7\xe9\xea\xec\xef"
 _CAMERAS = b"\xe1\xed"
 _PIXELS_FOLLOW = b"\xda\xd9\x90\x93"
 _ALONE = compiled_later(rb"\xff+(?=\xff)|\xff[\x01\xd0-\xd7]")
-_CAMERA_BOXES = (b"xml ", b"uuid", b"Exif", b"brob", b"jumb", b"info")
+_CAMERA_BOXES = (b"xml ", b"Exif", b"brob", b"jumb", b"info")
+# First bytes of the identifiers of XMP, IPTC, EXIF and GeoTIFF.
+_CAMERA_UUIDS = (b"\xbe\x7a\xcf\xcb", b"\x33\xc7\xa4\xd2", b"JpgT", b"\xb1\x4b\xf8\xbd")
 _WRITTEN = compiled_later(rb"[\x20-\x7e\xa0-\xff]{8,}\0*\Z")
 _LONGEST, _END = 1 << 16, 1 << 10
 _HEAD = 2 << 10
@@ -119,8 +121,9 @@ def _in_boxes(source: Source, position: int, end: int) -> Iterator[Beside]:
         stop = min(end, position + (longer if length == 1 else length)) if length else end
         if stop <= start:
             return
-        if name in _CAMERA_BOXES:
-            yield Beside(start, min(stop - start, _LONGEST), camera=True)
+        if name in _CAMERA_BOXES or name == b"uuid":
+            camera = name != b"uuid" or source.read(start, 4) in _CAMERA_UUIDS
+            yield Beside(start, min(stop - start, _LONGEST), camera)
         elif name == b"jp2c":
             yield from _in_segments(source, start, stop, source.read(start, min(_HEAD, stop - start)))
         position = stop

@@ -17,6 +17,7 @@ from tests.unit.verify.conftest import Case, make_case
 NAME = b"for Zebedee Quillfeather"
 HARMLESS = b"Made by a coder 4.2 "
 EXIF = b"Exif\0\0MM\0*2020:01:10 10:11:12 N 48"
+XMP = bytes.fromhex("be7acfcb97a942e89c71999491e3afac") + b"<x:xmpmeta/>"
 JPEG, J2K = b"\xff\xd8", b"\xff\x4f\xff\x51\0\x04\0\0"
 PIXELS = b"\xff\xda\0\x02\x12\x34" + bytes(range(1, 0xF0)) * 9 + b"\xff\xd9"
 
@@ -39,6 +40,7 @@ FRAMES: dict[str, tuple[UID, bytes, bytes]] = {
     "end": (JPEGBaseline8Bit, JPEG + PIXELS + NAME, NAME),
     "JPEG 2000": (JPEG2000Lossless, J2K + segment(0x64, b"\0\1" + NAME) + PIXELS, b"\0\1" + NAME),
     "box": (JPEG2000Lossless, BOXES + box(b"jp2c", J2K + PIXELS) + box(b"xml ", EXIF), EXIF),
+    "XMP": (JPEG2000Lossless, BOXES + box(b"jp2c", J2K + PIXELS) + box(b"uuid", XMP), XMP),
     "in a box": (JPEG2000Lossless, BOXES + box(b"jp2c", J2K + segment(0x64, b"\0\1" + NAME) + PIXELS), b"\0\1" + NAME),
     "RLE": (RLELossless, bytes([1, *bytes(63)]) + b"\x81\x02" * 40 + b"gray Quillfeather", b"Quillfeather"),
 }
@@ -74,7 +76,8 @@ def test_what_is_left_is_found(tmp_path: Path, name: str) -> None:
 
 def test_what_says_nothing_of_anybody_stays(tmp_path: Path) -> None:
     frame = JPEG + segment(0xE0, b"JFIF\0") + segment(0xFE, HARMLESS) + segment(0xEE, b"Adobe") + PIXELS
-    ds = compressed(1, JPEGBaseline8Bit, frame, frame)
+    other = BOXES + box(b"uuid", bytes(range(60))) + box(b"jp2c", J2K + PIXELS)
+    ds = compressed(1, JPEGBaseline8Bit, frame, other)
     case = make_case(tmp_path, [ds])
     assert pydicom.dcmread(case.outputs[0]).PixelData == ds.PixelData
     assert case.verify() == {"1": []}
