@@ -22,8 +22,9 @@ _SQLITE_DISK = {8, 10, 13}
 
 
 def silence_loggers() -> None:
-    """Switch off the log records of the libraries that handle datasets and pixels, in this process, for good."""
-    for name in ("pydicom", "pynetdicom", "PIL", "fontTools"):
+    """Switch off the log records of the libraries that handle datasets, pixels and URLs, in this process, for good."""
+    # The URL of a DICOMweb request says which study, or which patient's.
+    for name in ("pydicom", "pynetdicom", "PIL", "fontTools", "urllib3"):
         logger = logging.getLogger(name)
         logger.setLevel(logging.CRITICAL + 1)
         logger.propagate = False

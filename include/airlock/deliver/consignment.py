@@ -45,9 +45,12 @@ class Consignment:
         """Write what became of instances at this destination."""
         self.transfer.ledger.record_deliveries(self.transfer.id, self.destination, updates, self.among)
 
-    def take_back(self, instances: Sequence[InstanceUpdate]) -> None:
-        """Have instances sent again."""
-        self.record(InstanceUpdate(instance.id, InstanceState.READY) for instance in instances)
+    def take_back(self, instances: Sequence[InstanceUpdate], reason: str | None = None) -> None:
+        """Have instances sent again.
+
+        :param reason: why; None leaves the one there is.
+        """
+        self.record(InstanceUpdate(instance.id, InstanceState.READY, reason=reason) for instance in instances)
 
     def check_going(self) -> None:
         """Go on, unless the work at the destinations was stopped.

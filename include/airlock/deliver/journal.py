@@ -46,8 +46,8 @@ class Journal:
 
     def __init__(self, path: Path, attempt: int) -> None:
         self._path = path
-        self._attempt = str(attempt)
-        self._in_doubt: list[str] = []
+        self.attempt = attempt
+        self._in_doubt: dict[str, None] = {}
         self.left = unrecorded(path, attempt)
         self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
 
@@ -59,14 +59,19 @@ class Journal:
     ) -> None:
         os.close(self._descriptor)
 
+    @property
+    def in_doubt(self) -> list[str]:
+        """Instances that went out, and nobody knows what became of them."""
+        return list(self._in_doubt)
+
     def sending(self, instance_id: str) -> None:
-        """Note that an instance goes out now."""
-        self._in_doubt.append(instance_id)
+        """Note that an instance goes out now, or did and was not answered."""
+        self._in_doubt[instance_id] = None
         self._write("sending", instance_id)
 
     def answered(self, instance_id: str, status: int | None) -> None:
         """Note the peer's answer; None when the instance was not sent after all."""
-        self._in_doubt.remove(instance_id)
+        del self._in_doubt[instance_id]
         self._write("answered", instance_id, str(_NOT_SENT if status is None else status))
 
     def recorded(self) -> None:
@@ -76,7 +81,7 @@ class Journal:
             self._write("sending", instance_id)
 
     def _write(self, *words: str) -> None:
-        os.write(self._descriptor, " ".join((self._attempt, *words)).encode() + b"\n")
+        os.write(self._descriptor, " ".join((str(self.attempt), *words)).encode() + b"\n")
 
 
 def unrecorded(path: Path, attempt: int) -> Unrecorded:
@@ -98,4 +103,4 @@ def unrecorded(path: Path, attempt: int) -> Unrecorded:
             answered[words[2]] = int(words[3])
         else:
             sending.append(words[2])
-    return Unrecorded(answered, [instance for instance in sending if instance not in answered])
+    return Unrecorded(answered, [instance for instance in dict.fromkeys(sending) if instance not in answered])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from collections.abc import Collection
 from types import TracebackType
 from typing import Any
 
@@ -24,8 +25,10 @@ _MEANINGS = {
     0x0122: "its SOP class is not supported",
     0x0124: "not authorised",
     0x0110: "processing failed",
+    0x0111: "it has an instance of that UID already",
     0x0117: "its UID is not valid",
 }
+_DUPLICATE = 0x0111
 _BATCH = 50
 _BATCH_SECONDS = 2.0
 
@@ -34,12 +37,21 @@ class Recorder:
     """Collects outcomes; on leaving the block, also by an error, the ledger knows all of them.
 
     :param total: number of instances to send, for `progress`.
+    :param ours: ids of those that it has from us if it has them at all: it was sent the same file before.
     """
 
-    def __init__(self, consignment: Consignment, journal: Journal, total: int, progress: Progress) -> None:
+    def __init__(
+        self,
+        consignment: Consignment,
+        journal: Journal,
+        total: int,
+        progress: Progress,
+        ours: Collection[str] = (),
+    ) -> None:
         self._consignment = consignment
         self._journal = journal
         self._progress = progress
+        self._ours = ours
         self._pending: list[InstanceUpdate] = []
         self._flushed_at = time.monotonic()
         self._done = 0
@@ -87,7 +99,7 @@ class Recorder:
             return
         if outcome.comment:
             self._consignment.keep_comment(outcome.id, outcome.status, outcome.comment)
-        if outcome.stored:
+        if outcome.stored or (outcome.status == _DUPLICATE and outcome.id in self._ours):
             self.acknowledged += 1
             if outcome.status:
                 self.warnings[outcome.status] += 1

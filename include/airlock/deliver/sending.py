@@ -17,10 +17,19 @@ from airlock.dicomio.header import UnreadableInstance
 from airlock.dicomio.progress import Progress, no_progress
 from airlock.dicomio.store import Outgoing, is_stored
 from airlock.dicomio.turns import Line
-from airlock.errors import AirlockError, AssociationRejected, DeliveryRefused, PeerUnavailable, TransferIncomplete
+from airlock.errors import (
+    AirlockError,
+    AssociationAborted,
+    AssociationRejected,
+    DeliveryRefused,
+    PeerUnavailable,
+    TransferIncomplete,
+)
 from airlock.ledger import InstanceState, InstanceUpdate
 from airlock.workspace import disk_trouble_told
 
+NOT_SHOWN = "acknowledged by the destination, which does not show it"
+"""Reason of an instance that is sent again as it is."""
 _NAMED_IN_ERRORS = 10
 _SECOND_LOOK_SECONDS = 2.0
 
@@ -46,7 +55,7 @@ def send(consignment: Consignment, progress: Progress = no_progress) -> None:
 def confirm(consignment: Consignment) -> None:
     """Have the destination prove what it acknowledged; send what it doesn't show once more.
 
-    :raises TransferIncomplete: when it still doesn't show all; those lack again.
+    :raises TransferIncomplete: when it still doesn't show all. A retry looks for those first.
     Raises else as :func:`send`.
     """
     if consignment.instances(InstanceState.READY):
@@ -57,16 +66,16 @@ def confirm(consignment: Consignment) -> None:
         time.sleep(_SECOND_LOOK_SECONDS)
         missing = look(consignment)
     if missing:
-        consignment.take_back(missing)
+        consignment.take_back(missing, NOT_SHOWN)
         send(consignment)
         missing = look(consignment)
     proven = len(consignment.instances(InstanceState.SENT))
     consignment.event("confirm", "finished", sent=proven, missing=len(missing))
     if missing:
-        consignment.take_back(missing)
         raise TransferIncomplete(
             f"{consignment.outlet.name} acknowledged {len(missing)} instances that it doesn't show: {_names(missing)}. "
-            "They were sent twice. Look for them at the PACS (quarantine, duplicate rules), then clear this task."
+            "They were sent twice. A retry looks for them again, as an index may lag; when it does not help, look for "
+            "them at the PACS (quarantine, duplicate rules), then clear this task."
         )
 
 
@@ -139,32 +148,65 @@ def _send_patiently(consignment: Consignment, journal: Journal, progress: Progre
 
 
 def _send(consignment: Consignment, journal: Journal, ready: Sequence[InstanceUpdate], progress: Progress) -> Recorder:
-    policy, workspace = consignment.policy, consignment.transfer.workspace
-    rate = policy.kilobytes_per_second * 1000
+    in_doubt = journal.in_doubt
+    # In a later attempt, what a peer has may be what an earlier one sent.
+    ours = {i.id for i in ready if i.reason == NOT_SHOWN} | set(in_doubt if journal.attempt == 1 else ())
+    certain = [instance for instance in ready if instance.id not in in_doubt]
+    batch = consignment.policy.batch
+    with Recorder(consignment, journal, len(ready), progress, ours) as recorder:
+        for start in range(0, len(certain), batch):
+            _send_batch(consignment, journal, recorder, certain[start : start + batch])
+        # An instance at which a peer ends every association would keep all that come after it.
+        _send_singly(consignment, journal, recorder, [instance for instance in ready if instance.id in in_doubt])
+    consignment.event("send", "finished", **recorder.counts)
+    return recorder
+
+
+def _send_singly(
+    consignment: Consignment, journal: Journal, recorder: Recorder, instances: Sequence[InstanceUpdate]
+) -> None:
+    """Send each by itself.
+
+    :raises AssociationAborted: when the association ended at some; all others were sent.
+    """
+    ended: list[str] = []
+    for instance in instances:
+        try:
+            _send_batch(consignment, journal, recorder, [instance])
+        except AssociationAborted:
+            ended.append(instance.id)
+    if ended:
+        raise AssociationAborted(
+            f"{consignment.outlet.name}, or the network, ended the association at {len(ended)} instances, more than "
+            f"once: {_names(ended)}. The others were sent. Look for these in the log of the PACS."
+        )
+
+
+def _send_batch(
+    consignment: Consignment, journal: Journal, recorder: Recorder, instances: Sequence[InstanceUpdate]
+) -> None:
+    rate = consignment.policy.kilobytes_per_second * 1000
     pace = Throttle(rate).wait if rate else None
 
     def before(instance_id: str) -> None:
         consignment.check_going()
         journal.sending(instance_id)
 
-    with Recorder(consignment, journal, len(ready), progress) as recorder:
-        for start in range(0, len(ready), policy.batch):
-            files = []
-            for instance in ready[start : start + policy.batch]:
-                path = path_of(workspace, instance)
-                try:
-                    files.append(Outgoing.of(instance.id, path))
-                except UnreadableInstance as error:
-                    recorder.hold(instance.id, str(error))
-            for outcome in consignment.outlet.send(files, before, pace):
-                recorder.take(outcome)
-    consignment.event("send", "finished", **recorder.counts)
-    return recorder
+    files = []
+    for instance in instances:
+        path = path_of(consignment.transfer.workspace, instance)
+        try:
+            files.append(Outgoing.of(instance.id, path))
+        except UnreadableInstance as error:
+            recorder.hold(instance.id, str(error))
+    for outcome in consignment.outlet.send(files, before, pace):
+        recorder.take(outcome)
 
 
 def _recover(consignment: Consignment, journal: Journal, attempt: int) -> None:
     """Tell the ledger what a killed process did, so that nothing is sent twice."""
     left = journal.left
+    in_doubt: list[InstanceUpdate] = []
     if left.answered or left.unanswered:
         ready = {i.id: i for i in consignment.instances(InstanceState.READY)}
         done = {i: status for i, status in left.answered.items() if i in ready and is_stored(status)}
@@ -176,7 +218,10 @@ def _recover(consignment: Consignment, journal: Journal, attempt: int) -> None:
                 done.update(dict.fromkeys(shown(consignment, in_doubt), 0))
         consignment.record(InstanceUpdate(i, InstanceState.ACKNOWLEDGED, reason="", status=s) for i, s in done.items())
         consignment.event("send", "resumed", recovered=len(done))
+        in_doubt = [instance for instance in in_doubt if instance.id not in done]
     journal.recorded()
+    for instance in in_doubt:
+        journal.sending(instance.id)
 
 
 def _names(instances: Sequence[InstanceUpdate] | Sequence[str]) -> str:

@@ -55,7 +55,7 @@ def confirm_receipt(transfer: Transfer, peers: Peers) -> Counts:
 
     Missing ones are sent again, once.
 
-    :raises TransferIncomplete: when a destination still doesn't have all; those are `READY` again.
+    :raises TransferIncomplete: when a destination still doesn't show all; a retry looks for those first.
     Raises else as :func:`send_to_research`.
     """
     _at_each(consign(transfer, peers), confirm)

@@ -10,7 +10,7 @@ from typing import Any
 
 from airlock.dicomio.header import read_header
 from airlock.dicomio.multipart import FilesBody
-from airlock.dicomio.store import Outcome, Outgoing
+from airlock.dicomio.store import Outcome, Outgoing, is_stored
 from airlock.dicomio.web import WebClient
 from airlock.dicomio.webpeer import WebPeer
 
@@ -85,12 +85,12 @@ def _batches(files: Iterable[Outgoing]) -> Iterator[list[Outgoing]]:
 
 
 def _statuses(answer: Mapping[str, Any]) -> dict[str, int]:
-    """Return what the service says of each instance: 0 stored, 0xBxxx stored with a warning, else a failure."""
+    """Return what the service says of each instance: 0 stored, a warning stored too, else a failure."""
     stored = {_first(item, _SOP): _first(item, _WARNING, 0) for item in _items(answer, _STORED)}
     failed = {_first(item, _SOP): _first(item, _REASON, _PROCESSING_FAILURE) for item in _items(answer, _FAILED)}
-    statuses = {uid: status if not status or status >> 12 == 0xB else _UNSAID_WARNING for uid, status in stored.items()}
+    statuses = {uid: status if is_stored(status) else _UNSAID_WARNING for uid, status in stored.items()}
     # A failure never counts as stored, whatever number comes with it.
-    failures = {uid: s if s and s >> 12 != 0xB else _PROCESSING_FAILURE for uid, s in failed.items()}
+    failures = {uid: _PROCESSING_FAILURE if is_stored(s) else s for uid, s in failed.items()}
     return statuses | failures
 
 

@@ -26,6 +26,8 @@ MAX_CONTEXTS = 128
 
 _REJECTED_PERMANENT = 1  # PS3.8 table 9-21
 _END_SECONDS = 2.0
+_RELEASE_SECONDS = 5.0
+"""Who doesn't answer a release is left: all is done by then."""
 # What a peer can say, as events of PS3.8 table 9-10: any PDU, and what is none.
 _SAID = frozenset({"Evt3", "Evt4", "Evt6", "Evt10", "Evt12", "Evt13", "Evt16", "Evt19"})
 Handlers = list[tuple[Any, Callable[..., Any]]]
@@ -100,6 +102,7 @@ def associate(
         association.abort()
         raise
     if association.is_established:
+        association.acse_timeout = min(_RELEASE_SECONDS, peer.acse_timeout)
         association.release()
 
 

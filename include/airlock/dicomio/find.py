@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
@@ -17,6 +17,8 @@ from airlock.dicomio.syntaxes import STUDY_ROOT_FIND
 from airlock.errors import AirlockError, AssociationRejected, PeerUnavailable
 
 _PENDING = (0xFF00, 0xFF01)
+# Of a study that is asked for by its UID, it is known.
+_UNIQUE_KEYS = {"STUDY": "", "SERIES": "SeriesInstanceUID", "IMAGE": "SOPInstanceUID"}
 
 
 @dataclass(frozen=True, repr=False)
@@ -53,11 +55,22 @@ class StudyKeys:
 
     def match(self, answer: Dataset) -> bool:
         """Whether an answer is about what was asked for. Some peers match parts of a value, or ignore a key."""
-        exact = {name: value for name, value in self.query().items() if value and name != "StudyDate"}
-        first, dash, last = self.study_date.partition("-")
         date = text_of(answer, "StudyDate")
+        first, dash, last = self.study_date.partition("-")
         in_range = not date or not self.study_date or (first <= date <= (last or "9") if dash else date == first)
-        return in_range and all(text_of(answer, name) in ("", value) for name, value in exact.items())
+        return in_range and self.agree({name: text_of(answer, name) for name in self.query()})
+
+    def agree(self, told: Mapping[str, str]) -> bool:
+        """Whether the values that an answer tells are those that were asked for, by attribute keyword.
+
+        Who is asked for a study by its UID need not repeat it. An answer without the other keys comes from a peer that
+        ignored them, and is about anybody.
+        """
+        wanted = self.query()
+        told_of = told["StudyInstanceUID"] or self.study_instance_uid
+        return self.study_instance_uid in ("", told_of) and all(
+            wanted[name] in ("", told[name]) for name in ("AccessionNumber", "PatientID")
+        )
 
 
 @dataclass(frozen=True, repr=False)
@@ -98,12 +111,6 @@ class FoundInstance:
     series_instance_uid: str
     sop_instance_uid: str
     sop_class_uid: str | None
-
-
-def find_study(peer: Peer, study_uid: str) -> FoundStudy | None:
-    """Ask a peer for a study, at study level. Raises as :func:`find_studies`."""
-    found = find_studies(peer, StudyKeys(study_uid))
-    return found[0] if found else None
 
 
 def find_studies(peer: Peer, keys: StudyKeys) -> list[FoundStudy]:
@@ -199,17 +206,22 @@ def _query(level: str, **keys: str) -> Dataset:
 
 
 def _ask(peer: Peer, association: Association, query: Dataset) -> Iterator[Dataset]:
-    since = time.monotonic()
+    since, nonsense = time.monotonic(), False
+    key = _UNIQUE_KEYS[query.QueryRetrieveLevel]
     for status, answer in association.send_c_find(query, STUDY_ROOT_FIND):
         if "Status" not in status:
             raise no_answer(peer, since)
         since = time.monotonic()
         if status.Status in _PENDING:
-            if answer is None:
-                raise PeerUnavailable(f"{peer.name} answers C-FIND with something that cannot be decoded.")
-            yield answer
+            if answer is None or (key and not text_of(answer, key)):
+                nonsense = True
+            else:
+                yield answer
         elif status.Status != 0x0000:
             raise _refused(peer, status.Status)
+    # Not before the last one has come: the next query would be given the rest.
+    if nonsense:
+        raise PeerUnavailable(f"{peer.name} answers C-FIND with something that cannot be decoded, or has no UID.")
 
 
 def _refused(peer: Peer, status: int) -> PeerUnavailable | AssociationRejected:

@@ -8,7 +8,7 @@ from pynetdicom import build_context, build_role, evt
 from pynetdicom.presentation import PresentationContext, StoragePresentationContexts
 
 from airlock.dicomio.answers import last_answer
-from airlock.dicomio.association import MAX_CONTEXTS, associate
+from airlock.dicomio.association import MAX_CONTEXTS, AnswerQueue, associate
 from airlock.dicomio.inbox import Inbox
 from airlock.dicomio.peer import Peer
 from airlock.dicomio.retrieval import Retrieval, RetrievalResult
@@ -28,12 +28,14 @@ def get(peer: Peer, retrievals: Sequence[Retrieval], inbox: Inbox, sop_classes: 
     """
     storage = list(_contexts(sop_classes)) if sop_classes else _default_contexts()
     roles = [build_role(uid, scp_role=True) for uid in sorted({str(c.abstract_syntax) for c in storage})]
-    handlers = [(evt.EVT_C_STORE, inbox.handle)]
+    # A large instance is a sign of life long before it is whole.
+    handlers = [(evt.EVT_C_STORE, inbox.handle), (evt.EVT_DATA_RECV, lambda _: inbox.notice())]
     result = RetrievalResult(0)
     with associate(peer, [build_context(STUDY_ROOT_GET), *storage], handlers=handlers, roles=roles) as association:
+        association.dimse.msg_queue = AnswerQueue(lambda: inbox.last_arrival)
         for retrieval in retrievals:
             answers = association.send_c_get(retrieval.identifier(), STUDY_ROOT_GET)
-            result = last_answer(peer, answers)
+            result = last_answer(peer, answers, lambda: inbox.last_arrival)
             if result.status == _OUT_OF_RESOURCES:
                 raise PeerUnavailable(f"{peer.name} is out of resources (status 0x{result.status:04X}).")
     return result

@@ -65,6 +65,8 @@ class Inbox:
         self.acknowledged = 0
         self.refused = 0
         self.last_arrival = 0.0
+        self.counted = False
+        """Whether who sends has ever told how many it sent."""
 
     def begin(self, instance: Incoming) -> Reception:
         """Begin to receive an instance."""
@@ -88,12 +90,23 @@ class Inbox:
             reception.write(request.DataSet.getbuffer())
         return reception.finish()
 
-    def wait(self, acknowledged: int, patience_seconds: float) -> None:
-        """Wait until that many instances were acknowledged, or nothing came for that long."""
+    def wait(self, enough: Callable[[], bool], patience_seconds: float) -> None:
+        """Wait until there is enough, or nothing came for that long: no instance, and no part of one.
+
+        :param enough: asked whenever an instance was answered.
+        """
+        since = time.monotonic()
         with self._changed:
-            while self.acknowledged < acknowledged and not self._given_up:
-                if not self._changed.wait(patience_seconds):
+            while not enough() and not self._given_up:
+                left = max(since, self.last_arrival) + patience_seconds - time.monotonic()
+                if left <= 0:
                     return
+                self._changed.wait(left)
+
+    @property
+    def whole(self) -> bool:
+        """Whether as many are here as are expected."""
+        return len(self.received) >= (self._total or 0)
 
     def write(self, part: PartFile, data: memoryview) -> None:
         """Write the next bytes of an instance.

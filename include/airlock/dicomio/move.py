@@ -21,7 +21,7 @@ from airlock.dicomio.syntaxes import STUDY_ROOT_MOVE
 from airlock.dicomio.wire.tls import move_context
 from airlock.errors import AssociationRejected, PeerUnavailable
 
-_OUT_OF_RESOURCES, _DESTINATION_UNKNOWN = 0xA701, 0xA801  # PS3.4 table C.4-2
+_SUCCESS, _OUT_OF_RESOURCES, _DESTINATION_UNKNOWN = 0x0000, 0xA701, 0xA801  # PS3.4 table C.4-2
 _PATIENCE_SECONDS = 10.0
 
 
@@ -49,6 +49,10 @@ def move(peer: Peer, retrievals: Sequence[Retrieval], inbox: Inbox, home: Path |
         for retrieval in retrievals:
             result = _request(peer, association, retrieval, inbox, message_id)
             _check(peer, retrieval, result)
+            inbox.counted = inbox.counted or bool(result.completed or result.failed)
+        if result.status == _SUCCESS and not inbox.counted:
+            # Some say so before they have begun, and send over connections of their own.
+            inbox.wait(lambda: inbox.whole, _patience(peer))
     return result
 
 
@@ -71,8 +75,12 @@ def _request(
     answers = association.send_c_move(retrieval.identifier(), peer.move_aet, STUDY_ROOT_MOVE, msg_id=message_id)
     result = last_answer(peer, answers, lambda: inbox.last_arrival)
     # The answer may overtake the last instances, which came over other connections.
-    inbox.wait(before + result.completed, min(_PATIENCE_SECONDS, peer.network_timeout))
+    inbox.wait(lambda: inbox.acknowledged >= before + result.completed, _patience(peer))
     return result
+
+
+def _patience(peer: Peer) -> float:
+    return min(_PATIENCE_SECONDS, peer.network_timeout)
 
 
 def _check(peer: Peer, retrieval: Retrieval, result: RetrievalResult) -> None:

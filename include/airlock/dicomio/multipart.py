@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 _MAX_HEADER_BYTES = 64 << 10
-_BOUNDARY = re.compile(r'boundary="?([^";,]{1,70})"?', re.IGNORECASE)
+# Quoted, it may hold what ends it otherwise (RFC 2046 section 5.1.1).
+_BOUNDARY = re.compile(r'boundary="([^"]{1,70})"|boundary=([^";,]{1,70})', re.IGNORECASE)
 
 
 class Malformed(Exception):
@@ -22,7 +23,7 @@ def boundary_of(content_type: str) -> bytes:
     match = _BOUNDARY.search(content_type)
     if not content_type.lower().lstrip().startswith("multipart/") or match is None:
         raise Malformed("the answer is not multipart")
-    return match[1].strip().encode("ascii", "replace")
+    return (match[1] or match[2]).strip().encode("ascii", "replace")
 
 
 def read_parts(chunks: Iterable[bytes], boundary: bytes) -> Iterator[Iterator[bytes]]:

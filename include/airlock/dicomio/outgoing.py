@@ -110,9 +110,12 @@ class Outcome:
         return self.status is not None and self.status >> 8 == 0xA7
 
 
+_WARNINGS = (0x0001, 0x0107, 0x0116)  # PS3.7 annex C; all others are 0xBxxx
+
+
 def is_stored(status: int) -> bool:
-    """Success, or a warning (0xBxxx): the peer has the instance."""
-    return status == 0 or status >> 12 == 0xB
+    """Success, or a warning: the peer has the instance."""
+    return status == 0 or status >> 12 == 0xB or status in _WARNINGS
 
 
 def split(files: Iterable[Outgoing]) -> Iterator[list[Outgoing]]:

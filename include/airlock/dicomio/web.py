@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import secrets
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from http import HTTPStatus
 from pathlib import Path
@@ -16,13 +17,17 @@ from airlock.dicomio.find import FoundInstance, FoundStudy, Listing, StudyKeys
 from airlock.dicomio.header import UnreadableInstance, read_header
 from airlock.dicomio.multipart import Malformed, boundary_of, read_parts
 from airlock.dicomio.retrieval import Retrieval
+from airlock.dicomio.webjson import number_of, text_of
 from airlock.dicomio.webpeer import WebPeer
+from airlock.dicomio.wire.room import Room
 from airlock.errors import AirlockError, AssociationAborted, AssociationRejected, PeerDown, PeerUnavailable
 
 JSON = "application/dicom+json"
 _ANY_INSTANCE = 'multipart/related; type="application/dicom"; transfer-syntax=*'
-_PAGE = 1000
+_PAGE = 100  # services that are in use refuse more (HTTP status 400)
+_ANSWERED = (HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT)  # the second: some of it; whoever counts asks for the rest
 _CHUNK_BYTES = 1 << 18
+_NO_STUDY = "2.25.0"
 _STUDY, _SERIES, _SOP, _CLASS, _OF_STUDY = "0020000D", "0020000E", "00080018", "00080016", "00201208"
 
 
@@ -57,9 +62,9 @@ class WebClient:
         """Search studies; return those that match exactly, in order of UID."""
         wanted = {name: value for name, value in keys.query().items() if value}
         fields = [*wanted, "NumberOfStudyRelatedInstances"]
-        answers = self._search("/studies", {**wanted, "includefield": ",".join(fields)})
-        found = {_text(a, _STUDY): a for a in answers if _matches(keys, a)}
-        return [FoundStudy(_number(found[uid], _OF_STUDY), uid) for uid in sorted(found) if uid]
+        answers = self._search("/studies", {**wanted, "includefield": ",".join(fields)}, _STUDY)
+        found = {text_of(a, _STUDY): a for a in answers if _matches(keys, a)}
+        return [FoundStudy(number_of(found[uid], _OF_STUDY), uid) for uid in sorted(found) if uid]
 
     def list_study(self, study_uid: str) -> Listing:
         """Return what the service tells of a study."""
@@ -67,54 +72,75 @@ class WebClient:
         if not studies:
             return Listing({}, {})
         found: dict[str, FoundInstance] = {}
-        for answer in self._search(f"/studies/{study_uid}/instances", {"includefield": "SOPClassUID"}):
-            sop_uid, series_uid = _text(answer, _SOP), _text(answer, _SERIES)
-            if sop_uid and series_uid and _text(answer, _STUDY) in ("", study_uid):
-                found[sop_uid] = FoundInstance(series_uid, sop_uid, _text(answer, _CLASS) or None)
+        for answer in self._search(f"/studies/{study_uid}/instances", {"includefield": "SOPClassUID"}, _SOP):
+            sop_uid, series_uid = text_of(answer, _SOP), text_of(answer, _SERIES)
+            if sop_uid and series_uid and text_of(answer, _STUDY) in ("", study_uid):
+                found[sop_uid] = FoundInstance(series_uid, sop_uid, text_of(answer, _CLASS) or None)
         series = dict.fromkeys((i.series_instance_uid for i in found.values()), None)
         return Listing(found, dict(series), studies[0].instances)
 
-    def _search(self, path: str, parameters: Mapping[str, str]) -> Iterator[dict[str, Any]]:
+    def _search(self, path: str, parameters: Mapping[str, str], key: str) -> Iterator[dict[str, Any]]:
+        """Yield the answers to a search.
+
+        :param key: tag of the UID that each of them must have, and no two the same.
+        """
         seen: set[str] = set()
         offset = 0
         while True:
             page = {**parameters, "limit": str(_PAGE), "offset": str(offset)}
             with self._answer("GET", path, params=page, headers={"Accept": JSON}) as response:
-                answers = self._json(response) if response.status_code == HTTPStatus.OK else []
+                answers = self._json(response) if response.status_code in _ANSWERED else []
+            if not all(text_of(answer, key) for answer in answers):
+                raise self._nonsense()
             # Services have limits of their own, and some know no paging: then they repeat themselves.
-            fresh = [a for a in answers if (uid := _text(a, _SOP) or _text(a, _STUDY)) and uid not in seen]
+            fresh = [answer for answer in answers if text_of(answer, key) not in seen]
             if not fresh:
                 return
-            seen.update(_text(a, _SOP) or _text(a, _STUDY) for a in fresh)
+            seen.update(text_of(answer, key) for answer in fresh)
             offset += len(answers)
             yield from fresh
 
     def _json(self, response: requests.Response) -> list[dict[str, Any]]:
+        """Return the answer's datasets (PS3.18 annex F); STOW-RS answers with one that is in no list."""
         try:
-            answers = response.json()
-            return [a for a in answers if isinstance(a, dict)] if isinstance(answers, list) else [answers]
+            said = response.json()
         except ValueError:
-            raise PeerUnavailable(f"{self.peer.name} answers with something that is not DICOM JSON.") from None
+            raise self._nonsense() from None
+        answers = said if isinstance(said, list) else [said]
+        if not all(isinstance(answer, dict) for answer in answers):
+            raise self._nonsense()
+        return answers
+
+    def _nonsense(self) -> PeerUnavailable:
+        return PeerUnavailable(f"{self.peer.name} answers with something that is not DICOM JSON.")
 
     # WADO-RS (PS3.18 section 10.4)
 
-    def retrieve(self, retrieval: Retrieval, folder: Path, name_of: Callable[[str], str]) -> Iterator[str]:
+    def retrieve(
+        self, retrieval: Retrieval, folder: Path, name_of: Callable[[str], str], least_free_bytes: int = 0
+    ) -> Iterator[str]:
         """Bring what is asked for into a folder as `<name>.dcm`; yield the SOPInstanceUID of each file.
 
         A name appears when its file is whole. Files of another study, and what is no DICOM file, are dropped.
 
         :param name_of: file name, without suffix, of a SOPInstanceUID.
-        :raises OSError: when a file cannot be written.
+        :param least_free_bytes: with less on the disk, nothing more is written.
+        :raises OSError: when a file cannot be written, or too little room would be left.
         """
+        room = Room(folder, least_free_bytes)
         for path in _paths(retrieval):
-            with self._answer("GET", path, headers={"Accept": _ANY_INSTANCE}, stream=True) as response:
-                if response.status_code != HTTPStatus.OK:
-                    continue
-                boundary = boundary_of(response.headers.get("Content-Type", ""))
-                for part in read_parts(response.iter_content(_CHUNK_BYTES), boundary):
-                    sop_uid = _land(part, folder, retrieval.study_uid, name_of)
-                    if sop_uid:
-                        yield sop_uid
+            try:
+                with self._answer("GET", path, headers={"Accept": _ANY_INSTANCE}) as response:
+                    if response.status_code not in _ANSWERED:
+                        continue
+                    boundary = boundary_of(response.headers.get("Content-Type", ""))
+                    for part in read_parts(response.iter_content(_CHUNK_BYTES), boundary):
+                        sop_uid = _land(part, folder, retrieval.study_uid, name_of, room)
+                        if sop_uid:
+                            yield sop_uid
+            except _ServerError as error:
+                # One instance that it cannot read is enough, whatever else was asked for.
+                raise AssociationAborted(str(error)) from None
 
     # STOW-RS (PS3.18 section 10.5)
 
@@ -127,9 +153,17 @@ class WebClient:
             "Content-Type": f'multipart/related; type="application/dicom"; boundary={boundary}',
             "Accept": JSON,
         }
-        with self._answer("POST", "/studies", data=body, headers=headers) as response:
-            answers = self._json(response) if response.content else []
-            return response.status_code, answers[0] if answers else {}
+        try:
+            with self._answer("POST", "/studies", data=body, headers=headers) as response:
+                answers = self._json(response) if response.content else []
+                return response.status_code, answers[0] if answers else {}
+        except PeerDown:
+            # Or it closed the connection on this request, as it would on the next: that is not to be waited for.
+            self.find_studies(StudyKeys(_NO_STUDY))
+            raise AssociationAborted(
+                f"{self.peer.name}, or the network, closed the connection in the middle of a request. If that stays, "
+                "have the service take larger requests, or set destination.batch of the project lower."
+            ) from None
 
     @contextmanager
     def _answer(self, method: str, path: str, **arguments: Any) -> Iterator[requests.Response]:
@@ -138,16 +172,16 @@ class WebClient:
         try:
             # A redirect would take our credentials, and the study, to somebody who was not configured.
             response = self._session.request(
-                method, self.peer.url + path, timeout=timeout, allow_redirects=False, **arguments
+                method, self.peer.url + path, timeout=timeout, allow_redirects=False, stream=True, **arguments
             )
-        except requests.Timeout:
+        except requests.ReadTimeout:
             raise PeerUnavailable(f"{name} did not answer in {timeout:g} s.") from None
         except (requests.RequestException, HTTPError) as error:
             down = isinstance(error, requests.ConnectionError) and not isinstance(error, requests.exceptions.SSLError)
             kind = PeerDown if down else PeerUnavailable
             raise kind(f"{name} cannot be reached. Check that it runs, its URL and certificate.") from None
         with response:
-            problem = _problem(name, response.status_code)
+            problem = _problem(name, method, response.status_code)
             if problem is not None:
                 raise problem
             try:
@@ -156,11 +190,22 @@ class WebClient:
                 raise AssociationAborted(f"{name}, or the network, ended an answer in the middle.") from None
 
 
-def _problem(name: str, status: int) -> AirlockError | None:
-    if status in (HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT) or 200 <= status < 300:
+class _ServerError(PeerUnavailable):
+    """The service failed at what it was asked for."""
+
+
+def _problem(name: str, method: str, status: int) -> AirlockError | None:
+    # Not found is an answer to who asks for something; to who stores, the URL is wrong.
+    if 200 <= status < 300 or (method, status) in (("GET", HTTPStatus.NOT_FOUND), ("POST", HTTPStatus.CONFLICT)):
         return None
     if status in (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS) or status >= 500:
-        return PeerUnavailable(f"{name} cannot do it now (HTTP status {status}).")
+        kind = _ServerError if status == HTTPStatus.INTERNAL_SERVER_ERROR else PeerUnavailable
+        return kind(f"{name} cannot do it now (HTTP status {status}).")
+    if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+        return AssociationRejected(
+            f"{name} takes smaller requests only (HTTP status {status}). Have it take larger ones, or set "
+            "destination.batch of the project lower."
+        )
     return AssociationRejected(
         f"{name} refuses us with HTTP status {status}. Check the URL, user, password or token of the connection, and "
         "what the service lets us do."
@@ -176,12 +221,14 @@ def _paths(retrieval: Retrieval) -> Iterator[str]:
     yield from (f"{path}/instances/{sop_uid}" for sop_uid in retrieval.sop_uids)
 
 
-def _land(part: Iterator[bytes], folder: Path, study_uid: str, name_of: Callable[[str], str]) -> str | None:
+def _land(part: Iterator[bytes], folder: Path, study_uid: str, name_of: Callable[[str], str], room: Room) -> str | None:
     """Write a part into the folder under its name; return its SOPInstanceUID, None when it is not one of the study."""
     landing = folder / f".{secrets.token_hex(8)}.part"
     try:
         with landing.open("wb") as stream:
             for piece in part:
+                if room.full:
+                    raise OSError(errno.ENOSPC, "too little room would be left")
                 stream.write(piece)
         header = read_header(landing)
         sop_uid = header["sop_instance_uid"]
@@ -199,23 +246,4 @@ def _land(part: Iterator[bytes], folder: Path, study_uid: str, name_of: Callable
 
 def _matches(keys: StudyKeys, answer: dict[str, Any]) -> bool:
     tags = {"StudyInstanceUID": _STUDY, "AccessionNumber": "00080050", "PatientID": "00100020"}
-    wanted = keys.query()
-    return all(not wanted[name] or _text(answer, tag) in ("", wanted[name]) for name, tag in tags.items())
-
-
-def _values(answer: dict[str, Any], tag: str) -> Sequence[Any]:
-    element = answer.get(tag)
-    values = element.get("Value") if isinstance(element, dict) else None
-    return values if isinstance(values, list) else []
-
-
-def _text(answer: dict[str, Any], tag: str) -> str:
-    values = _values(answer, tag)
-    return str(values[0]).strip(" \0") if values and values[0] is not None else ""
-
-
-def _number(answer: dict[str, Any], tag: str) -> int | None:
-    try:
-        return int(_text(answer, tag))
-    except ValueError:
-        return None
+    return keys.agree({name: text_of(answer, tag) for name, tag in tags.items()})

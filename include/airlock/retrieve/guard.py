@@ -59,16 +59,16 @@ class Guard:
         :raises PeerUnavailable: the PACS doesn't answer, or is busy.
         """
         echo(self._peer)
-        self._move(Retrieval(generate_uid()), scratch)
-        result, arrived = self._move(_one_image(study_uid, listing), scratch)
+        self._move(Retrieval(generate_uid()), scratch, 0)
+        result, arrived = self._move(_one_image(study_uid, listing), scratch, 1)
         if not arrived:
             raise AssociationRejected(self._explain(result))
         self._file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         write_atomically(self._file, json.dumps({"peer": self._peer.name, "proven_at": datetime.now(UTC).isoformat()}))
 
-    def _move(self, retrieval: Retrieval, scratch: Path) -> tuple[RetrievalResult, int]:
+    def _move(self, retrieval: Retrieval, scratch: Path, least: int) -> tuple[RetrievalResult, int]:
         with tempfile.TemporaryDirectory(dir=scratch, prefix=".guard-") as folder:
-            inbox = Inbox(Path(folder), retrieval.study_uid, lambda _: "image")
+            inbox = Inbox(Path(folder), retrieval.study_uid, lambda _: "image", total=least)
             result = move(self._peer, [retrieval], inbox, self._home)
             return result, len(inbox.received)
 

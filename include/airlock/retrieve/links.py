@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
@@ -39,8 +40,9 @@ class Landing:
     progress: Progress
     least_free_bytes: int = 0
 
+    @cached_property
     def inbox(self) -> Inbox:
-        """Return an inbox that goes on where the others stopped."""
+        """What takes them, in all rounds."""
         return Inbox(
             self.folder,
             self.study_uid,
@@ -121,7 +123,7 @@ class MoveLink:
 
     def fetch(self, wanted: Wanted, landing: Landing) -> RetrievalResult:
         """Ask by C-MOVE."""
-        inbox = landing.inbox()
+        inbox = landing.inbox
         try:
             return move(self.peer, wanted.retrievals(), inbox, self.home)
         finally:
@@ -135,7 +137,7 @@ class GetLink(MoveLink):
     def fetch(self, wanted: Wanted, landing: Landing) -> RetrievalResult:
         """Ask by C-GET, in as many associations as the SOP classes need."""
         result = RetrievalResult(0)
-        inbox = landing.inbox()
+        inbox = landing.inbox
         try:
             for classes, sop_uids in _by_classes(wanted):
                 missing = [uid for uid in sop_uids if uid not in inbox.received]
@@ -172,7 +174,8 @@ class WebLink:
         try:
             with WebClient(self.peer) as client:
                 for retrieval in wanted.retrievals():
-                    for sop_uid in client.retrieve(retrieval, landing.folder, landing.name_of):
+                    came = client.retrieve(retrieval, landing.folder, landing.name_of, landing.least_free_bytes)
+                    for sop_uid in came:
                         landing.received.add(sop_uid)
                         landing.progress(len(landing.received), landing.total)
         except OSError as error:

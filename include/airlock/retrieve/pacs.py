@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from airlock.dicomio.find import Listing
 from airlock.dicomio.peer import Peer
 from airlock.dicomio.progress import Progress, no_progress
 from airlock.dicomio.retrieval import MAX_SUBOPERATIONS, Level, Retrieval, RetrievalResult
-from airlock.errors import StudyNotFound
+from airlock.errors import AssociationAborted, StudyNotFound
 from airlock.retrieve.links import Landing, Link, Remote, Wanted, link_to
 
 _NAMED_IN_ERRORS = 10
+_MOST_ENDED = 10
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ def fetch_study(
     :raises StudyNotFound: the PACS has no instance of it.
     :raises PeerUnavailable: no answer, the PACS is busy, or our port is taken.
     :raises AssociationRejected: the PACS refuses us, or doesn't know our move destination.
-    :raises AssociationAborted: an association ended in the middle.
+    :raises AssociationAborted: associations ended in the middle, again and again.
     :raises TransferIncomplete: what came cannot be written.
     """
     link = link_to(peer, by_get=by_get)
@@ -94,7 +95,8 @@ def fetch_listed(
 ) -> Fetched:
     """Bring what a PACS told of a study into a folder. As :func:`fetch_study`.
 
-    What is missing after the first round is asked for once more by series, then one by one.
+    What is missing after the first round is asked for once more by series, then one by one. So is what an association
+    took with it that ended: an instance at which a PACS gives up keeps no other back.
 
     :param least_free_bytes: with less on the disk, what comes is refused for the moment.
     """
@@ -104,10 +106,32 @@ def fetch_listed(
     landing = Landing(folder, study_uid, name_of, received, listing.expected, progress, least_free_bytes)
     result = RetrievalResult(0)
     for wanted in _rounds(study_uid, listing, landing, level):
-        result = link.fetch(wanted, landing)
+        result = _fetch(link, wanted, landing, result)
     names = sorted(name_of(uid) for uid in listing.instances.keys() - landing.received)
     unlisted = max(0, listing.expected - len(landing.received) - len(names))
     return Fetched(listing.expected, tuple(names), result.status, unlisted)
+
+
+def _fetch(link: Link, wanted: Wanted, landing: Landing, last: RetrievalResult) -> RetrievalResult:
+    """Ask for something; when that ends in the middle, leave the rest to the next round, which asks for less at a time.
+
+    :param last: the last answer, for when there is none.
+    :raises AssociationAborted: when the last round ended too often.
+    """
+    try:
+        return link.fetch(wanted, landing)
+    except AssociationAborted:
+        if not wanted.singly:
+            return last
+    ended = 1
+    for sop_uid in sorted(set(wanted.missing) - landing.received):
+        try:
+            last = link.fetch(replace(wanted, missing=(sop_uid,)), landing)
+        except AssociationAborted:
+            ended += 1
+            if ended > _MOST_ENDED:
+                raise
+    return last
 
 
 def _rounds(study_uid: str, listing: Listing, landing: Landing, level: Level) -> Iterator[Wanted]:

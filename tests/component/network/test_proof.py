@@ -192,7 +192,7 @@ def _not_now():
 
 def test_dropped_for_good_is_no_success(tmp_path, files):
     transfer = to(tmp_path, files)
-    pacs = SimulatedPacs(drop={3, 7, 8, 9})
+    pacs = SimulatedPacs(drop={3, 7, 8})
     with pacs.running() as peer:
         for _ in range(2):
             with suppress(TransferIncomplete):

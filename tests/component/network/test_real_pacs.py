@@ -10,7 +10,7 @@ from pydicom.uid import generate_uid
 
 from airlock.deliver.step import confirm_receipt, send_to_research
 from airlock.dicomio.echo import echo
-from airlock.dicomio.find import find_instances, find_study
+from airlock.dicomio.find import StudyKeys, find_instances, find_studies
 from airlock.dicomio.header import read_header
 from airlock.dicomio.store import Outgoing, send_files
 from airlock.errors import AssociationRejected, StudyNotFound, TransferIncomplete
@@ -56,7 +56,7 @@ def compressed_study(folder, study_uid):
 def test_answers(pacs):
     _, peer = pacs
     echo(peer)
-    assert find_study(peer, "1.2.3.4.5.6") is None
+    assert find_studies(peer, StudyKeys("1.2.3.4.5.6")) == []
     assert find_instances(peer, "1.2.3.4.5.6") == {}
 
 

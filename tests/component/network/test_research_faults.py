@@ -146,7 +146,7 @@ def test_dropped_again_is_an_error_that_names_it(transfer, files):
         send_to_research(transfer, peer)
         with pytest.raises(TransferIncomplete) as caught:
             confirm_receipt(transfer, peer)
-        (missing,) = in_state(transfer, InstanceState.READY)
+        (missing,) = in_state(transfer, InstanceState.ACKNOWLEDGED)
         assert missing in str(caught.value)
         assert not any(uid in str(caught.value) for uid in files)
         assert len(in_state(transfer, InstanceState.SENT)) == 5

@@ -1,9 +1,7 @@
 """DICOMweb against Orthanc, and against services that misbehave."""
 
 import threading
-from contextlib import contextmanager
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from pydicom import dcmread
@@ -19,6 +17,7 @@ from tests.pacs import WEB_PLUGIN, orthanc_web
 from tests.peers import require, require_file
 from tests.studies import make_instance, make_study
 from tests.transfers import make_transfer
+from tests.web_service import say, service
 
 WEB = {"method": "dicomweb", "connection": "web"}
 
@@ -79,40 +78,6 @@ def test_by_accession_number_and_by_patient_and_date(orthanc, tmp_path):
         assert not client.find_studies(StudyKeys(accession_number="AC7"))
     transfer = make_transfer(tmp_path, study_uid="", source=WEB | {"accession_number": "AC77"})
     assert pull_study(transfer, web).received == 4
-
-
-@contextmanager
-def service(answer):
-    """A web service whose every answer is written by `answer(handler)`."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self):
-            answer(self)
-
-        def log_message(self, *_):
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
-        yield WebPeer(f"http://127.0.0.1:{server.server_port}", timeout=20)
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
-
-
-def say(status, body=b"", **headers):
-    def answer(handler):
-        handler.send_response(status)
-        for name, value in headers.items():
-            handler.send_header(name.replace("_", "-"), value)
-        handler.send_header("Content-Length", str(len(body)))
-        handler.end_headers()
-        handler.wfile.write(body)
-
-    return answer
 
 
 @pytest.mark.parametrize(
@@ -180,7 +145,8 @@ def test_pages(tmp_path):
         def answer(handler, knows_paging=knows_paging):
             start = int(parse_qs(urlsplit(handler.path).query)["offset"][0]) if knows_paging else 0
             uids = [f"1.2.{n}" for n in range(5)][start : start + 2]
-            found = [{"0020000D": {"vr": "UI", "Value": [uid]}} for uid in uids]
+            accession = {"vr": "SH", "Value": ["A"]}
+            found = [{"0020000D": {"vr": "UI", "Value": [uid]}, "00080050": accession} for uid in uids]
             say(200 if found else 204, json.dumps(found).encode() if found else b"")(handler)
 
         with service(answer) as peer, WebClient(peer) as client:

@@ -13,7 +13,7 @@ from pydicom.uid import generate_uid
 from airlock.dicomio.outgoing import Outgoing
 from airlock.dicomio.peer import Peer
 from airlock.dicomio.store import send_files
-from airlock.dicomio.wire import pdu
+from airlock.dicomio.wire import command, pdu
 from airlock.errors import AirlockError, AssociationAborted, PeerUnavailable
 from tests.raw_dicom import acceptance, p_data, read_pdu, scripted_peer
 from tests.studies import make_instance, make_study
@@ -79,6 +79,22 @@ def test_a_peer_that_takes_no_data(tmp_path):
         with pytest.raises(PeerUnavailable, match="takes no data"):
             statuses(peer_at(port), files)
         done.set()
+
+
+def test_a_peer_that_answers_other_questions_for_ever(files):
+    over = threading.Event()
+
+    def script(connection):
+        read_pdu(connection)
+        connection.sendall(acceptance([3, 7]))
+        other = command.answer(command.Command(command.STORE_RQ, 4711), 0)
+        while not over.wait(0.05):
+            connection.sendall(p_data(other, flags=3))
+
+    with scripted_peer(script) as port:
+        with pytest.raises(PeerUnavailable, match="did not answer in 1 s"):
+            statuses(peer_at(port), files)
+        over.set()
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

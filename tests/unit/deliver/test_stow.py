@@ -57,8 +57,14 @@ def test_only_a_bare_success_speaks_for_all(send):
     assert send(200, lambda uids: answer([item(uids[0])]))[0] == [0, 0x0110, 0x0110]
 
 
+def test_a_warning_is_one_by_its_number(send):
+    for told, status in ((0xB007, 0xB007), (0x0107, 0x0107), (0xC000, 0xB000)):
+        said = lambda uids, told=told: answer([item(uids[0], "00081196", told)])  # noqa: E731 - one line says it
+        assert send(202, said)[0][0] == status
+
+
 def test_a_failure_is_a_failure_whatever_its_number(send):
-    for reason in (0, 0xB000, None, "x"):
+    for reason in (0, 0xB000, 0x0107, None, "x"):
         said = lambda uids, reason=reason: answer([], [item(uids[0], "00081197", reason)])  # noqa: E731 - one line says it
         assert send(202, said)[0][0] == 0x0110
 

@@ -67,17 +67,19 @@ class Requestor:
         """
         data = bytearray()
         self._connection.patience = self._peer.dimse_timeout
+        deadline = time.monotonic() + self._peer.dimse_timeout
         try:
             while True:
                 kind, body = self._connection.read_pdu()
                 if kind != pdu.P_DATA:
                     raise self._ended()
-                if not self._collect(body, data):
-                    continue
-                found = decode(bytes(data))
-                data.clear()
-                if found.status is not None and found.message_id == message_id:
-                    return found
+                if self._collect(body, data):
+                    found = decode(bytes(data))
+                    data.clear()
+                    if found.status is not None and found.message_id == message_id:
+                        return found
+                if time.monotonic() > deadline:
+                    raise Silent("it says other things")
         except Silent:
             raise PeerUnavailable(f"{self._peer.name} did not answer in {self._peer.dimse_timeout:g} s.") from None
         except Lost:
