@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
@@ -17,12 +18,13 @@ from airlock.pixels.colours import displayable
 from airlock.pixels.decode import Array, Frame, StoredImage
 from airlock.pixels.engine import Reading, TextEngine
 from airlock.pixels.grow import grown, joined, with_room
-from airlock.pixels.judge import SAFE_WORDS, Judge, is_anatomy, known_words, merge
+from airlock.pixels.judge import SAFE_WORDS, Judge, is_anatomy, merge
 from airlock.pixels.network import WEAK
 from airlock.pixels.patches import Details, Patch, whole
 from airlock.pixels.strokes import Mask, strokes_of, text_like, texture
 from airlock.pixels.views import planes
 from airlock.pixels.voi import through_tables
+from airlock.pixels.words import known_words
 
 OCR: Source = "ocr"
 
@@ -38,6 +40,10 @@ side only."""
 
 PAIR = 2
 """Letters or digits that must be read where a part is enlarged so much that noise looks like one."""
+
+CERTAIN, UNREAD, LONG, LINED = 0.9, 40, 1.4, 0.4
+"""Score of the network, and pixels of height, length to height and part that looks like text, of boxes that are lines
+even if nobody can read them: those of scripts that the engine was not made for. Larger ones are anatomy too often."""
 
 DENSE = 0.5
 """Part of a box that must look like text for a line to stand there still."""
@@ -140,10 +146,18 @@ class Examiner:
         boxes = [b for b in boxes if not is_anatomy(b, side, patch.doubled, _share(self._like, places[b]))]
         if not boxes:
             return []
-        weak = frozenset(candidate.box for candidate in candidates if candidate.score < WEAK)
-        letters = PAIR if patch.closer else 0
-        verdicts = self._judge.judge(boxes, self._read(patch, boxes), side, patch.tallest, weak, letters)
+        scores = {candidate.box: candidate.score for candidate in candidates}
+        weak = frozenset(box for box in boxes if scores[box] < WEAK)
+        certain = frozenset(box for box in boxes if scores[box] >= CERTAIN and self._is_line(places[box], patch))
+        larger, letters = max(patch.tallest, patch.doubled), PAIR if patch.closer else 0
+        verdicts = self._judge.judge(boxes, self._read(patch, boxes), side, larger, weak, letters, certain)
         return [Found(frame.number, places[v.box], OCR, v.confidence, v.matches_identifier) for v in verdicts]
+
+    def _is_line(self, box: Box, patch: Patch) -> bool:
+        """Whether a box of the frame has the shape and the strokes of a line that its patch shows well."""
+        low, long = sorted((box[2] - box[0], box[3] - box[1]))
+        small = patch.tallest < math.inf and low <= UNREAD
+        return small and long >= LONG * low and _share(self._like, box) >= LINED
 
     def _read(self, patch: Patch, boxes: list[Box]) -> list[Reading]:
         keys = [_digest(patch, box) for box in boxes]
