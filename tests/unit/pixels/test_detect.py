@@ -57,6 +57,16 @@ def test_a_line_that_nobody_can_read_is_masked_where_the_network_is_certain(upri
     assert masked.mean() < 0.3
 
 
+@pytest.mark.parametrize("degrees", [-30, -12, 8, 18])
+def test_a_tilted_line_is_read(degrees):
+    ink = draw_text(np.zeros((256, 384)), ["NOWAK, Per 43024837"], (60, 120), 14, 1.0)
+    turn = cv2.getRotationMatrix2D((192, 128), degrees, 1)
+    ink = cv2.warpAffine(ink.astype(np.float32), turn, (384, 256))
+    masked = masked_by(load_engine(), np.random.default_rng(1).normal(2000, 20, ink.shape) + 1500 * ink)
+    assert masked[ink > 0.4].mean() > 0.95
+    assert masked.mean() < 0.6
+
+
 def test_ticks_and_rings_are_left():
     values = np.random.default_rng(1).normal(2000, 20, (512, 512)).astype(np.float32)
     for tick in range(40):
