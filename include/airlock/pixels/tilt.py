@@ -29,6 +29,7 @@ def straightened(picture: Picture, candidate: Candidate) -> Picture:
     """Return a tilted line alone, level."""
     x0, y0, x1, y1 = candidate.box
     height, length = (round(side) for side in candidate.sides)
-    turn = cv2.getRotationMatrix2D(((x0 + x1) / 2, (y0 + y1) / 2), candidate.angle, 1.0)
+    centre = (x0 + x1) / 2, (y0 + y1) / 2
+    turn = np.asarray(cv2.getRotationMatrix2D(centre, candidate.angle, 1.0), np.float64)
     turn[:, 2] += np.array([length - x0 - x1, height - y0 - y1]) / 2
     return np.asarray(cv2.warpAffine(picture, turn, (length, height), borderMode=cv2.BORDER_REPLICATE), np.uint8)
