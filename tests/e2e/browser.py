@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from demo.airflow import USER, Airflow
 from tests.peers import require
@@ -21,6 +21,9 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+SOON = 180_000
+"""What a page may take on a busy machine, in milliseconds."""
+expect.set_options(timeout=SOON)
 
 
 @contextmanager
@@ -38,7 +41,7 @@ def logged_in_page(airflow: Airflow) -> Iterator[Page]:
 def log_in(browser: Browser, airflow: Airflow, user: str) -> Page:
     """Return a page with the session of a user, who shares nothing with the browser's other users."""
     page = browser.new_page(viewport={"width": 1500, "height": 1000})
-    page.set_default_timeout(30_000)
+    page.set_default_timeout(SOON)
     page.goto(f"{airflow.url}/auth/login")
     page.get_by_label("Username").fill(user)
     page.get_by_label("Password", exact=False).first.fill(password_of(airflow, user))

@@ -89,7 +89,7 @@ class Installation:
         write_atomically(self.drop_folder / request.file_name, json.dumps(content))
         return self.id(request)
 
-    def wait(self, *run_ids: str, seconds: float = 240) -> dict[str, str]:
+    def wait(self, *run_ids: str, seconds: float = 400) -> dict[str, str]:
         """Wait until runs ended; return their states."""
         return Watch(self.airflow, {}, print).until(run_ids, seconds=seconds)
 
@@ -111,7 +111,7 @@ class Installation:
         self.airflow.api("DELETE", f"connections/{connection_id}", check=False)
         self.airflow.api("POST", "connections", json=body)
 
-    def run_dag(self, dag_id: str, seconds: float = 120) -> None:
+    def run_dag(self, dag_id: str, seconds: float = 240) -> None:
         """Run a DAG once, and wait until it has succeeded."""
         run_id = self.airflow.api("POST", f"dags/{dag_id}/dagRuns", json={"logical_date": None}).json()["dag_run_id"]
         wait_until(lambda: (self.airflow.run_of(run_id, dag_id) or {})["state"] in ("success", "failed"), seconds)
@@ -129,11 +129,11 @@ class Installation:
         """The transfers row that REDCap has for a request, or None."""
         data = {"token": self.stack.state["token"], "content": "record", "format": "json", "type": "flat"}
         data["records[0]"] = request.study_instance_uid
-        rows = requests.post(self.stack.redcap_url, data=data, timeout=10).json()
+        rows = requests.post(self.stack.redcap_url, data=data, timeout=60).json()
         wanted = str(request.redcap_repeat_instance)
         return next((row for row in rows if str(row.get("redcap_repeat_instance")) == wanted), None)
 
-    def wait_for_task(self, run_id: str, task_id: str, *states: str, seconds: float = 120) -> None:
+    def wait_for_task(self, run_id: str, task_id: str, *states: str, seconds: float = 240) -> None:
         end = monotonic() + seconds
         while monotonic() < end:
             if self.airflow.run_of(run_id) and self.airflow.tasks_of(run_id)[task_id]["state"] in states:
@@ -149,7 +149,7 @@ class Installation:
         return summary
 
 
-def wait_until(condition: Callable[[], Any], seconds: float = 60, pause: float = 0.3) -> None:
+def wait_until(condition: Callable[[], Any], seconds: float = 240, pause: float = 0.3) -> None:
     """Wait until something has happened, looking every `pause` seconds."""
     end = monotonic() + seconds
     while not condition():

@@ -84,7 +84,7 @@ def test_rest_derives_the_run_id(installation, tmp_path):
         bad = installation.airflow.api("POST", url, json={"logical_date": None, "conf": conf | wrong}, check=False)
         assert bad.status_code == 400, bad.text
         assert "not a uid" not in bad.text
-    anonymous = requests.post(f"{installation.airflow.url}/api/v2/{url}", json=body, timeout=10)
+    anonymous = requests.post(f"{installation.airflow.url}/api/v2/{url}", json=body, timeout=60)
     assert anonymous.status_code == 401
 
 
@@ -163,7 +163,7 @@ def test_asked_for_in_redcap(installation, tmp_path):
     def ask():
         runs = installation.airflow.api("POST", "dags/redcap_poll/dagRuns", json={"logical_date": None}).json()
         url = f"dags/redcap_poll/dagRuns/{runs['dag_run_id']}"
-        wait_until(lambda: installation.airflow.api("GET", url).json()["state"] == "success", seconds=120)
+        wait_until(lambda: installation.airflow.api("GET", url).json()["state"] == "success", seconds=240)
 
     ask()
     assert installation.wait(transfer_id)[transfer_id] == "success"
@@ -173,6 +173,6 @@ def test_asked_for_in_redcap(installation, tmp_path):
     assert installation.find(transfer_id).attempt == attempt
     client.import_records([row | {"transfer_date": ""}])
     ask()
-    wait_until(lambda: installation.find(transfer_id).attempt == attempt + 1, seconds=120)
+    wait_until(lambda: installation.find(transfer_id).attempt == attempt + 1, seconds=240)
     assert installation.wait(transfer_id)[transfer_id] == "success"
-    wait_until(lambda: installation.status_row(request)["transfer_date"], seconds=60)
+    wait_until(lambda: installation.status_row(request)["transfer_date"], seconds=240)

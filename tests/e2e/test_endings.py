@@ -144,5 +144,5 @@ def test_redcap_down_is_told_later(installation, tmp_path):
     assert installation.wait(transfer_id)[transfer_id] == "success"
     assert installation.ledger.statuses.owed(transfer_id)
     installation.stack.start_redcap(print)
-    wait_until(lambda: not installation.ledger.statuses.owed(transfer_id), seconds=120)
+    wait_until(lambda: not installation.ledger.statuses.owed(transfer_id), seconds=240)
     assert installation.status_row(request)["transfers_complete"] == "2"

@@ -59,8 +59,8 @@ def test_a_transfer_that_is_stopped_on_the_page(installation, tmp_path):
         transfer_id = installation.drop(request)
         installation.wait_for_task(transfer_id, "wait_for_study", "deferred", "running")
         url = f"{installation.airflow.url}/airlock/api/transfers/{transfer_id}/cancel"
-        assert requests.post(url, headers=token(installation, "viewer"), timeout=10).status_code == 403
-        assert requests.post(url, headers=token(installation, "admin"), timeout=10).status_code == 200
+        assert requests.post(url, headers=token(installation, "viewer"), timeout=60).status_code == 403
+        assert requests.post(url, headers=token(installation, "admin"), timeout=60).status_code == 200
         assert installation.wait(transfer_id)[transfer_id] == "failed"
         assert installation.find(transfer_id).state is TransferState.CANCELLED
         assert json.loads(installation.status_row(request)["transfer_error_message"])["state"] == "cancelled"

@@ -101,5 +101,5 @@ def _compared(installation, names):
         of_names = {t["rendered_map_index"]: t["state"] for t in found if t["rendered_map_index"] in names}
         return of_names if set(of_names) == names and set(of_names.values()) <= {"success", "failed"} else None
 
-    wait_until(states, seconds=90)
+    wait_until(states, seconds=240)
     return set(states().values())

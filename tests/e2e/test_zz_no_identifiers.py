@@ -49,7 +49,7 @@ def test_planted_identifiers_are_nowhere(installation, tmp_path):
     assert transfer_id.encode() in places["ledger"]
     assert transfer_id.encode() in places["metadata database"]
     data = {"token": installation.stack.state["token"], "content": "record", "format": "json", "type": "flat"}
-    rows = requests.post(installation.stack.redcap_url, data=data, timeout=10).json()
+    rows = requests.post(installation.stack.redcap_url, data=data, timeout=60).json()
     # REDCap's own record id is the original StudyInstanceUID.
     messages = [{k: v for k, v in row.items() if k != "study_instance_uid"} for row in rows]
     assert any(row.get("transfer_error_message") for row in messages)

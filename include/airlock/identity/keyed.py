@@ -11,11 +11,11 @@ from functools import lru_cache
 
 from airlock.typed import Any
 
+# As the standard library's own `random` does it.
 try:
-    # As the standard library's own `random` does it.
     from _sha256 import sha256  # type: ignore[import-not-found,unused-ignore]  # type checkers know the whole only
 except ImportError:  # later than Python 3.11
-    from hashlib import sha256
+    from _sha2 import sha256  # type: ignore[import-not-found,no-redef,unused-ignore]  # as above
 
 __all__ = ["keyed_digest", "keyed_numbers", "sha256"]
 
