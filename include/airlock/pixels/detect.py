@@ -146,12 +146,15 @@ class Examiner:
         boxes = [b for b in boxes if not any(_holds(f.box, places[b]) for f in self._kept)]
         tilted = {candidate.box: candidate for candidate in candidates if is_tilted(candidate)}
         like = {b: _share(self._like, places[b]) for b in boxes}
-        boxes = [b for b in boxes if b in tilted or not is_anatomy(b, side, patch.doubled, like[b])]
+        anatomy = {b for b in boxes if is_anatomy(b, side, patch.doubled, like[b])}
+        # A tilted line in such a box is read, and must be a word.
+        boxes = [b for b in boxes if b in tilted or b not in anatomy]
         if not boxes:
             return []
         scores = {candidate.box: candidate.score for candidate in candidates}
-        weak = frozenset(box for box in boxes if scores[box] < WEAK)
-        certain = frozenset(c.box for c in candidates if c.box in boxes and self._is_line(c, places[c.box], patch))
+        weak = frozenset(box for box in boxes if scores[box] < WEAK or box in anatomy)
+        sought = [c for c in candidates if c.box in boxes and c.box not in anatomy]
+        certain = frozenset(c.box for c in sought if self._is_line(c, places[c.box], patch))
         larger, letters = max(patch.tallest, patch.doubled), PAIR if patch.closer else 0
         readings = self._read(patch, boxes, tilted)
         verdicts = self._judge.judge(boxes, readings, side, larger, weak, letters, certain)
