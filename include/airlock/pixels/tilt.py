@@ -27,9 +27,8 @@ def is_tilted(candidate: Candidate) -> bool:
 
 def straightened(picture: Picture, candidate: Candidate) -> Picture:
     """Return a tilted line alone, level."""
-    x0, y0, x1, y1 = candidate.box
     height, length = (round(side) for side in candidate.sides)
-    centre = (x0 + x1) / 2, (y0 + y1) / 2
-    turn = np.asarray(cv2.getRotationMatrix2D(centre, candidate.angle, 1.0), np.float64)
-    turn[:, 2] += np.array([length - x0 - x1, height - y0 - y1]) / 2
+    column, row = candidate.centre
+    turn = np.asarray(cv2.getRotationMatrix2D((column, row), candidate.angle, 1.0), np.float64)
+    turn[:, 2] += np.array([length / 2 - column, height / 2 - row])
     return np.asarray(cv2.warpAffine(picture, turn, (length, height), borderMode=cv2.BORDER_REPLICATE), np.uint8)

@@ -67,6 +67,16 @@ def test_a_tilted_line_is_read(degrees):
     assert masked.mean() < 0.6
 
 
+def test_a_tilted_line_in_a_corner_is_read():
+    ink = draw_text(np.zeros((256, 384)), ["NOWAK, Per 43024837"], (60, 120), 14, 1.0)
+    turn = cv2.getRotationMatrix2D((192, 128), 25, 1)
+    ink = cv2.warpAffine(ink.astype(np.float32), turn, (384, 256))
+    rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
+    ink = np.roll(ink, (1 - rows[0], 1 - columns[0]), (0, 1))
+    masked = masked_by(load_engine(), np.random.default_rng(1).normal(2000, 20, ink.shape) + 1500 * ink)
+    assert masked[ink > 0.4].mean() > 0.95
+
+
 def test_ticks_and_rings_are_left():
     values = np.random.default_rng(1).normal(2000, 20, (512, 512)).astype(np.float32)
     for tick in range(40):
