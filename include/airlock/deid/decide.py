@@ -32,6 +32,7 @@ _DOCUMENT = "It is an encapsulated document, whose content cannot be cleaned."
 DECLARATION = 0x00080300
 _IDENTITY_REMOVED = 0x00120062
 _SOP_INSTANCE_UID = 0x00080018
+_PIXEL_GROUP = 0x7FE0
 
 
 class Decider:
@@ -149,6 +150,9 @@ class Decider:
         if not creator or 0x00FF < tag & 0xFFFF < 0x1000 or tag & 0xFFFF < 0x10:
             return REMOVE
         group = tag >> 16
+        if group > _PIXEL_GROUP and context == TOP:
+            # Verification lets nothing pass behind the pixel data.
+            return REMOVE
         if tag & 0xFFFF < 0x1000:
             kept = self.overrides.private or self._private.may_keep(group, creator)
             return Decision("P", vr="LO", needs_dataset=True) if kept else REMOVE

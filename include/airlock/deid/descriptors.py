@@ -11,17 +11,28 @@ from airlock.identity.identifiers import Identifiers
 from airlock.identity.vocabulary import fold, vocabulary
 
 # `w/o` and its like are one word: half of it would say the opposite.
-_TOKENS = re.compile(r"(?P<word>(?i:\bw/(?:wo|o)\b|\bs/p\b|\bp\.\s?a\.|\ba\.\s?p\.)|[^\W_]+)|(?P<gap>[\W_]+)")
+_TOKENS = re.compile(r"(?P<word>(?i:\bw(?:/wo|[/.\\-]o)\b|\bs/p\b|\bp\.\s?a\.|\ba\.\s?p\.)|[^\W_]+)|(?P<gap>[\W_]+)")
 # Dates, times, telephone and other long numbers: digits with anything but letters between them.
 _DIGITS = re.compile(r"\d(?:[\d\W_]*\d)?")
 _DATE_LIKE = re.compile(r"\d{1,4}\s*[./-]\s*\d{1,2}\s*[./-]\s*\d{1,4}|\d{1,2}:\d{2}")
 _MEASURE = re.compile(
     r"\d{1,4}(?:mm|cm|ml|mg|sec|s|ms|t|kv|kvp|mas|mev|hz|mhz|min|x\d{1,4}|d|st|nd|rd|th|ch|dir|scan|shot|echo|view|views|f|s"
-    r"|mm2|ph|phase|slab)?|[bt]\d{1,4}[a-z]?|[fpvq]\d{1,2}"
+    r"|mm2|ph|phase|slab|gy|ns|cc|x|ex)?|[bt]\d{1,4}[a-z]?|[cflspvq]\d{1,2}"
 )
 _MOST_DIGITS = 5
-# Sides and contrast: of letters that stand alone, these say something about the image.
-_LETTERS = frozenset("lrc")
+# b-values of diffusion in one sequence (`b0_100_400_800`): nobody's number is told in rising fifties.
+_LIST: Final = re.compile(r"\d{1,4}(?:[_,]\d{2,4})+")
+_B_VALUE_STEP: Final = 50
+_DATE_LIKE = re.compile(r"\d{1,4}\s*[./-]\s*\d{1,2}\s*[./-]\s*\d{1,4}|\d{1,2}:\d{2}")
+_MEASURE = re.compile(
+    r"\d{1,4}(?:mm|cm|ml|mg|sec|s|ms|t|kv|kvp|mas|mev|hz|mhz|min|x\d{1,4}|d|st|nd|rd|th|ch|dir|scan|shot|echo|view|views|f|s"
+    r"|mm2|ph|phase|slab|gy|ns|cc|x|ex)?|[bt]\d{1,4}[a-z]?|[cflspvq]\d{1,2}"
+)
+_MOST_DIGITS = 5
+# b-values of diffusion, in one sequence: nobody's number is told in rising fifties.
+_RISING = re.compile(r"\d{1,3}[05]?(?:_\d{1,3}0)+|\d{1,3}0?(?:[, ]\d{1,3}0)+")
+# Sides and contrast: of letters that stand alone, these say something about the image. `W.O.` may be initials as well.
+_LETTERS = frozenset(("l", "r", "c", "w.o", "w-o", "w\\o"))
 _HUMPS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
 _SHORTEST_PART: Final = 3
 # Stands for what was cut; no text holds it (PS3.5 section 6.1.3).
@@ -65,8 +76,15 @@ def _joined(tokens: list[re.Match[str]], stay: Iterator[bool]) -> str:
 
 def _short_numbers(match: re.Match[str]) -> str:
     text = match.group()
-    digits = sum(c.isdigit() for c in text)
-    return _CUT if digits > _MOST_DIGITS or _DATE_LIKE.search(text) else text
+    long = sum(c.isdigit() for c in text) > _MOST_DIGITS and not _are_b_values(text)
+    return _CUT if long or _DATE_LIKE.search(text) else text
+
+
+def _are_b_values(text: str) -> bool:
+    if not _LIST.fullmatch(text):
+        return False
+    values = [int(value) for value in re.split("[_,]", text)]
+    return values == sorted(set(values)) and not any(value % _B_VALUE_STEP for value in values)
 
 
 @lru_cache(maxsize=4096)
@@ -74,8 +92,8 @@ def _may_stay(word: str) -> bool:
     folded = fold(word)
     if folded in vocabulary() or (folded.isascii() and _MEASURE.fullmatch(folded) is not None):
         return True
-    if "/" in word or "." in word:
-        return True
+    if not word.isalnum():
+        return folded not in _LETTERS
     # `HeadNeckPETCT`: words that are told apart by their capitals.
     parts = _HUMPS.findall(word)
     return (

@@ -141,9 +141,10 @@ class Deidentifier:
         uids = [str(dataset[keyword].value) for keyword in _IDENTITY]
         place = _place(*uids)
         path = name or place
+        from airlock.deid.remarks import spans_to_clear  # noqa: PLC0415 - as in `process`
         from airlock.dicomio.splice import write_instance  # noqa: PLC0415 - as in `process`
 
-        size = write_instance(instance, folder / path)
+        size = write_instance(instance, folder / path, spans_to_clear(instance, self.identifiers))
         return Written(path, place, uids[0], uids[1], size, outcome.unreadable_dates)
 
     def _stamp(self, dataset: Dataset, pixels_rewritten: bool) -> None:

@@ -86,11 +86,20 @@ def open_instance(path: Path) -> Iterator[Instance]:
     """
     with path.open("rb") as file, quiet():
         try:
-            yield _read(file, os.fstat(file.fileno()).st_size)
-        except (InstanceNotUnderstood, OSError, MemoryError):
-            raise
+            yield _read_guarded(file)
         except RecursionError:
             raise InstanceNotUnderstood("Its sequences are nested too deeply to be processed.") from None
+
+
+def _read_guarded(file: BinaryIO) -> Instance:
+    try:
+        return _read(file, os.fstat(file.fileno()).st_size)
+    except (InstanceNotUnderstood, MemoryError, RecursionError):
+        raise
+    except Exception as error:  # whatever a parser says of hostile bytes, it quotes them
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        raise InstanceNotUnderstood("Its dataset is damaged (PS3.5 section 7).") from None
 
 
 def _read(file: BinaryIO, size: int) -> Instance:
@@ -201,8 +210,8 @@ def _read_tail(stream: Any, dataset: Dataset, pixels: Pixels, syntax: str) -> No
     following = _parse(following_stream, implicit=implicit, little=syntax != BIG_ENDIAN, until=0xFFFFFFFF)
     if following_stream.tell() != len(tail) or min(following.keys()) <= pixels.tag:
         raise InstanceNotUnderstood("What follows its pixel data is damaged (PS3.5 section 7).")
-    for element in following.elements():
-        dataset[element.tag] = element
+    # Not by its public interface: that decodes private elements, whose lengths may not be those of their VR.
+    dataset._dict.update((element.tag, element) for element in following.elements())  # noqa: SLF001 - as said
 
 
 def _fragments_size(stream: Any, offset: int, order: str) -> int:

@@ -9,6 +9,7 @@ import io
 import os
 import struct
 import zlib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -27,11 +28,12 @@ _COPY_BYTES = 1 << 20
 _DEEPEST = 100
 
 
-def write_instance(instance: Instance, target: Path) -> int:
+def write_instance(instance: Instance, target: Path, cleared: Iterable[tuple[int, int]] = ()) -> int:
     """Write an instance to a file that appears complete or not at all; return its size in bytes.
 
     Preamble and file meta information are this program's own.
 
+    :param cleared: where zeros are written in the value of the pixel data: offset and length.
     :raises OSError: when it cannot be written.
     """
     part = target.with_name(f".{target.name}.{os.getpid()}.part")
@@ -41,7 +43,7 @@ def write_instance(instance: Instance, target: Path) -> int:
         with os.fdopen(descriptor, "wb") as file:
             dataset = instance.dataset
             file.write(meta_bytes(str(dataset.SOPClassUID), str(dataset.SOPInstanceUID), instance.syntax))
-            _write_body(instance, file)
+            _write_body(instance, file, cleared)
             file.flush()
             os.fsync(file.fileno())
             size = file.tell()
@@ -93,16 +95,16 @@ def _encode(instance: Instance, dataset: Dataset, character_set: str | list[str]
     return buffer.getvalue()
 
 
-def _write_body(instance: Instance, file: BinaryIO) -> None:
+def _write_body(instance: Instance, file: BinaryIO, cleared: Iterable[tuple[int, int]]) -> None:
     before, after = encode(instance)
     if instance.syntax != DEFLATED:
         file.write(before)
-        _copy_pixels(instance, file)
+        _copy_pixels(instance, file, cleared)
         file.write(after)
         return
     body = io.BytesIO()
     body.write(before)
-    _copy_pixels(instance, body)
+    _copy_pixels(instance, body, cleared)
     body.write(after)
     deflater = zlib.compressobj(wbits=-zlib.MAX_WBITS)
     deflated = deflater.compress(body.getbuffer()) + deflater.flush()
@@ -110,7 +112,7 @@ def _write_body(instance: Instance, file: BinaryIO) -> None:
     file.write(deflated + b"\0" * (len(deflated) % 2))
 
 
-def _copy_pixels(instance: Instance, file: BinaryIO) -> None:
+def _copy_pixels(instance: Instance, file: BinaryIO, cleared: Iterable[tuple[int, int]]) -> None:
     pixels = instance.pixels
     if pixels is None:
         return
@@ -123,7 +125,12 @@ def _copy_pixels(instance: Instance, file: BinaryIO) -> None:
         head += pixels.vr + b"\0\0"
     file.write(head + struct.pack(f"{order}L", length))
     instance.stream.seek(pixels.offset)
+    start = file.tell()
     _copy(instance.stream, file, pixels.size)
+    for offset, size in cleared:
+        file.seek(start + offset)
+        file.write(bytes(size))
+    file.seek(start + pixels.size)
     if odd:
         file.write(b"\0")
 

@@ -180,6 +180,9 @@ def _without_generic(runs: list[str]) -> list[str]:
     known, first, last = vocabulary(), 0, len(runs)
     while first < last and (runs[first] in _GENERIC or runs[first] in known):
         first += 1
+    if last > 1 and runs[-1].isdigit() and runs[-2] in _GENERIC:
+        # Hospitals of one owner are numbered, and so are departments.
+        last -= 1
     while first < last and (runs[last - 1] in _GENERIC or runs[last - 1] in known):
         last -= 1
     return runs[first:last][:24]

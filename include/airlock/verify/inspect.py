@@ -18,7 +18,7 @@ from airlock.verify.found import Found, Problem
 from airlock.verify.judge import Judge
 from airlock.verify.levels import Malformed, Shape
 from airlock.verify.own import FirstValues
-from airlock.verify.pixels import PixelComparison
+from airlock.verify.pixels import PixelComparison, left_beside
 from airlock.verify.reader import File, Reader
 from airlock.verify.search import Search
 from airlock.verify.source import Sources, sources
@@ -116,7 +116,7 @@ class Inspector:
             descriptors.append(descriptor)
             source, descriptor = self._sources.open(check.source)
             descriptors.append(descriptor)
-            pixels = tuple(self._pixels.problems(output, source))
+            pixels = (*self._pixels.problems(output, source), *left_beside(output, self._search))
             output.source.forget()
             source.source.forget()
             return Pair(check, output, source, pixels)

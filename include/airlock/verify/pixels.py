@@ -1,12 +1,14 @@
-"""Compare pixel data in blocks: it must be the source's, byte for byte (PS3.5 section 8)."""
+"""Compare pixel data in blocks: it must be the source's, byte for byte (PS3.5 section 8), but for what is no image."""
 
 from __future__ import annotations
 
 import ctypes
 from collections.abc import Iterator
 
+from airlock.verify.beside import beside
 from airlock.verify.found import Problem
-from airlock.verify.reader import File
+from airlock.verify.reader import File, PixelPlace
+from airlock.verify.search import Search
 from airlock.verify.stored import Source
 
 # Two of them are what a processor keeps at hand: larger blocks are read from memory once more to be compared.
@@ -60,8 +62,24 @@ class PixelComparison:
             return
         if padding and output.source.read(after.offset + before.size, 1) != b"\0":
             yield Problem("PixelData", "is padded with something")
-        if not self._same(output.source, after.offset, source.source, before.offset, before.size):
+        if not self._same(output.source, after.offset, source.source, before.offset, before.size) and not (
+            self._same_image(output, after, source, before)
+        ):
             yield Problem("PixelData", "differs from its source")
+
+    def _same_image(self, output: File, after: PixelPlace, source: File, before: PixelPlace) -> bool:
+        """Whether all is the same but zeros where the source has something beside its image."""
+        ours, theirs, position = output.source, source.source, 0
+        for offset, size, _ in beside(source):
+            if offset < position:
+                return False
+            if not self._same(ours, after.offset + position, theirs, before.offset + position, offset - position):
+                return False
+            pairs = zip(ours.read(after.offset + offset, size), theirs.read(before.offset + offset, size), strict=True)
+            if any(our and our != their for our, their in pairs):
+                return False
+            position = offset + size
+        return self._same(ours, after.offset + position, theirs, before.offset + position, before.size - position)
 
     def _same(self, ours: Source, our_offset: int, theirs: Source, their_offset: int, size: int) -> bool:
         at, there = self._ours.start(our_offset), self._theirs.start(their_offset)
@@ -76,3 +94,15 @@ class PixelComparison:
             if not self._ours.data.startswith(right, at):
                 return False
         return True
+
+
+def left_beside(output: File, search: Search) -> Iterator[Problem]:
+    """Yield what is left beside the images of an output that may not be there."""
+    for offset, size, camera in beside(output):
+        data = output.source.read(output.pixels.offset + offset, size) if output.pixels else b""
+        if not data.strip(b"\0"):
+            continue
+        if camera:
+            yield Problem("PixelData", "holds data of a camera")
+        for kind, weak in search.data(data):
+            yield Problem("PixelData", f"holds a {kind} of the input", identifier=True, weak=weak)

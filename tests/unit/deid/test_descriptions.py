@@ -16,7 +16,10 @@ presentation state|Screen Save
 Ganzkörper|Kniegelenk links 2 Ebenen|Lungenübersicht p.a.|TEP corps entier|tórax PA|NUCLEAR MEDICINE BONE SCAN
 Thin Lung 1.25mm|CTA HEAD & NECK|Hand AP/obl/lat left|CINE 4 chamber
 T1 AX POST GAD|W/O CONTRAST|AX 3D T1 POST GAD FSPGR|PET WB CORRECTED|FDG AC|ABDOMEN W CONTRAST
-DELAYED PHASE|3 PLANE LOC"""
+DELAYED PHASE|3 PLANE LOC
+NON CONTRAST|non-FS|in/out phase|CT ABDOMEN & PELVIS W/ IV CONT|C5-C6 FLEX/EXT|MR L4/L5/S1
+Enhancing tumor|PTV_60Gy|VMAT 2 arcs|SpinalCord|CT ANGIO CHEST PE PROTOCOL|ThorRoutine 5.0 B40f|CCTA bestdiast
+CT w.o contrast|CT W-O CONTRAST|TAC sem contraste|CT uden kontrast|un-gated|ep2d_diff_b0_100_400_800_TRACEW"""
 CUT = {
     "CT CHEST Dr. Okonkwo": "CT CHEST",
     "R Okonkwo CT": "CT",
@@ -25,6 +28,10 @@ CUT = {
     "CT 12.03.1961 chest": "CT chest",
     "OkonkwoChest": "",
     "MRT HeadOkonkwo": "MRT",
+    "MR 0_100_405_800 head": "MR head",
+    "b800_400_100 head": "b head",
+    "MR 555_014_7788": "MR",
+    "CT chest W.O. Okonkwo": "CT chest",
 }
 
 

@@ -177,3 +177,14 @@ def test_marks_of_an_earlier_de_identification_are_overwritten(process: Process,
     assert [code.CodeValue for code in out.DeidentificationMethodCodeSequence] == ["113100"]
     assert (out.BurnedInAnnotation, out.InstitutionName) == ("YES", "P")
     assert "Zebedee" not in out.DeidentificationMethod
+
+
+def test_a_private_element_behind_the_pixels_may_have_any_length(tmp_path: Path) -> None:
+    """pydicom decodes it when it is put into a dataset: six bytes are no number of four."""
+    ds = ct()
+    ds.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian
+    behind = b"\xe3\x7f\x10\x00\x0c\0\0\0SIEMENS MED \xe3\x7f\x15\x10\x06\0\0\0abcdef"
+    path = tmp_path / "in.dcm"
+    path.write_bytes(encoded(ds) + behind)
+    with open_instance(path) as instance:
+        assert instance.dataset.get_item(0x7FE31015).value == b"abcdef"

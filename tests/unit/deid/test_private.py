@@ -55,6 +55,15 @@ def test_what_is_known_to_be_safe() -> None:
         assert left(ds) == {(SAFE, 0x0C): 1000, (SAFE, 0x0B): 1.5}
 
 
+@pytest.mark.parametrize("policy", [{"mode": "safe"}, {"mode": "keep-list", "keep": ['"SIEMENS MED NM"']}])
+def test_nothing_stays_behind_the_pixel_data(policy: dict[str, Any]) -> None:
+    """Verification lets nothing pass there: no object needs it."""
+    ds = scanned()
+    ds.private_block(0x7FE3, "SIEMENS MED NM", create=True).add_new(0x14, "OW", b"\1\0")
+    apply(ds, private=policy)
+    assert max(ds.keys()) == 0x7FE00010
+
+
 @pytest.mark.parametrize("keep", ['"ACME 1"', "0019", '(0019,"ACME 1")', '(0019,"ACME 1",0x)'])
 def test_a_list(keep: str) -> None:
     ds = scanned()

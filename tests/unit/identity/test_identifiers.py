@@ -147,8 +147,9 @@ def test_dates_in_words() -> None:
 
 
 def test_institutions_by_the_words_that_tell_them() -> None:
-    identifiers = Identifiers(Evidence(phrases={"St. Mary's Hospital", "Charité", "Radiology Dept", "SIEMENS Medical"}))
-    for text in ("Saint Mary\u2019s", "ST MARYS", "CHARITE CT1"):
+    phrases = {"St. Mary's Hospital", "Charité", "Radiology Dept", "SIEMENS Medical", "Saint Elsewhere Klinik 4"}
+    identifiers = Identifiers(Evidence(phrases=phrases))
+    for text in ("Saint Mary\u2019s", "ST MARYS", "CHARITE CT1", "St. Elsewhere CT", "ELSEWHERE KLINIK"):
         assert identifiers.find(text), text
     for text in ("hospital", "Radiology", "Siemens", "medical"):
         assert not identifiers.find(text), text

@@ -7,6 +7,7 @@ from collections.abc import Callable, Hashable
 
 from airlock import background
 from airlock.deid.basis import Basis
+from airlock.deid.remarks import Remarks
 from airlock.deid.stream.header import Headers
 from airlock.deid.stream.stamping import Stamping
 from airlock.deid.stream.walk import Walk
@@ -61,6 +62,7 @@ class Streamer:
         keys: tuple[int, ...] = (),
         alike: Hashable = None,
     ) -> None:
+        self._remarks = Remarks(basis.identifiers)
         stamping = Stamping(check, stamp, keys, alike)
         self._headers = Headers(Walks(basis, stamping.taken, telling=bool(keys)), stamping)
         self.teller: Teller | None = None
@@ -88,6 +90,8 @@ class Streamer:
         self._first_bytes = next_bytes(made.position)
         walk, uids = made.walk, made.uids
         _, pixels, tail = end_of(head, made.position)
+        if pixels is not None and self._remarks.any_to_clear(head, made.position, pixels):
+            raise Irregular
         tail = self._tail(walk, tail)
         path = place(uids)
         if otherwise is None:
