@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from pydicom import dcmread
 
-from airlock.pixels.judge import Judge, known_words
+from airlock.pixels.judge import Judge
+from airlock.pixels.words import known_words
 from bench.recall import judged
 from bench.truth import PIXELS, draw, plan
 from bench.truth_files import write

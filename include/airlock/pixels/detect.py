@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
@@ -17,12 +18,14 @@ from airlock.pixels.colours import displayable
 from airlock.pixels.decode import Array, Frame, StoredImage
 from airlock.pixels.engine import Reading, TextEngine
 from airlock.pixels.grow import grown, joined, with_room
-from airlock.pixels.judge import SAFE_WORDS, Judge, is_anatomy, known_words, merge
-from airlock.pixels.network import WEAK
+from airlock.pixels.judge import SAFE_WORDS, Judge, is_anatomy, merge
+from airlock.pixels.network import WEAK, Candidate
 from airlock.pixels.patches import Details, Patch, whole
 from airlock.pixels.strokes import Mask, strokes_of, text_like, texture
+from airlock.pixels.tilt import is_tilted, straightened
 from airlock.pixels.views import planes
 from airlock.pixels.voi import through_tables
+from airlock.pixels.words import known_words
 
 OCR: Source = "ocr"
 
@@ -38,6 +41,10 @@ side only."""
 
 PAIR = 2
 """Letters or digits that must be read where a part is enlarged so much that noise looks like one."""
+
+CERTAIN, UNREAD, LONG, LINED = 0.9, 40, 1.4, 0.4
+"""Score of the network, and pixels of height, length to height and part that looks like text, of boxes that are lines
+even if nobody can read them: those of scripts that the engine was not made for. Larger ones are anatomy too often."""
 
 DENSE = 0.5
 """Part of a box that must look like text for a line to stand there still."""
@@ -137,22 +144,44 @@ class Examiner:
         places = {b: patch.place(b, columns, rows) for b in boxes}
         # What was read in the frame before needs not be read again.
         boxes = [b for b in boxes if not any(_holds(f.box, places[b]) for f in self._kept)]
-        boxes = [b for b in boxes if not is_anatomy(b, side, patch.doubled, _share(self._like, places[b]))]
+        tilted = {candidate.box: candidate for candidate in candidates if is_tilted(candidate)}
+        like = {b: _share(self._like, places[b]) for b in boxes}
+        anatomy = {b for b in boxes if is_anatomy(b, side, patch.doubled, like[b])}
+        # A tilted line in such a box is read, and must be a word.
+        boxes = [b for b in boxes if b in tilted or b not in anatomy]
         if not boxes:
             return []
-        weak = frozenset(candidate.box for candidate in candidates if candidate.score < WEAK)
-        letters = PAIR if patch.closer else 0
-        verdicts = self._judge.judge(boxes, self._read(patch, boxes), side, patch.tallest, weak, letters)
+        scores = {candidate.box: candidate.score for candidate in candidates}
+        weak = frozenset(box for box in boxes if scores[box] < WEAK or box in anatomy)
+        sought = [c for c in candidates if c.box in boxes and c.box not in anatomy]
+        certain = frozenset(c.box for c in sought if self._is_line(c, places[c.box], patch))
+        larger, letters = max(patch.tallest, patch.doubled), PAIR if patch.closer else 0
+        readings = self._read(patch, boxes, tilted)
+        verdicts = self._judge.judge(boxes, readings, side, larger, weak, letters, certain)
         return [Found(frame.number, places[v.box], OCR, v.confidence, v.matches_identifier) for v in verdicts]
 
-    def _read(self, patch: Patch, boxes: list[Box]) -> list[Reading]:
+    def _is_line(self, candidate: Candidate, place: Box, patch: Patch) -> bool:
+        """Whether the network is certain of what has the shape and the strokes of a line that its patch shows well."""
+        if candidate.score < CERTAIN or patch.tallest == math.inf:
+            return False
+        low, long = (side / patch.scale for side in candidate.sides)
+        x0, y0, x1, y1 = place
+        # A tilted line fills little of its box.
+        strokes = _share(self._like, place) * (x1 - x0) * (y1 - y0)
+        return low <= UNREAD and long >= LONG * low and strokes >= LINED * low * long
+
+    def _read(self, patch: Patch, boxes: list[Box], tilted: dict[Box, Candidate]) -> list[Reading]:
         keys = [_digest(patch, box) for box in boxes]
         unread = {key: box for key, box in zip(keys, boxes, strict=True) if key not in self._readings}
         if unread:
             if len(self._readings) > REMEMBERED:
                 self._readings.clear()
                 unread = dict(zip(keys, boxes, strict=True))
-            self._readings.update(zip(unread, self._engine.read(patch.picture, list(unread.values())), strict=True))
+            level = {key: box for key, box in unread.items() if box not in tilted}
+            self._readings.update(zip(level, self._engine.read(patch.picture, list(level.values())), strict=True))
+            for key in unread.keys() - level.keys():
+                line = straightened(patch.picture, tilted[unread[key]])
+                [self._readings[key]] = self._engine.read(line, [(0, 0, line.shape[1], line.shape[0])])
         return [self._readings[key] for key in keys]
 
 

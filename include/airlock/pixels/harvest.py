@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pydicom import dcmread
 
-from airlock.pixels.judge import known_words
+from airlock.pixels.words import known_words
 
 
 def header_words(path: Path) -> frozenset[str]:

@@ -10,12 +10,13 @@ from airlock.findings import Found, Overlays
 from airlock.pixels.decode import StoredImage
 from airlock.pixels.detect import examine
 from airlock.pixels.engine import TextEngine
-from airlock.pixels.judge import SAFE_WORDS, known_words, merge
+from airlock.pixels.judge import SAFE_WORDS, merge
 from airlock.pixels.locations import load_library
 from airlock.pixels.native import has_hidden_bits
 from airlock.pixels.overlays import DATA, GROUPS, overlay_text
 from airlock.pixels.regions import OUTSIDE, lies_outside, ultrasound_regions
 from airlock.pixels.rules import suspicions
+from airlock.pixels.words import known_words
 
 
 @dataclass

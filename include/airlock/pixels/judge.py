@@ -7,17 +7,14 @@ read stays in this module.
 from __future__ import annotations
 
 import math
-import re
-import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from difflib import SequenceMatcher
 
-from pydicom import Dataset
-
 from airlock.findings import Box, Found
 from airlock.pixels.engine import Reading
 from airlock.pixels.grow import continues
+from airlock.pixels.words import plain
 
 SAFE_WORDS = frozenset({"A", "P", "I", "L", "R", "H", "F", "S", "PATIENT", "NAME", "STUDY", "PROTOCOL", "DATE"})
 """Orientation letters and bare labels, left when they stand alone and were read without doubt."""
@@ -36,6 +33,10 @@ LARGE = 1 / 16
 
 GIANT = 1 / 5
 """Part of the shorter side above which it must be read without doubt: no device writes so large."""
+
+CLEARLY = 80.0
+"""Confidence below which letters that are larger than the enlarged part shows are taken for anatomy, and one letter
+that comes again and again for a pattern: coarse tissue is read as 58 or SS, the rings of a stent as 00000."""
 
 WORD = 3
 """Characters below which giant letters are taken for anatomy, however surely they were read, where the picture does not
@@ -57,55 +58,6 @@ MOSTLY = 0.7
 ALIKE = 0.75
 """Similarity from which a word counts as a known identifier (1 = equal)."""
 
-MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
-
-IDENTIFIERS = (
-    "PatientName",
-    "PatientID",
-    "OtherPatientNames",
-    "OtherPatientIDs",
-    "PatientBirthDate",
-    "PatientBirthName",
-    "PatientMotherBirthName",
-    "PatientAddress",
-    "PatientTelephoneNumbers",
-    "AccessionNumber",
-    "ReferringPhysicianName",
-    "PerformingPhysicianName",
-    "OperatorsName",
-    "RequestingPhysician",
-    "InstitutionName",
-    "StudyID",
-    "IssuerOfPatientID",
-    "MilitaryRank",
-)
-
-
-def _plain(text: str) -> str:
-    """Upper-case ASCII letters and digits of a text, in the shape OCR returns them."""
-    folded = unicodedata.normalize("NFKD", text.replace("ß", "ss").replace("ø", "o").replace("Ø", "O"))
-    return "".join(c for c in folded.upper() if c.isalnum() and c.isascii())
-
-
-def known_words(header: Dataset) -> frozenset[str]:
-    """Return what the header knows of the patient, in plain spelling, three characters or more."""
-    words: set[str] = set()
-    for keyword in IDENTIFIERS:
-        text = str(header.get(keyword) or "")
-        parts = [text, *re.split(r"[\s^=\\,;/]+", text)]
-        if keyword == "PatientBirthDate" and re.fullmatch(r"\d{8}", text):
-            parts += _spellings(text[:4], text[4:6], text[6:])
-        words.update(word for part in parts if len(word := _plain(part)) >= 3)
-    return frozenset(words)
-
-
-def _spellings(year: str, month: str, day: str) -> list[str]:
-    """Return a date as devices write it, with the month as a number and as a word."""
-    months = [month, MONTHS[int(month) - 1]] if 1 <= int(month) <= len(MONTHS) else [month]
-    return [written for m in months for y in (year, year[2:]) for written in (day + m + y, m + day + y)] + [
-        year + m + day for m in months
-    ]
-
 
 @dataclass(frozen=True)
 class Verdict:
@@ -124,7 +76,7 @@ class Judge:
     """Decides over boxes.
 
     :param confidence: percent; text that was read with less is left, unless it is known.
-    :param known: plain words of :func:`known_words`.
+    :param known: plain words of :func:`airlock.pixels.words.known_words`.
     :param safe_words: in capitals; left when they stand alone and were read without doubt.
     """
 
@@ -140,6 +92,7 @@ class Judge:
         tallest: float = math.inf,
         weak: frozenset[Box] = frozenset(),
         letters: int = 0,
+        certain: frozenset[Box] = frozenset(),
     ) -> list[Verdict]:
         """Return the boxes to mask, in their order.
 
@@ -148,28 +101,32 @@ class Judge:
             another.
         :param weak: boxes of which the network is not sure; they must be read as a word, and with little doubt.
         :param letters: how many letters and digits must be read in a box.
+        :param certain: boxes that are text, whatever was read: the engine does not read every script.
         """
         both = list(zip(boxes, readings, strict=True))
         safe = {b for b, r in both if self._is_safe(r)}
         kept = {b for b, r in both if b not in safe and self._is_text(b, r, side, tallest)}
         kept -= {b for b, r in both if b in weak and not self._is_word(r)}
-        kept -= {b for b, r in both if len(_plain(r.text)) < letters}
+        kept -= {b for b, r in both if len(plain(r.text)) < letters}
+        kept |= certain - safe
         # A label beside something that is masked may be a part of it: an initial, a day of a date.
         kept |= {box for box in safe if any(_beside(box, other) for other in kept)}
         # What continues a line that was read needs not be read: the rest may be fainter, or cut by a rib.
         lines = [b for b, r in both if b in kept and _is_line(r) and _lower(b) <= LARGE * side]
         kept |= {box for box in set(boxes) - safe - kept if any(continues(box, line) for line in lines)}
-        return [Verdict(b, round(r.confidence, 1), self._is_known(_plain(r.text))) for b, r in both if b in kept]
+        return [Verdict(b, round(r.confidence, 1), self._is_known(plain(r.text))) for b, r in both if b in kept]
 
     def _is_safe(self, reading: Reading) -> bool:
         word = reading.text.strip().strip(":.").upper()
-        return reading.confidence >= SURE and word in self.safe_words and _plain(word) not in self.known
+        return reading.confidence >= SURE and word in self.safe_words and plain(word) not in self.known
 
     def _is_text(self, box: Box, reading: Reading, side: int, tallest: float) -> bool:
-        if self._is_known(_plain(reading.text)):
+        if self._is_known(plain(reading.text)):
             return True
         characters = len(reading.text.replace(" ", ""))
         height = _lower(box)
+        if (height > tallest and reading.confidence < CLEARLY) or _is_pattern(reading):
+            return False
         if characters < WORD and height > max(tallest, GIANT * side):
             return False
         if characters <= 1:
@@ -179,8 +136,8 @@ class Judge:
         return reading.confidence >= max(least, self.confidence)
 
     def _is_word(self, reading: Reading) -> bool:
-        plain = _plain(reading.text)
-        return self._is_known(plain) or (len(plain) >= WORD and reading.confidence >= SINGLE)
+        word = plain(reading.text)
+        return self._is_known(word) or (len(word) >= WORD and reading.confidence >= SINGLE)
 
     def _is_known(self, text: str) -> bool:
         if len(text) < 3:
@@ -206,6 +163,12 @@ def is_anatomy(box: Box, side: int, doubled: float, like: float) -> bool:
 
 def _is_line(reading: Reading) -> bool:
     return reading.confidence >= SINGLE and len(reading.text.replace(" ", "")) >= WORD
+
+
+def _is_pattern(reading: Reading) -> bool:
+    """Whether strokes of one kind were read: ticks of a ruler as ----, threads of a screw as 1111."""
+    letters = [c for c in reading.text.upper() if c.isalnum()]
+    return not letters or (len(letters) >= WORD and len(set(letters)) == 1 and reading.confidence < CLEARLY)
 
 
 def _lower(box: Box) -> int:

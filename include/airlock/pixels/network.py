@@ -6,6 +6,7 @@ says of every pixel becomes boxes by connected components; polygons would only c
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,10 +39,16 @@ class Candidate:
     """A rectangle that the network takes for text.
 
     :param score: 0 to 1.
+    :param sides: height and length, in pixels, of what is in it: of a tilted line smaller than those of the box.
+    :param angle: of its length to the rows, in degrees, clockwise; -90 to 90.
+    :param centre: its column and row; of a line at an edge, where the box is cut, not the centre of the box.
     """
 
     box: Box
     score: float
+    sides: tuple[float, float] = (math.inf, math.inf)
+    angle: float = 0.0
+    centre: tuple[float, float] = (0.0, 0.0)
 
 
 class DetectionNetwork:
@@ -83,10 +90,29 @@ def _components(probability: npt.NDArray[np.float32]) -> list[Candidate]:
         if min(width, height) < SHORTEST:
             continue
         inside = np.s_[y : y + height, x : x + width]
-        score = float(probability[inside][labels[inside] == label].mean())
+        own = labels[inside] == label
+        score = float(probability[inside][own].mean())
         if score < SCORE:
             continue
-        grow = int(np.ceil(UNCLIP * width * height / (2 * (width + height))))
+        grow = int(np.ceil(_growth(width, height)))
         box = max(x - grow, 0), max(y - grow, 0), min(x + width + grow, columns), min(y + height + grow, rows)
-        found.append(Candidate(box, score))
+        found.append(Candidate(box, score, *_shape(own, x, y)))
     return found
+
+
+def _growth(width: float, height: float) -> float:
+    return UNCLIP * width * height / (2 * (width + height))
+
+
+def _shape(component: npt.NDArray[np.bool_], x: int, y: int) -> tuple[tuple[float, float], float, tuple[float, float]]:
+    """Return height and length of a line whose core is given, at its own angle, that angle, and its centre."""
+    outlines, _ = cv2.findContours(component.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    corners = cv2.boxPoints(cv2.minAreaRect(max(outlines, key=len)))
+    edges = corners[1] - corners[0], corners[2] - corners[1]
+    short, longest = sorted(edges, key=lambda edge: float(np.hypot(*edge)))
+    angle = math.degrees(math.atan2(longest[1], longest[0]))
+    # Outlines run through the middle of pixels.
+    low, long = float(np.hypot(*short)) + 1, float(np.hypot(*longest)) + 1
+    grow = 2 * _growth(low, long)
+    column, row = (float(middle) + 0.5 for middle in corners.mean(axis=0))
+    return (low + grow, long + grow), (angle + 90) % 180 - 90, (x + column, y + row)

@@ -5,7 +5,8 @@ from pydicom import Dataset
 
 from airlock.findings import Found
 from airlock.pixels.engine import Reading
-from airlock.pixels.judge import Judge, is_anatomy, known_words, merge
+from airlock.pixels.judge import Judge, is_anatomy, merge
+from airlock.pixels.words import known_words
 
 LINE = (10, 10, 200, 30)
 FAR = (10, 300, 20, 310)
@@ -167,3 +168,40 @@ def test_what_may_be_anatomy_is_continued_by_nothing(line, reading):
 def test_where_noise_looks_like_a_letter_there_must_be_two(text, kept):
     assert len(Judge().judge([(10, 10, 18, 18)], [Reading(text, 90.0)], SIDE, letters=2)) == kept
     assert len(Judge().judge([(10, 10, 18, 18)], [Reading(text, 90.0)], SIDE)) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "confidence", "count"),
+    [
+        ("----", 95.0, 0),
+        ("......!", 65.0, 0),
+        ("00000", 72.0, 0),
+        ("1 1 1", 79.9, 0),
+        ("00000", 80.0, 1),
+        ("MRN", 21.0, 1),
+    ],
+)
+def test_strokes_of_one_kind_are_a_pattern(text: str, confidence: float, count: int):
+    assert len(masked(Judge(), (LINE, Reading(text, confidence)))) == count
+
+
+def test_a_pattern_beside_a_line_is_its_rest():
+    rest = (210, 10, 260, 30)
+    assert masked(Judge(), (LINE, Reading("Brekke", 99.0)), (rest, Reading("----", 60.0))) == [LINE, rest]
+
+
+@pytest.mark.parametrize(("confidence", "count"), [(79.9, 0), (80.0, 1)])
+def test_letters_that_an_enlarged_part_does_not_show_must_be_read_clearly(confidence: float, count: int):
+    large = [(10, 10, 300, 110)], [Reading("138", confidence)]
+    assert len(Judge().judge(*large, 2000, tallest=96)) == count
+    assert len(Judge().judge(*large, 2000)) == 1
+
+
+def test_what_is_certain_is_masked_unread():
+    boxes, unread = [LINE, FAR], [Reading("", 0.0), Reading("", 0.0)]
+    verdicts = Judge().judge(boxes, unread, SIDE, letters=2, certain=frozenset([LINE]))
+    assert [verdict.box for verdict in verdicts] == [LINE]
+
+
+def test_a_safe_word_is_left_however_certain_its_box_is():
+    assert not Judge().judge([FAR], [Reading("PATIENT", 99.0)], SIDE, certain=frozenset([FAR]))
